@@ -1,0 +1,1 @@
+"""One foreign thing per file."""

@@ -1,0 +1,1 @@
+"""The order of a pass: gather, decide, prepare, apply, verify, record, undo."""

@@ -1,0 +1,1 @@
+"""Pure decisions: text to Desired, Desired x Observed to Plan, samples to Verdict."""

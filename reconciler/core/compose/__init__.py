@@ -1,0 +1,1 @@
+"""A Compose file, as text in git, becomes a `Stack`."""
