@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Observed, Slot
+from reconciler.model.report import Pause
 from reconciler.model.repository import Change, CheckoutReport, Commit, Entry
 
 
@@ -127,6 +128,33 @@ class ContainerEngine(Protocol):
 
     def remove(self, container: str) -> None:
         """Remove a stopped (or never started) container, never its volumes. Gone already is fine."""
+
+
+class Signals(Protocol):
+    """Sentinels and stamps: what persons and earlier passes tell this one, in files that a shell can read and write."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "block", "clear", "write_stamp")
+
+    def paused(self, stack: str = "") -> Pause | None:
+        """The pause of the whole host, or of one stack."""
+
+    def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
+        """`seconds` None: the default of 4 h."""
+
+    def resume(self, stack: str) -> bool:
+        """Whether there was a pause to end."""
+
+    def blocked(self) -> Mapping[str, str]:
+        """What may not be deployed (a commit, or `image-<digest>`) and why."""
+
+    def block(self, revision: str, reason: str, run: str) -> None: ...
+
+    def clear(self, revision: str) -> bool: ...
+
+    def stamp(self) -> str:
+        """The revision verified last (40 hex), or "" when none was."""
+
+    def write_stamp(self, revision: str) -> None: ...
 
 
 class HostFiles(Protocol):

@@ -203,7 +203,7 @@ class _Gone(Transient):
 
 def _connect(url: str, deadline: float) -> APIClient:
     with _translated("reach the Docker engine"):
-        options: dict[str, Any] = {"base_url": url} if url else kwargs_from_env()
+        options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
         client = APIClient(**options, timeout=round(deadline))
         server = tuple(int(part) for part in client.api_version.split("."))
         newest = ".".join(map(str, NEWEST_API))

@@ -94,14 +94,15 @@ def _decide(
         return _step(want, Action.CREATE, (explain.absence(want.stack),))
     if reasons := tuple(_replacement(want, current, observed, remade, explain)):
         return _step(want, Action.REPLACE, reasons, current)
-    if reason := drift.stopped(want, current):
-        return _step(want, Action.START, (reason,), current)
-    if reason := drift.sick(current):
-        return _step(want, Action.RESTART, (reason,), current)
     mend = drift.mend(want.spec, current)
-    if not mend:
+    if reason := drift.stopped(want, current):
+        step = _step(want, Action.START, (reason,), current)
+    elif reason := drift.sick(current):
+        step = _step(want, Action.RESTART, (reason,), current)
+    elif mend:
+        step = _step(want, Action.UPDATE, mend.reasons, current)
+    else:
         return None
-    step = _step(want, Action.UPDATE, mend.reasons, current)
     return replace(step, settings=mend.settings, connect=mend.connect, disconnect=mend.disconnect)
 
 
