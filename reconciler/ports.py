@@ -177,6 +177,13 @@ class HostFiles(Protocol):
         """Put content at an absolute path below the state directory, whole or not at all, readable by containers."""
 
 
+class Identity(Protocol):
+    EFFECTS: ClassVar[tuple[str, ...]] = ("owner",)
+
+    def owner(self, revision: str = "") -> str:
+        """The ownership key of this fleet on this host; "" while it is unknown and no revision is given to learn it from."""
+
+
 class Clock(Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""

@@ -18,6 +18,8 @@ from reconciler.ports import Clock, ContainerEngine, Ledger
 NO_RESTART = {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
 
 REPLACE, REMOVE, STOPPED = "replace", "remove", "-stopped"
+REFRESH = "refresh"
+"""The kind of a promise to restart a container because a file that it mounts is put back."""
 
 
 def grace(container: Container) -> float | None:
@@ -53,6 +55,11 @@ class Exchange:
         if alive:
             self._engine.stop(old.id, grace(old))
         self._engine.rename(old.id, kept_name(old.name, self._run))
+
+    def promise_refresh(self, container: Container) -> None:
+        self._ledger.intend(
+            Intent(self._run, REFRESH, container.id, container.name, policy(container), self._clock.now())
+        )
 
     def install(self, new: str, name: str) -> None:
         """Put a made container into service under its name."""

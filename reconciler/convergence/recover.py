@@ -6,20 +6,22 @@ every other case. Either way the planner then sees an ordinary host.
 
 from __future__ import annotations
 
-from reconciler.convergence.exchange import REMOVE, orphaned, put_back
+from reconciler.convergence.exchange import REFRESH, REMOVE, orphaned, put_back
 from reconciler.model.observed import Container, Observed
 from reconciler.model.report import Intent
 from reconciler.ports import Clock, ContainerEngine, Ledger, Progress
 
 
 def recover(
-    engine: ContainerEngine, ledger: Ledger, clock: Clock, progress: Progress, observed: Observed, owner: str
+    engine: ContainerEngine, ledger: Ledger, clock: Clock, progress: Progress, observed: Observed, owner: str, own: str
 ) -> bool:
-    """Whether anything had to be done; the caller then observes again."""
+    """Whether anything had to be done; the caller then observes again. `own` is the run that recovers."""
     for run in ledger.unfinished():
+        if run.id == own:
+            continue
         progress.say(f"pass {run.id} did not end; looking after what it left")
         ledger.finish(run.id, ended=clock.now(), outcome="interrupted", exit_code=130, reason="it died and was recovered")
-    intents = ledger.open_intents()
+    intents = tuple(intent for intent in ledger.open_intents() if intent.kind != REFRESH)
     intents += orphaned(observed, owner, intents, clock.now())
     by_name = {c.name: c for c in observed.containers}
     backward = [intent for intent in intents if not _succeeded(intent, by_name)]

@@ -6,7 +6,7 @@ a step with the reasons a person needs to agree or to object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core import drift
@@ -45,9 +45,20 @@ class Explanation:
 
 
 def plan(
-    desired: Desired, wants: Mapping[Slot, Want], observed: Observed, *, base: str = "", changes: Changes | None = None
+    desired: Desired,
+    wants: Mapping[Slot, Want],
+    observed: Observed,
+    *,
+    base: str = "",
+    changes: Changes | None = None,
+    drifted: Sequence[str] = (),
+    stale: Collection[str] = (),
 ) -> Plan:
-    """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do."""
+    """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
+
+    `drifted`: tracked files that somebody changed in the working tree and that are about to be put back;
+    `stale`: ids of containers whose files were put back by a pass that died before it restarted them.
+    """
     ours = [c for c in observed.containers if c.owner == desired.owner]
     current, surplus = _by_slot(c for c in ours if c.role == "current")
     networks = tuple(_networks(desired, observed))
@@ -57,6 +68,10 @@ def plan(
         slot: _decide(want, current.get(slot), observed, remade, explain)
         for slot, want in wants.items()
     }
+    for slot, path in _shown_drifted(wants, current, drifted, stale):
+        before = decided[slot]
+        if before is None or before.action is Action.UPDATE:
+            decided[slot] = _step(wants[slot], Action.RESTART, (f"{path} was changed on the host",), current[slot])
     _follow_namespaces(decided, wants, current)
     gone = [c for slot, c in current.items() if slot not in wants] + surplus
     steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
@@ -141,6 +156,20 @@ def _follow_namespaces(
             if step and (before is None or _hardness(step) > _hardness(before)):
                 decided[slot] = step
                 settled = False
+
+
+def _shown_drifted(
+    wants: Mapping[Slot, Want], current: Mapping[Slot, Container], drifted: Sequence[str], stale: Collection[str]
+) -> Iterator[tuple[Slot, str]]:
+    """Slots whose container still holds a file that is put back: a mounted file stays the old inode until a restart."""
+    for slot, want in wants.items():
+        container = current.get(slot)
+        if container is None or want.job:
+            continue
+        watched = repository_paths(want.service, want.stack)
+        changed = [p for p in drifted if any(p == w or p.startswith(f"{w}/") for w in watched)]
+        if changed or container.id in stale:
+            yield slot, changed[0] if changed else "a mounted file"
 
 
 def _hardness(step: Step) -> int:
