@@ -4,22 +4,29 @@ from __future__ import annotations
 
 _REMOVE = "remove it"
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 TOP = frozenset(("name", "version", "services", "networks", "volumes", "configs", "secrets", "include"))
 TOP_REFUSED = {"models": _REMOVE}
 
 SERVICE = frozenset(
-    """image build command entrypoint environment env_file ports volumes networks network_mode depends_on healthcheck
+    _words("""
+        image build command entrypoint environment env_file ports volumes networks network_mode depends_on healthcheck
     restart container_name hostname domainname mac_address labels expose user working_dir cap_add cap_drop devices
     security_opt tmpfs read_only privileged dns dns_search dns_opt sysctls init logging shm_size stdin_open tty ulimits
     extra_hosts group_add stop_signal stop_grace_period pid ipc secrets configs profiles extends deploy pull_policy
-    platform mem_limit mem_reservation cpus pids_limit""".split()
+    platform mem_limit mem_reservation cpus pids_limit""")
 )
 SERVICE_REFUSED = {
     **dict.fromkeys(
-        """annotations attach blkio_config cgroup cgroup_parent cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period
+        _words("""
+        annotations attach blkio_config cgroup cgroup_parent cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period
         cpu_rt_runtime cpu_shares cpuset credential_spec develop device_cgroup_rules gpus isolation
         mem_swappiness memswap_limit models oom_kill_disable oom_score_adj post_start pre_start pre_stop provider
-        pull_refresh_after runtime storage_opt use_api_socket userns_mode uts""".split(),
+        pull_refresh_after runtime storage_opt use_api_socket userns_mode uts"""),
         _REMOVE,
     ),
     "external_links": "put both services on one network; they reach each other by name",
@@ -30,8 +37,9 @@ SERVICE_REFUSED = {
 }
 BUILD = frozenset(("context", "dockerfile", "dockerfile_inline", "args", "target", "labels"))
 BUILD_REFUSED = dict.fromkeys(
-    """additional_contexts cache_from cache_to entitlements extra_hosts isolation network no_cache no_cache_filter platforms
-    privileged provenance pull sbom secrets shm_size ssh tags ulimits""".split(),
+    _words("""
+        additional_contexts cache_from cache_to entitlements extra_hosts isolation network no_cache no_cache_filter
+    platforms privileged provenance pull sbom secrets shm_size ssh tags ulimits"""),
     _REMOVE,
 )
 HEALTHCHECK = frozenset(("test", "interval", "timeout", "retries", "start_period", "disable"))

@@ -1,4 +1,4 @@
-"""Paths of a Compose file against the repository: where they lead, and whether git holds something there that we refuse.
+"""Paths of a Compose file against the repository: where they lead, and whether what git holds there is refused.
 
 Everything is decided on git objects; the working tree of the host is never looked at.
 """
@@ -18,7 +18,7 @@ _MOST_LINKS = 16
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """`host`: the absolute path as mounted. `repo`: the path in the repository, links followed; None when outside it."""
+    """`host`: the absolute path as mounted. `repo`: the path in the repository, links followed; None outside it."""
 
     host: str
     repo: str | None
@@ -78,7 +78,7 @@ class Paths:
                 "E-COMPOSE-PATH",
                 f"the path {show(path)} leaves the repository",
                 at,
-                why="a relative path means something of the repository; above its root there is nothing that git describes",
+                why="above the root of the repository there is nothing that git describes",
                 next="move the file into the repository, or write an absolute path of the host",
             )
         host = f"{self.checkout.rstrip('/')}/{relative}" if relative else self.checkout
@@ -158,19 +158,25 @@ class Paths:
 
     def check_content(self, path: str, at: Position) -> None:
         """Refuse what must not be mounted, built from or read, at `path` (links followed already) and below."""
-        if path in self._clean:
-            return
+        todo = [path]
+        while todo:
+            here = todo.pop()
+            if here not in self._clean:
+                self._clean.add(here)
+                todo.extend(self._check_entry(here, at))
+
+    def _check_entry(self, path: str, at: Position) -> list[str]:
+        """Refuse one entry, or return the entries below it."""
         entry = self.tree.entry(path)
         if entry is None:
-            return
+            return []
+        if entry.kind == "directory":
+            self._refuse_clash(path, at)
+            return [f"{path}/{name}" if path else name for name in self.tree.children(path)]
         if entry.kind == "submodule":
             self._refuse_submodule(path, at)
         elif entry.kind == "symlink":
             self._target(path, at)
-        elif entry.kind == "directory":
-            self._refuse_clash(path, at)
-            for name in self.tree.children(path):
-                self.check_content(f"{path}/{name}" if path else name, at)
         elif entry.size <= _LFS_LONGEST and self.tree.read(path).startswith(_LFS):
             fail(
                 "E-COMPOSE-PATH",
@@ -179,7 +185,7 @@ class Paths:
                 why="the content lies on an LFS server that is not asked",
                 next="keep the file in git itself, or fetch it in the image",
             )
-        self._clean.add(path)
+        return []
 
     def mounted(self, path: str, folder: str, at: Position) -> Located:
         """`locate`, with the content checked. What git does not hold is data, and fine."""

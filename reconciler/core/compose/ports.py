@@ -15,6 +15,7 @@ MOST = 1024
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _PROTOCOLS = ("tcp", "udp", "sctp")
+_FEWER = "publish fewer, or use network_mode: host"
 _FORM = "a port; write CONTAINER, HOST:CONTAINER or IP:HOST:CONTAINER, with /udp at the end for UDP"
 
 
@@ -91,7 +92,7 @@ def _expand(
 ) -> list[Port]:
     count = targets[1] - targets[0] + 1
     if count > MOST:
-        fail("E-COMPOSE-VALUE", f"a range of {count} ports is too long", at, next="use network_mode: host")
+        fail("E-COMPOSE-VALUE", f"a range of {count} ports is too long", at, next=_FEWER)
     if published in ("", "0"):
         return [Port(target, protocol, ip) for target in range(targets[0], targets[1] + 1)]
     hosts = _range(published)
