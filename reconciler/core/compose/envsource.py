@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.envfile import BadEnvFile, parse_env
@@ -35,9 +36,9 @@ class EnvFiles:
         """Where relative paths of that file begin."""
         return self.folders.get(at.file, parent(at.file))
 
-    def load(self, holder: Map | Seq, key: object, lookup: Lookup, reads: dict[str, None]) -> dict[str, str]:
+    def load(self, holder: Map | Seq, key: Any, lookup: Lookup, reads: dict[str, None]) -> dict[str, str]:
         """The variables of one entry of `env_file`; what was read from the repository is noted in `reads`."""
-        item, at = holder[key], holder.at(key)  # type: ignore[index,arg-type]
+        item, at = holder[key], holder.at(key)
         raw, required, where = False, True, at
         if isinstance(item, Map):
             raw, required = self._options(item)

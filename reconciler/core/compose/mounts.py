@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.core.compose import keys, read
@@ -15,7 +16,7 @@ _PROPAGATIONS = frozenset(("private", "rprivate", "shared", "rshared", "slave", 
 _IGNORED_MODES = frozenset(("", "rw", "cached", "delegated", "consistent", "copy"))
 
 
-def mounts(holder: Map, key: str, paths: Paths, folders: dict[str, str]) -> tuple[Mount, ...]:
+def mounts(holder: Map, key: str, paths: Paths, folders: Mapping[str, str]) -> tuple[Mount, ...]:
     """The mounts of `volumes`; a later one on the same target takes the earlier one's place."""
     items = want_seq(holder[key], holder.at(key), key)
     found: dict[str, Mount] = {}

@@ -1,4 +1,4 @@
-"""What one part of a stack says about another must be true: names exist, nothing waits for itself, no two want the same."""
+"""What one part of a stack says about another must hold: names exist, nothing waits for itself, nobody collides."""
 
 from __future__ import annotations
 
