@@ -92,7 +92,10 @@ class Healthcheck:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """`context` is a folder of the repository ("" is its root); `dockerfile` is relative to the context, or empty when `dockerfile_inline` is set."""
+    """`context` is a folder of the repository ("" is its root).
+
+    `dockerfile` is relative to the context, or empty when `dockerfile_inline` is set.
+    """
 
     context: str
     dockerfile: str = "Dockerfile"
@@ -154,9 +157,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class FileObject:
-    """A config or secret of a stack. Exactly one of `repo_path`, `host_path`, `content` is set; `external` names a host-side secret file.
+    """A config or secret of a stack. Exactly one of `repo_path`, `host_path`, `content` is set.
 
-    `content` (inline text, or the value of an environment variable) is written below the state directory.
+    `external` names a host-side secret file. `content` (inline text, or the value of an environment variable) is
+    written below the state directory.
     """
 
     kind: Literal["config", "secret"]
@@ -298,7 +302,10 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All that one host shall run at one revision. `objects`: repo path -> git object id of what services mount, build from or read."""
+    """All that one host shall run at one revision.
+
+    `objects`: repo path -> git object id of what services mount, build from or read.
+    """
 
     revision: str
     host: str

@@ -86,3 +86,20 @@ class LedgerLoss:
 
     why: str
     aside: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody asked that nothing be changed: on this host (`stack` is ""), or on one stack of it.
+
+    `left` is the time in seconds until it ends by itself; `run` is set when a deploy raised it. `problem` says
+    what is odd about the sentinel (empty, a folder, a link, not readable); it pauses all the same.
+    """
+
+    stack: str = ""
+    reason: str = ""
+    holder: str = ""
+    run: str = ""
+    at: str = ""
+    left: float = 0.0
+    problem: str = ""

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs what the tests work with besides Python: real engines, servers and peers, from the distribution's packages.
+# Says nothing when all of it is there. RECONCILER_TEST_DEPS=skip leaves the machine as it is.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/lib.sh"
+[ "${RECONCILER_TEST_DEPS-}" != skip ] || exit 0
+
+# a file or command that shows it is there : the package that brings it
+needs=(
+    dockerd:docker.io
+    docker:docker.io
+    iptables:iptables
+    ip:iproute2
+    git:git
+    ssh:openssh-client
+    /usr/sbin/sshd:openssh-server
+    docker-registry:docker-registry
+    docker-compose:docker-compose # 1.29: reads Compose files without an engine, an oracle for our loader
+    strace:strace
+)
+# Debian 13 puts the client into a package of its own.
+if ! command -v docker >/dev/null && apt_knows docker-cli; then needs+=(docker:docker-cli); fi
+
+here_already() { case "$1" in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null ;; esac; }
+
+missing=()
+for need in "${needs[@]}"; do
+    here_already "${need%%:*}" || missing+=("${need#*:}")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+    can_apt || fail "the tests need: ${missing[*]}" \
+        "install them with your package manager; on Debian and Ubuntu, as root, this script does it"
+    # The programs are wanted, not the services that their packages would start.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
+    apt_install "${missing[@]}"
+fi
+[ "$(id -u)" = 0 ] || fail "the tests start private Docker engines, which needs root"
