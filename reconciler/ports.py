@@ -6,8 +6,12 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
+from reconciler.model.desired import Build, Network, Volume
+from reconciler.model.observed import Container, Observed, Slot
+from reconciler.model.report import Pause
 from reconciler.model.repository import Change, CheckoutReport, Commit, Entry
 
 
@@ -53,3 +57,146 @@ class Repository(Protocol):
 
     def checkout(self, sha: str, directory: str, run: str) -> CheckoutReport:
         """Make `directory` hold exactly `sha`'s tracked files; untracked ones are never touched."""
+
+
+Say = Callable[[str], None]
+"""Takes one line of progress of a long piece of work (a pull, a build)."""
+
+
+class ContainerEngine(Protocol):
+    """One host's containers. Every call has a deadline; Unreachable when the engine is away, Transient when it is in trouble."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = (
+        "pull",
+        "build",
+        "tag",
+        "create_volume",
+        "create_network",
+        "remove_network",
+        "connect",
+        "disconnect",
+        "create",
+        "start",
+        "unpause",
+        "stop",
+        "rename",
+        "update",
+        "remove",
+    )
+
+    def observe(self, host: str, owner: str) -> Observed:
+        """All there is; containers of `owner` with their whole definition."""
+
+    def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        """These containers as they are now; one that is gone is left out."""
+
+    def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        """The last lines of a container's output; empty when the driver cannot give them."""
+
+    def pull(self, reference: str, platform: str, say: Say) -> None:
+        """Transient when the registry cannot give it."""
+
+    def build(self, reference: str, build: Build, context: bytes, labels: Mapping[str, str], platform: str, say: Say) -> str:
+        """Build from a tar archive; the image's id. Terminal when the build fails."""
+
+    def tag(self, image: str, reference: str) -> None: ...
+
+    def create_volume(self, volume: Volume, labels: Mapping[str, str]) -> None: ...
+
+    def create_network(self, network: Network, labels: Mapping[str, str]) -> str: ...
+
+    def remove_network(self, network: str) -> None: ...
+
+    def connect(self, network: str, container: str, endpoint: Mapping[str, Any]) -> None: ...
+
+    def disconnect(self, network: str, container: str) -> None: ...
+
+    def create(self, name: str, body: Mapping[str, Any], platform: str) -> str:
+        """Make a container from a create request of the Engine API; its id."""
+
+    def start(self, container: str) -> None: ...
+
+    def unpause(self, container: str) -> None: ...
+
+    def stop(self, container: str, grace: float | None) -> None:
+        """`grace` in seconds; None: the container's own, or the engine's 10 s."""
+
+    def rename(self, container: str, name: str) -> None: ...
+
+    def update(self, container: str, settings: Mapping[str, Any]) -> None:
+        """Restart policy and resources of a container, running or not."""
+
+    def remove(self, container: str) -> None:
+        """Remove a stopped (or never started) container, never its volumes. Gone already is fine."""
+
+
+class Signals(Protocol):
+    """Sentinels and stamps: what persons and earlier passes tell this one, in files that a shell can read and write."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "block", "clear", "write_stamp")
+
+    def paused(self, stack: str = "") -> Pause | None:
+        """The pause of the whole host, or of one stack."""
+
+    def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
+        """`seconds` None: the default of 4 h."""
+
+    def resume(self, stack: str) -> bool:
+        """Whether there was a pause to end."""
+
+    def blocked(self) -> Mapping[str, str]:
+        """What may not be deployed (a commit, or `image-<digest>`) and why."""
+
+    def block(self, revision: str, reason: str, run: str) -> None: ...
+
+    def clear(self, revision: str) -> bool: ...
+
+    def stamp(self) -> str:
+        """The revision verified last (40 hex), or "" when none was."""
+
+    def write_stamp(self, revision: str) -> None: ...
+
+
+class HostFiles(Protocol):
+    """The host's own files: values that homelabs keep out of git, and files that are made for containers."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("write",)
+
+    def environment(self, stack: str) -> Mapping[str, bytes]:
+        """The files of `<config>/env/<stack>/` by relative path."""
+
+    def environment_folder(self, stack: str) -> str: ...
+
+    def secret(self, name: str) -> bytes:
+        """Terminal when it is missing or others may read it."""
+
+    def key(self) -> bytes:
+        """The key of this host's sealed fingerprints; made at first use."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put content at an absolute path below the state directory, whole or not at all, readable by containers."""
+
+
+class Identity(Protocol):
+    EFFECTS: ClassVar[tuple[str, ...]] = ("owner",)
+
+    def owner(self, revision: str = "") -> str:
+        """The ownership key of this fleet on this host; "" while it is unknown and no revision is given to learn it from."""
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Progress(Protocol):
+    def phase(self, name: str, text: str = "") -> None:
+        """A phase of the pass begins: fetch, plan, prepare, check out, apply, verify, undo."""
+
+    def step(self, slot: Slot, state: str, text: str = "") -> None:
+        """A container's way: starting, waiting, done, failed."""
+
+    def say(self, text: str) -> None:
+        """One line of a pull, a build or a finding."""

@@ -29,12 +29,13 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One changed path between two revisions."""
+    """One changed path between two revisions; `old_path` is where a renamed file was before."""
 
     path: str
     status: Literal["added", "modified", "deleted", "renamed", "typechange"]
     insertions: int = 0
     deletions: int = 0
+    old_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class CheckoutReport:
 
     `displaced`: changed at run time, copied aside, put back. `removed`: left the index, unchanged on
     disk, moved aside. `kept`: left the index and changed or ignored, so left where they are.
-    `aside` is the folder that holds the copies (empty when nothing was copied).
+    `aside` is the folder that holds the copies (empty when nothing was copied). `skipped`: submodules,
+    which are not checked out.
     """
 
     written: tuple[str, ...] = ()
@@ -51,3 +53,4 @@ class CheckoutReport:
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     aside: str = ""
+    skipped: tuple[str, ...] = ()

@@ -1,0 +1,283 @@
+"""A Docker engine through its HTTP API, by docker-py's low-level client.
+
+The high-level client inspects every container that it lists and hides errors in the stream of a pull; the
+low-level one does neither. https://docs.docker.com/reference/api/engine/
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from docker import APIClient
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import IPAMConfig, IPAMPool
+from docker.utils import kwargs_from_env, parse_repository_tag
+
+from reconciler.adapters.docker_read import container, image, listed, network, volume
+from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
+from reconciler.model import labels as label
+from reconciler.model.desired import Build, Network, Volume
+from reconciler.model.observed import Container, Observed
+from reconciler.ports import ContainerEngine
+
+DEADLINE = 60.0
+NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
+
+
+class DockerEngine(ContainerEngine):
+    """`url`: unix:///path or tcp://…; empty: DOCKER_HOST, else the default socket. `deadline`: seconds for one call."""
+
+    def __init__(self, url: str = "", deadline: float = DEADLINE) -> None:
+        self._url = url
+        self._deadline = deadline
+        self._client: APIClient | None = None
+
+    @property
+    def _api(self) -> APIClient:
+        if self._client is None:
+            self._client = _connect(self._url, self._deadline)
+        return self._client
+
+    def version(self) -> str:
+        with _translated("ask the engine for its version"):
+            return str(self._api.version()["Version"])
+
+    def observe(self, host: str, owner: str) -> Observed:
+        with _translated("list containers"):
+            rows = self._api.containers(all=True)
+            ours = [row["Id"] for row in rows if (row.get("Labels") or {}).get(label.OWNER) == owner]
+            whole = {c.id: c for c in self.look(ours)}
+            return Observed(
+                host=host,
+                containers=tuple(whole.get(row["Id"]) or listed(row) for row in rows),
+                networks=tuple(network(row) for row in self._api.networks()),
+                volumes=tuple(volume(row) for row in self._api.volumes().get("Volumes") or []),
+                images=tuple(image(row) for row in self._api.images(all=False)),
+            )
+
+    def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        return tuple(found for found in map(self._inspect, ids) if found)
+
+    def _inspect(self, container_id: str) -> Container | None:
+        try:
+            with _translated("inspect a container"):
+                return container(self._api.inspect_container(container_id))
+        except _Gone:
+            return None
+
+    def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        try:
+            raw: bytes = self._api.logs(container, tail=lines)
+        except (DockerException, requests.RequestException):
+            return ()
+        return tuple(raw.decode(errors="replace").splitlines())
+
+    def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
+        repository, tag = parse_repository_tag(reference)
+        with _translated(f"pull {reference}"):
+            stream = self._api.pull(
+                repository, tag=tag or "latest", stream=True, decode=True, platform=platform or None
+            )
+            for event in stream:
+                if "error" in event:
+                    raise _pull_failed(reference, str(event["error"]))
+                if text := event.get("status"):
+                    say(f"{reference}: {event.get('id', '')} {text}".strip())
+
+    def build(
+        self,
+        reference: str,
+        build: Build,
+        context: bytes,
+        labels: Mapping[str, str],
+        platform: str,
+        say: Callable[[str], None],
+    ) -> str:
+        image_id = ""
+        with _translated(f"build {reference}"):
+            stream = self._api.build(
+                fileobj=io.BytesIO(context),
+                custom_context=True,
+                dockerfile=build.dockerfile,
+                tag=reference,
+                buildargs=dict(build.args),
+                target=build.target or None,
+                labels={**dict(build.labels), **labels},
+                platform=platform or None,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            for event in stream:
+                if "error" in event:
+                    raise _build_failed(reference, str(event["error"]))
+                image_id = (event.get("aux") or {}).get("ID", image_id)
+                if text := str(event.get("stream", "")).strip():
+                    say(f"{reference}: {text}")
+        return image_id
+
+    def tag(self, image: str, reference: str) -> None:
+        repository, tag = parse_repository_tag(reference)
+        with _translated(f"tag {reference}"):
+            self._api.tag(image, repository, tag or "latest")
+
+    def create_volume(self, volume: Volume, labels: Mapping[str, str]) -> None:
+        with _translated(f"create volume {volume.name}"):
+            self._api.create_volume(
+                name=volume.name,
+                driver=volume.driver or None,
+                driver_opts=dict(volume.driver_opts) or None,
+                labels={**dict(volume.labels), **labels},
+            )
+
+    def create_network(self, network: Network, labels: Mapping[str, str]) -> str:
+        with _translated(f"create network {network.name}"):
+            made = self._api.create_network(
+                network.name,
+                driver=network.driver or "bridge",
+                options=dict(network.driver_opts) or None,
+                ipam=_ipam(network),
+                internal=network.internal,
+                attachable=network.attachable or None,
+                enable_ipv6=network.enable_ipv6,
+                labels={**dict(network.labels), **labels},
+                check_duplicate=True,
+            )
+        return str(made["Id"])
+
+    def remove_network(self, network: str) -> None:
+        with _translated("remove a network", gone_is_fine=True):
+            self._api.remove_network(network)
+
+    def connect(self, network: str, container: str, endpoint: Mapping[str, Any]) -> None:
+        body = {"Container": container, "EndpointConfig": dict(endpoint)}
+        self._post(f"connect to network {network}", f"/networks/{network}/connect", body)
+
+    def disconnect(self, network: str, container: str) -> None:
+        with _translated(f"disconnect from network {network}", gone_is_fine=True):
+            self._api.disconnect_container_from_network(container, network, force=True)
+
+    def create(self, name: str, body: Mapping[str, Any], platform: str) -> str:
+        with _translated(f"create container {name}"):
+            made = self._api.create_container_from_config(dict(body), name, platform or None)  # type: ignore[no-untyped-call]
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        with _translated("start a container"):
+            self._api.start(container)
+
+    def unpause(self, container: str) -> None:
+        with _translated("unpause a container"):
+            self._api.unpause(container)
+
+    def stop(self, container: str, grace: float | None) -> None:
+        with _translated("stop a container", gone_is_fine=True):
+            self._api.stop(container, timeout=None if grace is None else round(grace))
+
+    def rename(self, container: str, name: str) -> None:
+        with _translated(f"rename a container to {name}"):
+            self._api.rename(container, name)
+
+    def update(self, container: str, settings: Mapping[str, Any]) -> None:
+        self._post("update a container", f"/containers/{container}/update", settings)
+
+    def remove(self, container: str) -> None:
+        with _translated("remove a container", gone_is_fine=True):
+            self._api.remove_container(container, v=False, force=True)
+
+    def _post(self, what: str, path: str, body: Mapping[str, Any]) -> None:
+        """A request whose fields docker-py's own method does not all offer (NanoCpus, PidsLimit, MacAddress)."""
+        with _translated(what):
+            answer = self._api.post(f"{self._api.base_url}/v{self._api.api_version}{path}", json=dict(body), timeout=self._deadline)
+            if answer.status_code >= 400:
+                raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
+
+
+class _Gone(Transient):
+    """The engine knows no such thing (404)."""
+
+
+def _connect(url: str, deadline: float) -> APIClient:
+    with _translated("reach the Docker engine"):
+        options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
+        client = APIClient(**options, timeout=round(deadline))
+        server = tuple(int(part) for part in client.api_version.split("."))
+        newest = ".".join(map(str, NEWEST_API))
+        return client if server <= NEWEST_API else APIClient(**options, timeout=round(deadline), version=newest)
+
+
+def _ipam(network: Network) -> IPAMConfig | None:
+    if not (network.ipam or network.ipam_driver or network.ipam_options):
+        return None
+    pools = [
+        IPAMPool(
+            subnet=pool.subnet or None,
+            iprange=pool.ip_range or None,
+            gateway=pool.gateway or None,
+            aux_addresses=dict(pool.aux_addresses) or None,
+        )
+        for pool in network.ipam
+    ]
+    return IPAMConfig(network.ipam_driver or "default", pools, dict(network.ipam_options) or None)
+
+
+def _pull_failed(reference: str, reason: str) -> Transient:
+    return Transient(
+        "E-PULL",
+        f"cannot pull {reference}",
+        why=reason,
+        next="check the name and tag, the registry, and `docker login` on the host; the next pass tries again",
+    )
+
+
+def _build_failed(reference: str, reason: str) -> Terminal:
+    return Terminal(
+        "E-BUILD",
+        f"cannot build {reference}",
+        why=reason,
+        next="mend the Dockerfile or what it copies, and push",
+    )
+
+
+@contextmanager
+def _translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
+    """The client's exceptions become ours."""
+    try:
+        yield
+    except NotFound as error:
+        if not gone_is_fine:
+            raise _from_api(what, error) from error
+    except APIError as error:
+        raise _from_api(what, error) from error
+    except requests.exceptions.ReadTimeout as error:
+        raise Transient(
+            "E-DOCKER-TIMEOUT",
+            f"the Docker engine did not answer in time: {what}",
+            why=str(error),
+            next="look at `docker ps` and the engine's log on the host; the next pass tries again",
+        ) from error
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise Unreachable(
+            "E-DOCKER-UNREACHABLE",
+            f"cannot reach the Docker engine: {what}",
+            why=str(error),
+            next="is it running (systemctl status docker), and may this user open its socket (DOCKER_HOST, group docker)?",
+        ) from error
+
+
+def _from_api(what: str, error: APIError) -> ReconcilerError:
+    reason = str(error.explanation or error)
+    status = error.response.status_code if error.response is not None else 0
+    if what.startswith("pull "):
+        return _pull_failed(what.removeprefix("pull "), reason)
+    if "no space left" in reason:
+        return Transient("E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)")
+    if status == 404:
+        return _Gone("E-DOCKER-GONE", f"cannot {what}", why=reason, next="the next pass looks again")
+    if status in (400, 409):
+        return Terminal("E-DOCKER-REFUSED", f"cannot {what}", why=reason, next="mend the manifest that asks for it, and push")
+    return Transient("E-DOCKER-ERROR", f"cannot {what}", why=reason, next="see the engine's log on the host; the next pass tries again")

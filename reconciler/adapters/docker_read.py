@@ -1,0 +1,108 @@
+"""The engine's JSON becomes our nouns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model import labels as label
+from reconciler.model.observed import Container, Health, Image, ObservedNetwork, ObservedVolume
+
+_ANONYMOUS = re.compile(r"^[0-9a-f]{64}$")
+_NEVER = "0001-01-01T00:00:00Z"
+
+
+def listed(row: Mapping[str, Any]) -> Container:
+    """A row of the list: enough for containers that are not ours."""
+    labels = row.get("Labels") or {}
+    return Container(
+        id=row["Id"],
+        name=_own_name(row.get("Names") or [""]),
+        state=row["State"],
+        image=row["Image"],
+        image_id=row.get("ImageID", ""),
+        **_identity(labels),
+    )
+
+
+def container(raw: Mapping[str, Any]) -> Container:
+    """A whole inspection."""
+    state, config = raw["State"], raw["Config"]
+    labels = config.get("Labels") or {}
+    started = state.get("StartedAt", "")
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        state=state["Status"],
+        image=config["Image"],
+        image_id=raw["Image"],
+        health=_health(state),
+        exit_code=state.get("ExitCode", 0),
+        started_at="" if started == _NEVER else started,
+        restart_count=raw.get("RestartCount", 0),
+        definition={**config, "HostConfig": raw.get("HostConfig") or {}},
+        networks=_networks(raw),
+        anonymous_volumes=_anonymous(raw.get("Mounts") or []),
+        labels=labels,
+        **_identity(labels),
+    )
+
+
+def image(row: Mapping[str, Any]) -> Image:
+    names = [*(row.get("RepoTags") or []), *(row.get("RepoDigests") or [])]
+    return Image(row["Id"], tuple(n for n in names if not n.startswith("<none>")), row.get("Labels") or {})
+
+
+def network(row: Mapping[str, Any]) -> ObservedNetwork:
+    labels = row.get("Labels") or {}
+    return ObservedNetwork(row["Id"], row["Name"], **_made_by(labels))
+
+
+def volume(row: Mapping[str, Any]) -> ObservedVolume:
+    return ObservedVolume(row["Name"], **_made_by(row.get("Labels") or {}))
+
+
+def _made_by(labels: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "owner": labels.get(label.OWNER, ""),
+        "stack": labels.get(label.PROJECT, ""),
+        "fingerprint": labels.get(label.FINGERPRINT, ""),
+    }
+
+
+def _identity(labels: Mapping[str, str]) -> dict[str, Any]:
+    number = labels.get(label.NUMBER, "1")
+    return {
+        **_made_by(labels),
+        "service": labels.get(label.SERVICE, ""),
+        "number": int(number) if number.isdecimal() else 1,
+        "revision": labels.get(label.REVISION, ""),
+    }
+
+
+def _own_name(names: list[str]) -> str:
+    """Links give a container further names, with more slashes."""
+    return min(names, key=lambda name: name.count("/")).lstrip("/")
+
+
+def _health(state: Mapping[str, Any]) -> Health:
+    status: Health = (state.get("Health") or {}).get("Status") or "none"
+    return status
+
+
+def _networks(raw: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Shared namespaces and the host's have no endpoints of their own."""
+    mode = (raw.get("HostConfig") or {}).get("NetworkMode", "")
+    if mode in ("host", "none") or mode.startswith("container:"):
+        return {}
+    endpoints = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    return {name: (e.get("NetworkID") or "", tuple(e.get("Aliases") or ())) for name, e in endpoints.items()}
+
+
+def _anonymous(mounts: list[Mapping[str, Any]]) -> dict[str, str]:
+    return {
+        m["Destination"]: m["Name"]
+        for m in mounts
+        if m.get("Type") == "volume" and _ANONYMOUS.match(m.get("Name") or "")
+    }

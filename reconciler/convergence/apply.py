@@ -1,0 +1,244 @@
+"""The plan is carried out: make everything first, then take old out and new in, level by level.
+
+All containers are made under temporary names before the first running one is touched, so that whatever the
+engine refuses (a name, an address, a device) is refused while nothing has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.convergence.exchange import NO_RESTART, REMOVE, REPLACE, Exchange, grace, policy_settings
+from reconciler.convergence.wait import Awaited, Waiting
+from reconciler.core.fingerprint import network_fingerprint, volume_fingerprint
+from reconciler.core.order import awaited, levels
+from reconciler.core.overlap import may_overlap
+from reconciler.core.wanted import Want
+from reconciler.model import labels
+from reconciler.model.desired import RestartPolicy
+from reconciler.model.observed import Container, Slot, made_name
+from reconciler.model.plan import Action, ContainerSpec, NetworkStep, Plan, Step, VolumeStep
+from reconciler.model.report import StepRecord
+from reconciler.ports import Clock, ContainerEngine, Ledger, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What applying works with. `parallel`: how many containers are worked on at once."""
+
+    engine: ContainerEngine
+    ledger: Ledger
+    clock: Clock
+    progress: Progress
+    waiting: Waiting
+    parallel: int
+
+
+class Apply:
+    """One plan for one host within one run."""
+
+    def __init__(self, tools: Tools, plan: Plan, wants: Mapping[Slot, Want], owner: str, run: str) -> None:
+        self._engine, self._tools, self._plan, self._wants = tools.engine, tools, plan, wants
+        self._owner, self._run = owner, run
+        self._exchange = Exchange(tools.engine, tools.ledger, tools.clock, run)
+        self._steps = {step.slot: step for step in plan.steps if step.action is not Action.REMOVE}
+        self._removals = [step for step in plan.steps if step.action is Action.REMOVE]
+        self._ids = {done.slot: done.container.id for done in plan.satisfied}
+        self._ids |= {s.slot: s.current.id for s in self._steps.values() if s.current and not s.starts_new}
+        self._retired: set[Slot] = set()
+
+    def run(self) -> tuple[Awaited, ...]:
+        """Everything that was touched, up and with its restart policy, ready to be watched.
+
+        Raises Failed when a container does not come up, and whatever the engine raises.
+        """
+        self._make_room()
+        self._stage()
+        self._together(self._remove, self._removals)
+        for level in levels(self._steps, self._wants):
+            self._wait_for(level)
+            self._together(self._bring, [self._steps[slot] for slot in level])
+        touched = tuple(self._awaited(slot) for slot in [*self._steps, *self._unverified()])
+        self._tools.waiting.until_started(touched)
+        self._together(self._settle, list(self._steps.values()))
+        return touched
+
+    def _unverified(self) -> list[Slot]:
+        """Services whose predecessor is still kept: an earlier pass replaced them and never came to verify."""
+        kept = {c.slot for c in self._plan.leftovers if c.role == "kept"}
+        return [done.slot for done in self._plan.satisfied if done.slot in kept]
+
+    # Before anything that runs is touched; a network that is made anew is the one exception.
+
+    def _make_room(self) -> None:
+        for volume in self._plan.volumes:
+            self._make_volume(volume)
+        remade = {s.network.name for s in self._plan.networks if s.network and s.current}
+        if remade:
+            self._together(self._retire, [s for s in self._steps.values() if s.current and remade & set(s.current.networks)])
+        for network in self._plan.networks:
+            self._make_network(network)
+
+    def _make_volume(self, step: VolumeStep) -> None:
+        compose = {labels.PROJECT: step.stack, labels.VOLUME: step.volume.key}
+        self._engine.create_volume(step.volume, {**self._ours(volume_fingerprint(step.volume)), **compose})
+
+    def _make_network(self, step: NetworkStep) -> None:
+        if step.network is None:
+            return
+        if step.current:
+            self._engine.remove_network(step.current.id)
+        compose = {labels.PROJECT: step.stack, labels.NETWORK: step.network.key}
+        self._engine.create_network(step.network, {**self._ours(network_fingerprint(step.network)), **compose})
+
+    def _ours(self, fingerprint: str) -> dict[str, str]:
+        return {labels.OWNER: self._owner, labels.FINGERPRINT: fingerprint}
+
+    def _stage(self) -> None:
+        new = [slot for slot, step in self._steps.items() if step.starts_new]
+        made: list[str] = []
+        try:
+            for level in levels(new, self._wants):
+                for slot in level:
+                    self._make(self._steps[slot], made)
+        except Exception:
+            for container in made:
+                self._engine.remove(container)
+            raise
+
+    def _make(self, step: Step, made: list[str]) -> None:
+        assert step.spec is not None
+        name = made_name(step.spec.name, self._run)
+        container = self._engine.create(name, self._complete(step.spec, step.current), step.spec.platform)
+        made.append(container)
+        self._ids[step.slot] = container
+        for network in list(step.spec.endpoints)[1:]:
+            self._engine.connect(network, container, step.spec.endpoints[network])
+
+    def _complete(self, spec: ContainerSpec, old: Container | None) -> dict[str, Any]:
+        """The create request with what only the host knows: namespaces by container id, volumes that carry over."""
+        host = {**spec.body["HostConfig"], **NO_RESTART}
+        host |= {key: f"container:{self._ids[slot]}" for key, slot in spec.namespaces.items()}
+        host["Binds"] = [*host.get("Binds", []), *_carried_over(host, old)]
+        body = {**spec.body, "HostConfig": host}
+        if spec.endpoints:
+            first = next(iter(spec.endpoints))
+            body["NetworkingConfig"] = {"EndpointsConfig": {first: dict(spec.endpoints[first])}}
+        return body
+
+    # From here on running containers are touched.
+
+    def _bring(self, step: Step) -> None:
+        begun = self._tools.clock.now()
+        self._tools.progress.step(step.slot, "starting", f"{step.action}: {'; '.join(step.reasons)}")
+        _BRING[step.action](self, step)
+        self._record(step, begun)
+
+    def _create(self, step: Step) -> None:
+        assert step.spec is not None
+        self._exchange.install(self._ids[step.slot], step.spec.name)
+
+    def _replace(self, step: Step) -> None:
+        assert step.spec is not None and step.current is not None
+        new = self._ids[step.slot]
+        if step.slot not in self._retired and may_overlap(self._wants[step.slot]) and step.current.running:
+            self._engine.start(new)
+            self._tools.waiting.until_started([self._awaited(step.slot)])
+            self._exchange.retire(step.current, REPLACE)
+            self._engine.rename(new, step.spec.name)
+            return
+        if step.slot not in self._retired:
+            self._exchange.retire(step.current, REPLACE)
+        self._exchange.install(new, step.spec.name)
+
+    def _start(self, step: Step) -> None:
+        assert step.current is not None
+        self._reconnect(step, step.current)
+        if step.current.state == "paused":
+            self._engine.unpause(step.current.id)
+        else:
+            self._engine.start(step.current.id)
+
+    def _restart(self, step: Step) -> None:
+        assert step.current is not None
+        self._reconnect(step, step.current)
+        self._engine.stop(step.current.id, grace(step.current))
+        self._engine.start(step.current.id)
+
+    def _update(self, step: Step) -> None:
+        assert step.current is not None
+        self._reconnect(step, step.current)
+
+    def _reconnect(self, step: Step, container: Container) -> None:
+        for network in step.connect:
+            assert step.spec is not None
+            self._engine.connect(network, container.id, step.spec.endpoints[network])
+        for network in step.disconnect:
+            self._engine.disconnect(network, container.id)
+
+    def _retire(self, step: Step) -> None:
+        assert step.current is not None
+        self._exchange.retire(step.current, REPLACE)
+        self._retired.add(step.slot)
+
+    def _remove(self, step: Step) -> None:
+        assert step.current is not None
+        begun = self._tools.clock.now()
+        self._tools.progress.step(step.slot, "removing", "; ".join(step.reasons))
+        self._exchange.retire(step.current, REMOVE)
+        self._record(step, begun)
+
+    def _settle(self, step: Step) -> None:
+        """A container gets its restart policy only when it is up (and what `docker update` changed is put right)."""
+        assert step.service is not None
+        settings = step.settings
+        if step.starts_new and step.service.restart != RestartPolicy():
+            settings = policy_settings(step.service.restart)
+        if settings:
+            self._engine.update(self._ids[step.slot], settings)
+        self._tools.progress.step(step.slot, "up")
+
+    def _wait_for(self, level: Iterable[Slot]) -> None:
+        """Dependencies that must be healthy, or be done, before the next level may start."""
+        conditions = awaited(level, self._wants)
+        strict = [slot for slot, asked in conditions.items() if asked - {"service_started"} and slot in self._ids]
+        if strict:
+            self._tools.waiting.until_started([self._awaited(slot) for slot in strict])
+
+    def _awaited(self, slot: Slot) -> Awaited:
+        want = self._wants[slot]
+        return Awaited(slot, self._ids[slot], want.job, want.service.restart.name != "no" and not want.job)
+
+    def _record(self, step: Step, begun: float) -> None:
+        slot, now = step.slot, self._tools.clock.now()
+        self._tools.ledger.step(
+            StepRecord(self._run, slot.stack, slot.service, step.action, step.reasons, begun, now, "ok")
+        )
+
+    def _together(self, work: Callable[[Step], None], steps: Sequence[Step]) -> None:
+        """In parallel; all that began is finished before the first failure is raised."""
+        self._tools.clock.sleep(0)
+        with ThreadPoolExecutor(self._tools.parallel) as pool:
+            futures = [pool.submit(work, step) for step in steps]
+        for future in futures:
+            future.result()
+
+
+_BRING: Mapping[Action, Callable[[Apply, Step], None]] = {
+    Action.CREATE: Apply._create,
+    Action.REPLACE: Apply._replace,
+    Action.START: Apply._start,
+    Action.RESTART: Apply._restart,
+    Action.UPDATE: Apply._update,
+}
+
+
+def _carried_over(host: Mapping[str, Any], old: Container | None) -> list[str]:
+    """Anonymous volumes of the old container, for destinations that nothing else is mounted at."""
+    taken = {bind.split(":")[1] for bind in host.get("Binds", [])} | {m["Target"] for m in host.get("Mounts", [])}
+    taken |= set(host.get("Tmpfs", {}))
+    volumes = old.anonymous_volumes if old else {}
+    return [f"{name}:{target}:rw" for target, name in sorted(volumes.items()) if target not in taken]

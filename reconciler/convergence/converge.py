@@ -1,0 +1,255 @@
+"""One pass, from what git says to what runs. Read it aloud: recover, signals, fetch, plan, guard, prepare, check out, apply, verify, record.
+
+Nothing that runs is touched before everything that can fail has succeeded. Whatever fails afterwards is taken
+back: the kept containers serve again, and the revision is blocked until another one comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from reconciler.convergence.apply import Apply, Tools
+from reconciler.convergence.exchange import REFRESH, Exchange, put_back
+from reconciler.convergence.gather import Gather, Picture, Site
+from reconciler.convergence.prepare import prepare_images, render_files
+from reconciler.convergence.recover import recover
+from reconciler.convergence.tidy import tidy
+from reconciler.convergence.undo import discard_new
+from reconciler.convergence.wait import Awaited, Waiting
+from reconciler.core import guard
+from reconciler.core.guard import Policy
+from reconciler.core.target import Target, check_ancestry, choose_target
+from reconciler.errors import ReconcilerError, Refused, Transient
+from reconciler.model.observed import Observed
+from reconciler.model.plan import Action, Plan
+from reconciler.model.report import Outcome, Pause, Run
+from reconciler.model.repository import CheckoutReport
+from reconciler.model.result import Result
+from reconciler.ports import Clock, ContainerEngine, HostFiles, Identity, Ledger, Progress, Repository, Signals
+
+
+class Interrupted(BaseException):
+    """A person or the init system asked the pass to stop; the next one repairs what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a pass talks to."""
+
+    repository: Repository
+    engine: ContainerEngine
+    ledger: Ledger
+    signals: Signals
+    files: HostFiles
+    identity: Identity
+    clock: Clock
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a pass behaves. Seconds: `window` for verify, `timeout` for a start, `job_timeout` for jobs."""
+
+    site: Site
+    policy: Policy
+    window: float = 5.0
+    timeout: float = 30.0
+    job_timeout: float = 600.0
+    parallel: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for. `confirm` sees the plan before anything is touched; False ends the pass."""
+
+    run: str
+    command: str
+    actor: str
+    confirm: Callable[[Plan], bool] = lambda plan: True
+
+
+class Pass:
+    """One run of convergence for the host it runs on; the caller holds the pass lock."""
+
+    def __init__(self, world: World, rules: Rules, request: Request) -> None:
+        self._world, self._rules, self._request = world, rules, request
+        self._gather = Gather(rules.site, world.repository, world.files, world.signals, world.ledger)
+        waiting = Waiting(world.engine, world.clock, world.progress, rules.timeout, rules.job_timeout)
+        self._tools = Tools(world.engine, world.ledger, world.clock, world.progress, waiting, rules.parallel)
+        self._begun = world.clock.now()
+        self._run = Run(request.run, request.command, request.actor, "", "", self._begun, host=rules.site.host)
+        self._base = ""
+
+    def run(self) -> Result:
+        """Never raises a ReconcilerError: it becomes the Result, recorded like everything else."""
+        self._world.ledger.begin(self._run)
+        try:
+            result = self._converge()
+        except ReconcilerError as error:
+            result = self._result("failed", error.exit_code, error.what, error=error)
+        except (KeyboardInterrupt, Interrupted):
+            result = self._result("interrupted", 130, "interrupted; the next pass carries on")
+        result = replace(result, seconds=self._world.clock.now() - self._begun)
+        self._world.ledger.finish(
+            self._request.run,
+            ended=self._world.clock.now(),
+            outcome=result.outcome,
+            exit_code=result.exit_code,
+            reason=result.reason,
+            detail=str(result.error.why) if result.error else "",
+        )
+        return result
+
+    def _converge(self) -> Result:
+        owner = self._world.identity.owner()
+        observed = self._recovered(owner) if owner else None
+        if pause := self._world.signals.paused():
+            return self._paused(pause, observed, owner)
+        target = self._target()
+        owner = self._world.identity.owner(target.revision)
+        observed = observed or self._observe(owner)
+        self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
+        picture = self._gather.picture(target.revision, self._base, owner, observed)
+        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy)
+        self._check_obstacles(picture)
+        if picture.plan.empty and not picture.drifted:
+            return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
+        if not self._request.confirm(picture.plan):
+            return self._result("held", 0, "not confirmed; nothing was done", picture=picture)
+        return self._carry_out(picture, target, owner)
+
+    def _paused(self, pause: Pause, observed: Observed | None, owner: str) -> Result:
+        """Drift against what was verified last is seen and told, and left alone."""
+        self._base = self._world.signals.stamp()
+        picture = None
+        if self._base and observed and self._world.repository.has(self._base):
+            picture = self._gather.picture(self._base, self._base, owner, observed)
+        reason = f"paused: {pause.reason or 'no reason given'} ({pause.holder or 'unknown'})"
+        return self._result("paused", 3, reason, picture)
+
+    def _recovered(self, owner: str) -> Observed:
+        observed = self._observe(owner)
+        world = self._world
+        if recover(world.engine, world.ledger, world.clock, world.progress, observed, owner, self._request.run):
+            return self._observe(owner)
+        return observed
+
+    def _observe(self, owner: str) -> Observed:
+        return self._world.engine.observe(self._rules.site.host, owner)
+
+    def _target(self) -> Target:
+        """The revision to go for; the branch is fetched and must descend from what was verified last."""
+        repository = self._world.repository
+        self._world.progress.phase("fetch")
+        head = repository.fetch(self._request.run)
+        self._base = self._world.signals.stamp() or self._world.ledger.verified() or ""
+        if self._base:
+            check_ancestry(head, self._base, descends=repository.is_descendant(head, self._base))
+        return choose_target(head, self._base, self._world.signals.blocked())
+
+    def _check_obstacles(self, picture: Picture) -> None:
+        obstacles = self._world.repository.checkout_obstacles(picture.desired.revision, picture.desired.checkout)
+        if obstacles:
+            raise Refused(
+                "E-CHECKOUT-UNTRACKED",
+                f"untracked files are in the way: {', '.join(obstacles[:5])}",
+                why=f"git wants to write them below {picture.desired.checkout}, and what lies there is not from git",
+                next="move them away, or take them out of the repository",
+            )
+
+    def _carry_out(self, picture: Picture, target: Target, owner: str) -> Result:
+        world, plan = self._world, picture.plan
+        if plan.images:
+            world.progress.phase("prepare", f"{len(plan.images)} images")
+        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
+        render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
+        world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
+        self._promise_restarts(picture)
+        checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
+        try:
+            touched = self._apply(picture, owner)
+            world.progress.phase("verify", f"{len(touched)} containers for {self._rules.window:g} s")
+            self._tools.waiting.watch(touched, self._rules.window)
+        except ReconcilerError as error:
+            return self._undone(picture, checkout, error, owner)
+        tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+        return self._verified(picture, target, checkout, "succeeded", _summary(plan))
+
+    def _promise_restarts(self, picture: Picture) -> None:
+        """A dead pass must not leave a container with a file that was put back under it."""
+        exchange = Exchange(self._world.engine, self._world.ledger, self._world.clock, self._request.run)
+        for step in picture.plan.steps:
+            if step.action is Action.RESTART and step.current and picture.drifted:
+                exchange.promise_refresh(step.current)
+
+    def _apply(self, picture: Picture, owner: str) -> tuple[Awaited, ...]:
+        self._world.progress.phase("apply", _summary(picture.plan))
+        return Apply(self._tools, picture.plan, picture.wants, owner, self._request.run).run()
+
+    def _undone(self, picture: Picture, checkout: CheckoutReport, error: ReconcilerError, owner: str) -> Result:
+        """The block first, durably; then the files, then the old containers; one way back, never a second."""
+        world, revision = self._world, picture.desired.revision
+        moved_on = bool(self._base) and self._base != revision
+        if moved_on and not isinstance(error, Transient):
+            world.signals.block(revision, error.what, self._request.run)
+        world.progress.phase("undo", error.what)
+        intents = tuple(intent for intent in world.ledger.open_intents() if intent.kind != REFRESH)
+        if moved_on:
+            world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
+        observed = self._observe(owner)
+        put_back(world.engine, world.ledger, intents, observed)
+        if moved_on:
+            discard_new(world.engine, picture.plan, self._observe(owner))
+        restored = bool(intents) or moved_on
+        error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", [i.name for i in intents])
+        outcome: Outcome = "rolled-back" if restored else "failed"
+        return self._result(outcome, 4 if restored else error.exit_code, error.what, picture, checkout, error)
+
+    def _verified(
+        self, picture: Picture, target: Target, checkout: CheckoutReport, outcome: Outcome, reason: str
+    ) -> Result:
+        """The stamp moves only for a whole pass over the head's own manifests."""
+        whole = not self._rules.site.target.partition("/")[2]
+        if whole and not target.held and target.revision != self._base:
+            self._world.signals.write_stamp(target.revision)
+            for blocked in self._world.signals.blocked():
+                if self._world.repository.is_descendant(target.revision, blocked):
+                    self._world.signals.clear(blocked)
+        held = target.reason if target.held else ""
+        return replace(self._result(outcome, 0, reason, picture, checkout), held=held)
+
+    def _result(
+        self,
+        outcome: Outcome,
+        exit_code: int,
+        reason: str,
+        picture: Picture | None = None,
+        checkout: CheckoutReport = CheckoutReport(),
+        error: ReconcilerError | None = None,
+    ) -> Result:
+        return Result(
+            run=self._request.run,
+            outcome=outcome,
+            exit_code=exit_code,
+            reason=reason,
+            revision=picture.desired.revision if picture else "",
+            base=self._base,
+            plan=picture.plan if picture else None,
+            checkout=checkout,
+            error=error,
+            warnings=picture.warnings if picture else (),
+        )
+
+
+def _summary(plan: Plan) -> str:
+    counts: dict[str, int] = {}
+    for step in plan.steps:
+        counts[step.action] = counts.get(step.action, 0) + 1
+    return ", ".join(f"{count} {action}" for action, count in counts.items()) or "no container changed"
+
+
+def _what_runs(base: str, names: list[str]) -> str:
+    if base:
+        return f"everything runs as of {base[:7]} again"
+    return f"put back: {', '.join(names)}" if names else "what ran before still runs"

@@ -1,0 +1,100 @@
+"""Desired and Observed side by side, with the plan that leads from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.convergence.exchange import REFRESH
+from reconciler.core.assemble import HostSide, assemble
+from reconciler.core.container import HostPaths
+from reconciler.core.fingerprint import Sealer, external_secrets
+from reconciler.core.planner import plan
+from reconciler.core.scope import narrowed
+from reconciler.core.wanted import HostFacts, Want, wants
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Observed, Slot
+from reconciler.model.plan import Plan
+from reconciler.ports import HostFiles, Ledger, Repository, Signals, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The host as this pass sees it: its name, where the manifests lie, its folders, and who the fleet is.
+
+    `target` narrows the pass to `host`, `host/stack` or `host/stack/service`; "" is all.
+    """
+
+    host: str
+    manifests: str
+    rendered: str
+    secrets: str
+    home: str = "/root"
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree."""
+
+    tree: Tree
+    desired: Desired
+    observed: Observed
+    wants: Mapping[Slot, Want]
+    facts: HostFacts
+    plan: Plan
+    drifted: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Gather:
+    """Reads; changes nothing."""
+
+    def __init__(
+        self, site: Site, repository: Repository, files: HostFiles, signals: Signals, ledger: Ledger
+    ) -> None:
+        self._site, self._repository, self._ledger = site, repository, ledger
+        self._files, self._signals = files, signals
+
+    def desired(self, revision: str, owner: str) -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
+        """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong."""
+        tree = self._repository.tree(revision)
+        side = HostSide(self._site.host, self._files.environment, self._files.environment_folder, self._site.home)
+        assembled = assemble(tree, self._site.manifests, side, revision=revision, owner=owner).or_raise()
+        sealer = Sealer(self._files.key())
+        paths = HostPaths(assembled.desired.checkout, self._site.rendered, self._site.secrets)
+        facts = HostFacts(paths, sealer, assembled.builds, self._sealed_secrets(assembled.desired, sealer))
+        return tree, assembled.desired, facts, assembled.warnings
+
+    def picture(self, revision: str, base: str, owner: str, observed: Observed) -> Picture:
+        """Desired at `revision` against `observed`, explained from `base`, the revision verified last."""
+        tree, desired, facts, warnings = self.desired(revision, owner)
+        wanted = wants(desired, facts)
+        drifted = self._repository.checkout_drift(revision, desired.checkout)
+        changes = self._changes(base, revision, observed, wanted)
+        stale = {intent.container for intent in self._ledger.open_intents() if intent.kind == REFRESH}
+        whole = plan(desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale)
+        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
+        chosen = narrowed(whole, self._site.target, paused)
+        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings)
+
+    def _changes(
+        self, base: str, revision: str, observed: Observed, wanted: Mapping[Slot, Want]
+    ) -> dict[str, tuple[str, ...]]:
+        """Changed paths since the revisions at which containers that no longer fit were made."""
+        prints = {slot: want.spec.fingerprint for slot, want in wanted.items()}
+        since = {c.revision for c in observed.containers if c.slot in prints and prints[c.slot] != c.fingerprint}
+        known = [sha for sha in since | {base} if sha and self._repository.has(sha)]
+        return {sha: tuple(change.path for change in self._repository.changes(sha, revision)) for sha in known}
+
+    def _sealed_secrets(self, desired: Desired, sealer: Sealer) -> dict[str, str]:
+        """Every external secret that is granted; a missing one is found here, before anything is touched."""
+        names = {
+            name for stack in desired.stacks for service in stack.services for name in external_secrets(service, stack)
+        }
+        return {name: sealer.seal(self._files.secret(name)) for name in sorted(names)}
+
+
+def _stacks(desired: Desired, observed: Observed, owner: str) -> list[str]:
+    running = {c.stack for c in observed.containers if c.owner == owner}
+    return sorted({stack.name for stack in desired.stacks} | running)

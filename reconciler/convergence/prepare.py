@@ -1,0 +1,51 @@
+"""Everything that can fail while nothing that runs is touched: images are pulled and built, files rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from reconciler.core.build_context import archive, read_context
+from reconciler.core.container import HostPaths, file_path
+from reconciler.core.fingerprint import Sealer
+from reconciler.model import labels
+from reconciler.model.desired import Desired
+from reconciler.model.plan import ImageNeed, Plan
+from reconciler.ports import ContainerEngine, HostFiles, Progress, Tree
+
+
+def prepare_images(engine: ContainerEngine, tree: Tree, plan: Plan, progress: Progress, parallel: int) -> None:
+    """All images of the plan, several at once; the first failure is raised when all have ended."""
+    with ThreadPoolExecutor(parallel) as pool:
+        futures = [pool.submit(_obtain, engine, tree, need, progress) for need in plan.images]
+    for future in futures:
+        future.result()
+
+
+def render_files(files: HostFiles, desired: Desired, paths: HostPaths, sealer: Sealer) -> None:
+    """Inline configs and secrets; their names hold a hash of the content, so none in use is ever overwritten."""
+    content: Mapping[str, bytes] = {
+        file_path(item, stack, paths, sealer): item.content
+        for stack in desired.stacks
+        for item in stack.files
+        if item.content is not None
+    }
+    for path, text in content.items():
+        files.write(path, text)
+
+
+def _obtain(engine: ContainerEngine, tree: Tree, need: ImageNeed, progress: Progress) -> None:
+    if need.present:
+        progress.say(f"{need.reference}: tagging the image that was built from the same files")
+        engine.tag(need.present, need.reference)
+    elif need.build:
+        progress.say(f"{need.reference}: building ({need.reason})")
+        context = read_context(tree, need.build)
+        build = replace(need.build, dockerfile=context.dockerfile)
+        engine.build(
+            need.reference, build, archive(tree, context), {labels.BUILD: need.build_id}, need.platform, progress.say
+        )
+    else:
+        progress.say(f"{need.reference}: pulling ({need.reason})")
+        engine.pull(need.reference, need.platform, progress.say)

@@ -1,0 +1,186 @@
+"""The tree of one revision becomes Desired: the fleet file, then every stack that this host shall run."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.core.build_context import build_id, read_context
+from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
+from reconciler.core.document import Map, parse
+from reconciler.core.fingerprint import repository_paths
+from reconciler.core.manifest import is_job, load_fleet, load_stack_extension, selects
+from reconciler.errors import BadConfiguration, Position, ReconcilerError
+from reconciler.model.desired import Desired, Stack
+from reconciler.model.fleet import Fleet, Host
+from reconciler.ports import Tree
+
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class HostSide:
+    """What a host adds to the manifests: its env files by stack, and where they lie."""
+
+    name: str
+    environment: Callable[[str], Mapping[str, bytes]]
+    environment_folder: Callable[[str], str]
+    home: str = "/root"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """`builds`: "stack/service" -> id of its build; `problems`: everything that is wrong, not only the first."""
+
+    desired: Desired
+    builds: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+    problems: tuple[ReconcilerError, ...] = ()
+
+    def or_raise(self) -> Assembled:
+        """Itself; raises the first problem when there is one."""
+        for problem in self.problems:
+            raise problem
+        return self
+
+
+def fleet_of(tree: Tree, manifests: str) -> Fleet:
+    """Raises BadConfiguration when there is no fleet file, or it is wrong."""
+    path = posixpath.join(manifests, "fleet.yaml")
+    entry = tree.entry(path)
+    if entry is None or entry.kind not in ("file", "executable"):
+        raise BadConfiguration(
+            "E-MANIFEST-FLEET",
+            f"there is no {path} in the repository",
+            why="the fleet file names the hosts; the manifests folder is repository.path in reconciler.toml",
+            next="commit a fleet.yaml, or mend repository.path",
+        )
+    document = parse(tree.read(path), path)
+    if not isinstance(document, Map):
+        raise BadConfiguration(
+            "E-MANIFEST-VALUE",
+            "the fleet file is not a mapping",
+            why="it starts with `apiVersion: reconciler/v1` and `kind: Fleet`",
+            next="see manifests/fleet.yaml of the project for an example",
+            at=Position(path, 1, 1),
+        )
+    return load_fleet(document, path)
+
+
+def assemble(tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str) -> Assembled:
+    """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected."""
+    fleet = fleet_of(tree, manifests)
+    host = _host(fleet, side.name, manifests)
+    problems: list[ReconcilerError] = []
+    warnings = list(fleet.warnings)
+    stacks: list[Stack] = []
+    builds: dict[str, str] = {}
+    for folder in _stack_folders(tree, manifests, problems):
+        try:
+            loaded = _load(tree, folder, host, side)
+            if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet):
+                continue
+            warnings += loaded.warnings
+            stacks.append(_with_jobs(loaded))
+            builds |= _builds(tree, loaded.stack)
+        except ReconcilerError as problem:
+            problems.append(problem)
+    problems += _same_name(stacks)
+    desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
+    return Assembled(desired, builds, tuple(warnings), tuple(problems))
+
+
+def _host(fleet: Fleet, name: str, manifests: str) -> Host:
+    for host in fleet.hosts:
+        if host.name == name:
+            break
+    else:
+        known = ", ".join(h.name for h in fleet.hosts) or "none"
+        raise BadConfiguration(
+            "E-MANIFEST-HOST",
+            f"the fleet has no host {name!r}",
+            why=f"its hosts are: {known}",
+            next="mend `host` in reconciler.toml, or add the host to fleet.yaml",
+            at=Position(posixpath.join(manifests, "fleet.yaml")),
+        )
+    if host.connect != "local":
+        raise BadConfiguration(
+            "E-MANIFEST-CONNECT",
+            f"host {name} is reached by {host.connect}",
+            why="this version converges the host it runs on",
+            next="install it on that host, and write `connect: local`",
+            at=Position(posixpath.join(manifests, "fleet.yaml")),
+        )
+    return host
+
+
+def _stack_folders(tree: Tree, manifests: str, problems: list[ReconcilerError]) -> Iterator[tuple[str, str, str]]:
+    """Name, folder and Compose file of each stack."""
+    root = posixpath.join(manifests, "stacks")
+    for name in tree.children(root):
+        folder = posixpath.join(root, name)
+        entry = tree.entry(folder)
+        if entry is None or entry.kind != "directory":
+            continue
+        found = [file for file in COMPOSE_FILES if tree.entry(posixpath.join(folder, file))]
+        if found:
+            yield name, folder, posixpath.join(folder, found[0])
+        else:
+            problems.append(
+                BadConfiguration(
+                    "E-MANIFEST-STACK",
+                    f"{folder} holds no Compose file",
+                    why=f"a stack is a folder with one of {', '.join(COMPOSE_FILES)}",
+                    next="add one, or move the folder out of stacks/",
+                    at=Position(folder),
+                )
+            )
+
+
+def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) -> LoadedStack:
+    name, _, file = folder
+    context = HostContext(
+        checkout=host.checkout,
+        home=side.home,
+        host_files=side.environment(name),
+        host_file_root=side.environment_folder(name),
+    )
+    return load_stack(tree, file, context, name)
+
+
+def _with_jobs(loaded: LoadedStack) -> Stack:
+    services = tuple(
+        replace(service, job=True) if is_job(loaded.service_extensions.get(service.name), loaded.stack.file) else service
+        for service in loaded.stack.services
+    )
+    return replace(loaded.stack, services=services)
+
+
+def _builds(tree: Tree, stack: Stack) -> dict[str, str]:
+    return {
+        f"{stack.name}/{service.name}": build_id(read_context(tree, service.build), service.build, service.platform)
+        for service in stack.services
+        if service.build
+    }
+
+
+def _objects(tree: Tree, stacks: list[Stack]) -> Iterator[tuple[str, str]]:
+    paths = {path for stack in stacks for service in stack.services for path in repository_paths(service, stack)}
+    for path in paths:
+        if entry := tree.entry(path):
+            yield path, f"{entry.kind}:{entry.id}"
+
+
+def _same_name(stacks: list[Stack]) -> Iterator[BadConfiguration]:
+    files: dict[str, str] = {}
+    for stack in stacks:
+        other = files.setdefault(stack.name.casefold(), stack.file)
+        if other != stack.file:
+            yield BadConfiguration(
+                "E-MANIFEST-TWICE",
+                f"two stacks are called {stack.name}: {other} and {stack.file}",
+                why="the project name is how a host tells its stacks apart",
+                next="give one of them another `name:`",
+                at=Position(stack.file),
+            )

@@ -1,0 +1,91 @@
+"""`build`: a folder of the repository, as git holds it."""
+
+from __future__ import annotations
+
+from reconciler.core.compose import keys, read
+from reconciler.core.compose.paths import Paths, join
+from reconciler.core.compose.problems import check_keys, fail, show, unsupported, want_map
+from reconciler.core.compose.variables import Variables
+from reconciler.core.document import Map
+from reconciler.errors import Position
+from reconciler.model.desired import Build
+
+
+def build(holder: Map, key: str, paths: Paths, folder: str, variables: Variables) -> Build:
+    """The build of a service. `folder`: where relative paths begin. BadConfiguration."""
+    if isinstance(holder[key], str):
+        context = _context(holder, key, paths, folder)
+        return Build(context, _dockerfile(Map(holder.places[key]), context, paths))
+    given = want_map(holder[key], holder.at(key), key)
+    check_keys(given, keys.BUILD, key, keys.BUILD_REFUSED)
+    context = _context(given, "context", paths, folder)
+    inline = read.filled(given, "dockerfile_inline") if given.get("dockerfile_inline") is not None else ""
+    if inline and given.get("dockerfile") is not None:
+        fail("E-COMPOSE-VALUE", "dockerfile and dockerfile_inline are both given", given.key_at("dockerfile_inline"))
+    return Build(
+        context,
+        "" if inline else _dockerfile(given, context, paths),
+        inline,
+        _arguments(given, variables),
+        read.text(given, "target") if given.get("target") is not None else "",
+        read.pairs(given, "labels") if given.get("labels") is not None else (),
+    )
+
+
+def _context(given: Map, key: str, paths: Paths, folder: str) -> str:
+    path = read.filled(given, key) if given.get(key) is not None else "."
+    at = given.at(key)
+    if "://" in path or path.startswith(("git@", "github.com/")):
+        unsupported(at, f"the remote build context {show(path)}", "copy its files into the repository")
+    repo = paths.mounted(path, folder, at).repo
+    if repo is None:
+        fail(
+            "E-COMPOSE-PATH",
+            f"the build context {show(path)} is outside the repository",
+            at,
+            why="an image must follow from the revision alone",
+            next="move the context into the repository",
+        )
+    entry = paths.tree.entry(repo)
+    if entry is None or entry.kind != "directory":
+        fail(
+            "E-COMPOSE-REFERENCE",
+            f"the build context {show(path)} is no directory in git",
+            at,
+            why=f"git has no directory {repo or '(root)'}",
+            next="commit it, or correct the path",
+        )
+    return repo
+
+
+def _dockerfile(given: Map, context: str, paths: Paths) -> str:
+    """The Dockerfile's path relative to the context."""
+    path = read.filled(given, "dockerfile") if given.get("dockerfile") is not None else "Dockerfile"
+    at: Position = given.at("dockerfile")
+    repo = paths.find_file(path, context, at)
+    if repo is None:
+        fail(
+            "E-COMPOSE-REFERENCE",
+            f"the Dockerfile {show(path)} is not in git",
+            at,
+            why=f"it is looked for in the build context {context or '(root)'}",
+            next="commit it, or correct the path",
+        )
+    paths.check_content(repo, at)
+    if not path.startswith(("/", "~")):
+        return path.removeprefix("./")
+    return repo[len(context) + 1 :] if repo.startswith(f"{context}/") else _climb(context, repo)
+
+
+def _climb(context: str, repo: str) -> str:
+    """`repo` as seen from `context`, which does not hold it."""
+    return "../" * len(context.split("/") if context else []) + (join("", repo) or "")
+
+
+def _arguments(given: Map, variables: Variables) -> tuple[tuple[str, str], ...]:
+    """Arguments without a value take it from the stack's variables, or are left out."""
+    if given.get("args") is None:
+        return ()
+    found = read.pairs_or_none(given, "args")
+    filled = ((name, variables.get(name) if value is None else value) for name, value in found.items())
+    return tuple(sorted((name, value) for name, value in filled if value is not None))

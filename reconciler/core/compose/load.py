@@ -1,0 +1,205 @@
+"""A Compose file, as git holds it, becomes a `Stack`: every rule of Compose applied, nothing left to decide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from reconciler.core.compose import read, references, resources
+from reconciler.core.compose.envsource import EnvFiles
+from reconciler.core.compose.paths import Paths, parent
+from reconciler.core.compose.problems import FromHost, bad_value, fail
+from reconciler.core.compose.service import check_service, make_service, profiles
+from reconciler.core.compose.source import Model, Source
+from reconciler.core.compose.variables import Variables, is_sealed
+from reconciler.core.document import Map
+from reconciler.errors import Position
+from reconciler.model.desired import FileObject, Network, Service, Stack, Volume
+from reconciler.ports import Tree
+
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_SERVICE = re.compile(r"[a-zA-Z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class HostContext:
+    """What the host adds to a stack. `host_files` are the files of `<config>/env/<stack>/` by relative path."""
+
+    checkout: str
+    home: str = "/root"
+    host_files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    host_file_root: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    profiles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStack:
+    """A stack, and what reconciler's own manifests say beside it (`x-reconciler`, positioned and interpolated).
+
+    `disabled`: services whose profiles are off. `reads`: every path of the repository that was read.
+    """
+
+    stack: Stack
+    extensions: Map
+    service_extensions: dict[str, Map]
+    disabled: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def load_stack(tree: Tree, path: str, host: HostContext, default_name: str) -> LoadedStack:
+    """The stack of the Compose file at `path`, for one host. BadConfiguration."""
+    paths = Paths(tree, host.checkout, host.home)
+    folders: dict[str, str] = {}
+    warnings: dict[str, None] = {}
+    env_files = EnvFiles(paths, folders, host.host_files, host.host_file_root)
+    source = Source(paths, env_files, folders, warnings)
+    start = Position(path, 1, 1)
+    document = source.parse(path, start)
+    variables = _variables(host, env_files, parent(path), warnings, start)
+    name = _project_name(document, variables, default_name)
+    variables.layers = (*variables.layers[:1], {"COMPOSE_PROJECT_NAME": name}, *variables.layers[1:])
+    model = source.model(document, path, variables)
+    work = _Work(name, model, variables, env_files)
+    services, disabled = work.services(_active_profiles(host, variables))
+    references.check(services, model.sections, frozenset(disabled))
+    stack = work.stack(services, path)
+    extensions = {s.name: model.sections["services"][s.name].child("x-reconciler") for s in services}
+    return LoadedStack(stack, model.extension, extensions, disabled, tuple(paths.reads), tuple(warnings))
+
+
+def _variables(
+    host: HostContext, env_files: EnvFiles, folder: str, warnings: dict[str, None], at: Position
+) -> Variables:
+    """The caller's variables, then the host's `.env`, then the repository's. Each may use those before it."""
+    given = Variables((host.variables,), warnings)
+    beside_host = given.below(env_files.host_env(given.get))
+    return beside_host.below(env_files.repo_env(folder, beside_host.get, at))
+
+
+def _active_profiles(host: HostContext, variables: Variables) -> frozenset[str]:
+    named = (variables.get("COMPOSE_PROFILES") or "").split(",")
+    return host.profiles | {name.strip() for name in named if name.strip()}
+
+
+def _project_name(document: Map, variables: Variables, default_name: str) -> str:
+    """COMPOSE_PROJECT_NAME, then `name:`, then the default, as Compose has it."""
+    chosen = variables.get("COMPOSE_PROJECT_NAME")
+    at = document.at("name")
+    if not chosen and document.get("name") is not None:
+        chosen = variables.fill(read.text(document, "name"), at)
+    if chosen:
+        if not _PROJECT.fullmatch(chosen):
+            bad_value(at, "name", chosen, "a project name (a-z, 0-9, _ and -, beginning with a letter or digit)")
+        return str(chosen)
+    name = re.sub(r"[^a-z0-9_-]", "", default_name.lower()).lstrip("_-")
+    if not name:
+        fail("E-COMPOSE-VALUE", f"no project name can be made of {default_name!r}", at, next="write name: at the top")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    name: str
+    model: Model
+    variables: Variables
+    env_files: EnvFiles
+
+    def services(self, active: frozenset[str]) -> tuple[tuple[Service, ...], tuple[str, ...]]:
+        """The services that are on, in the file's order, and the names of those that are off."""
+        section = self.model.sections["services"]
+        found: list[Service] = []
+        disabled: list[str] = []
+        for name in section:
+            if not _SERVICE.fullmatch(name):
+                bad_value(section.key_at(name), "the service name", name, "made of letters, digits, . _ and -")
+            given = section[name]
+            check_service(name, given)
+            wanted = profiles(given)
+            if wanted and "*" not in active and active.isdisjoint(wanted):
+                disabled.append(name)
+            else:
+                found.append(self._service(name, given))
+        if not section:
+            fail("E-COMPOSE-VALUE", "the file has no services", section.position, next="define one under services:")
+        off = frozenset(disabled)
+        return tuple(_without(service, off) for service in found), tuple(disabled)
+
+    def _service(self, name: str, given: Map) -> Service:
+        extended = self.model.extended.get(name, ())
+        made = make_service(name, given, self.name, extended, self.variables, self.env_files)
+        at = self.model.sections["services"].key_at(name)
+        return replace(made, position=at)
+
+    def stack(self, services: tuple[Service, ...], path: str) -> Stack:
+        """The stack with what its services use; what no service uses is checked and left out, as Compose does."""
+        networks = self._networks(services)
+        volumes = self._volumes(services)
+        files, sealed_files = self._files(services)
+        sealed = self._sealed() | sealed_files
+        return Stack(
+            self.name,
+            parent(path),
+            path,
+            tuple(replace(s, sealed=s.sealed or not sealed.isdisjoint(_uses(s))) for s in services),
+            networks,
+            volumes,
+            files,
+        )
+
+    def _networks(self, services: tuple[Service, ...]) -> tuple[Network, ...]:
+        section = self.model.sections["networks"]
+        used = {a.network for s in services for a in s.networks}
+        made = {key: resources.network(section, key, self.name) for key in section}
+        if "default" in used:
+            made.setdefault("default", Network("default", f"{self.name}_default"))
+        return tuple(network for key, network in made.items() if key in used)
+
+    def _volumes(self, services: tuple[Service, ...]) -> tuple[Volume, ...]:
+        section = self.model.sections["volumes"]
+        used = {m.source for s in services for m in s.mounts if m.kind == "volume"}
+        made = {key: resources.volume(section, key, self.name) for key in section}
+        return tuple(volume for key, volume in made.items() if key in used)
+
+    def _files(self, services: tuple[Service, ...]) -> tuple[tuple[FileObject, ...], set[tuple[str, str]]]:
+        """The configs and secrets in use; and which of them hold a value of the host."""
+        made: list[FileObject] = []
+        sealed: set[tuple[str, str]] = set()
+        kinds: tuple[tuple[Literal["config", "secret"], str], ...] = (("config", "configs"), ("secret", "secrets"))
+        used = {(g.kind, g.key) for s in services for g in s.grants}
+        for kind, section_name in kinds:
+            section = self.model.sections[section_name]
+            for key in section:
+                if (kind, key) not in used:
+                    if section[key] is not None:
+                        resources.check_file_keys(section, key, kind)
+                    continue
+                one = resources.file_object(section, key, kind, self.name, self.env_files, self.variables)
+                made.append(one)
+                variable = section[key].get("environment") if isinstance(section[key], Map) else None
+                if variable and isinstance(self.variables.get(variable), FromHost):
+                    sealed.add((section_name, key))
+        return tuple(made), sealed
+
+    def _sealed(self) -> set[tuple[str, str]]:
+        names = ("networks", "volumes", "configs", "secrets")
+        sections = self.model.sections
+        return {(name, key) for name in names for key in sections[name] if is_sealed(sections[name][key])}
+
+
+def _uses(service: Service) -> set[tuple[str, str]]:
+    """The resources of the stack that enter a service, as (section, key)."""
+    return {
+        *(("networks", a.network) for a in service.networks),
+        *(("volumes", m.source) for m in service.mounts if m.kind == "volume"),
+        *((f"{g.kind}s", g.key) for g in service.grants),
+    }
+
+
+def _without(service: Service, disabled: frozenset[str]) -> Service:
+    """Without its optional dependencies on services that are off."""
+    kept = tuple(d for d in service.depends_on if d.required or d.service not in disabled)
+    return service if len(kept) == len(service.depends_on) else replace(service, depends_on=kept)

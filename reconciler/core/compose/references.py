@@ -1,0 +1,150 @@
+"""What one part of a stack says about another must hold: names exist, nothing waits for itself, nobody collides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.core.compose.problems import fail
+from reconciler.core.document import Map
+from reconciler.errors import Position
+from reconciler.model.desired import Port, Service
+
+_WILDCARDS = frozenset(("", "0.0.0.0", "::"))
+
+
+def check(services: tuple[Service, ...], sections: dict[str, Map], disabled: frozenset[str]) -> None:
+    """Refuse dangling names, cycles, and names or ports that two services want. BadConfiguration."""
+    raw = sections["services"]
+    for service in services:
+        where = raw[service.name]
+        _check_services(service, where, {s.name for s in services}, disabled)
+        _check_named(service, where, sections)
+        _check_replicas(service, where)
+    _check_cycles(services, raw)
+    _check_container_names(services, raw)
+    _check_ports(services, raw)
+
+
+def _missing(what: str, name: str, at: Position, next: str) -> None:
+    fail("E-COMPOSE-REFERENCE", f"there is no {what} {name!r} in this stack", at, next=next)
+
+
+def _check_services(service: Service, where: Map, names: set[str], disabled: frozenset[str]) -> None:
+    wanted = [("depends_on", d.service) for d in service.depends_on if d.required]
+    for key in ("network_mode", "pid", "ipc"):
+        mode: str = getattr(service, key)
+        if mode.startswith("service:"):
+            wanted.append((key, mode.removeprefix("service:")))
+    optional = {d.service for d in service.depends_on if not d.required}
+    for name in sorted(optional - names - disabled):
+        _missing("service", name, where.at("depends_on"), "correct the name")
+    for key, name in wanted:
+        if name in disabled:
+            fail(
+                "E-COMPOSE-REFERENCE",
+                f"{service.name} needs {name}, whose profiles are not switched on",
+                where.at(key),
+                next=f"switch the profile on, give {service.name} the same profiles, or say required: false",
+            )
+        if name not in names:
+            _missing("service", name, where.at(key), "correct the name, or define the service")
+
+
+def _check_named(service: Service, where: Map, sections: dict[str, Map]) -> None:
+    for attachment in service.networks:
+        if attachment.network != "default" and attachment.network not in sections["networks"]:
+            _missing("network", attachment.network, where.at("networks"), "define it under the top-level networks:")
+    for mount in service.mounts:
+        if mount.kind == "volume" and mount.source and mount.source not in sections["volumes"]:
+            advice = f"define it under the top-level volumes:, or write ./{mount.source} when it is a path"
+            _missing("volume", mount.source, where.at("volumes"), advice)
+    for grant in service.grants:
+        if grant.key not in sections[f"{grant.kind}s"]:
+            _missing(grant.kind, grant.key, where.at(f"{grant.kind}s"), f"define it under the top-level {grant.kind}s:")
+
+
+def _check_replicas(service: Service, where: Map) -> None:
+    if service.replicas < 2:
+        return
+    at = where.child("deploy").at("replicas")
+    if service.container_name:
+        fail(
+            "E-COMPOSE-VALUE",
+            f"{service.replicas} containers cannot all be named {service.container_name}",
+            at,
+            next="remove container_name",
+        )
+    if any(port.host_port and "-" not in port.host_port for port in service.ports):
+        fail(
+            "E-COMPOSE-VALUE",
+            f"{service.replicas} containers cannot all publish the same port of the host",
+            at,
+            next="publish a range of ports, or put a proxy in front",
+        )
+
+
+def _check_cycles(services: tuple[Service, ...], raw: Map) -> None:
+    edges = {s.name: [*(d.service for d in s.depends_on), *s.namespace_hosts] for s in services}
+    done: set[str] = set()
+    for start in edges:
+        path: dict[str, Iterator[str]] = {} if start in done else {start: iter(edges[start])}
+        while path:
+            current, rest = next(reversed(path.items()))
+            following = next(rest, None)
+            if following is None:
+                done.add(current)
+                del path[current]
+            elif following in path:
+                ring = [*list(path)[list(path).index(following) :], following]
+                fail(
+                    "E-COMPOSE-CYCLE",
+                    f"services wait for each other: {' -> '.join(ring)}",
+                    raw[following].at("depends_on"),
+                    next="remove one of the dependencies",
+                )
+            elif following in edges and following not in done:
+                path[following] = iter(edges[following])
+
+
+def _check_container_names(services: tuple[Service, ...], raw: Map) -> None:
+    seen: dict[str, str] = {}
+    for service in services:
+        if service.container_name and seen.setdefault(service.container_name, service.name) != service.name:
+            other = seen[service.container_name]
+            fail(
+                "E-COMPOSE-REFERENCE",
+                f"{other} and {service.name} both want the name {service.container_name}",
+                raw[service.name].at("container_name"),
+                next="rename one of them",
+            )
+
+
+def _check_ports(services: tuple[Service, ...], raw: Map) -> None:
+    taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for service in services:
+        for port in service.ports:
+            if not port.host_port or "-" in port.host_port:
+                continue
+            others = taken.setdefault((port.host_port, port.protocol), [])
+            for address, other in others:
+                if _meet(address, port.host_ip):
+                    _collide(port, service.name, other, raw[service.name].at("ports"))
+            others.append((port.host_ip, service.name))
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether two host addresses share a socket; "" is every address, the wildcards all of their family."""
+    if one == other or not one or not other:
+        return True
+    same_family = (":" in one) == (":" in other)
+    return same_family and (one in _WILDCARDS or other in _WILDCARDS)
+
+
+def _collide(port: Port, name: str, other: str, at: Position) -> None:
+    whose = f"{other} and {name} both publish" if other != name else f"{name} publishes twice"
+    fail(
+        "E-COMPOSE-REFERENCE",
+        f"{whose} the host's port {port.host_port}/{port.protocol}",
+        at,
+        next="give one of them another port, or bind them to different addresses",
+    )

@@ -1,0 +1,134 @@
+"""The top-level networks, volumes, configs and secrets of a stack."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reconciler.core.compose import keys, read
+from reconciler.core.compose.deploy import part
+from reconciler.core.compose.envsource import EnvFiles
+from reconciler.core.compose.problems import bad_value, check_keys, fail, want_map, want_seq
+from reconciler.core.compose.variables import Variables
+from reconciler.core.document import Map
+from reconciler.model.desired import FileObject, IpamPool, Network, Volume
+
+
+def _given(section: Map, key: str) -> Map:
+    return want_map(section[key], section.at(key), key) if section[key] is not None else Map(section.places[key])
+
+
+def _external(given: Map, key: str) -> str | None:
+    """The real name of something external; None when it is the stack's own."""
+    value = given.get("external")
+    if value is None:
+        return None
+    name = read.filled(given, "name") if given.get("name") is not None else ""
+    if isinstance(value, Map):
+        check_keys(value, keys.EXTERNAL, "external")
+        inner = read.filled(value, "name") if value.get("name") is not None else ""
+        if name and inner and name != inner:
+            fail("E-COMPOSE-VALUE", "name and external.name differ", value.position, next="keep name")
+        name = name or inner
+    elif not read.boolean(given, "external"):
+        return None
+    for other in given:
+        if other not in ("external", "name") and not other.startswith("x-") and given[other] is not None:
+            fail("E-COMPOSE-VALUE", f"{key} is external, so {other!r} cannot be set here", given.key_at(other))
+    return name or key
+
+
+def _name(given: Map, key: str, project: str) -> str:
+    return read.filled(given, "name") if given.get("name") is not None else f"{project}_{key}"
+
+
+def network(section: Map, key: str, project: str) -> Network:
+    given = _given(section, key)
+    check_keys(given, keys.NETWORK, "networks", keys.NETWORK_REFUSED)
+    outside = _external(given, key)
+    if outside is not None:
+        return Network(key, outside, external=True)
+    flags = {k: read.boolean(given, k) for k in ("internal", "attachable", "enable_ipv6") if given.get(k) is not None}
+    ipam = part(given, "ipam")
+    check_keys(ipam, keys.IPAM, "ipam")
+    pools = want_seq(ipam["config"], ipam.at("config"), "config") if ipam.get("config") is not None else ()
+    return Network(
+        key,
+        _name(given, key, project),
+        driver=read.text(given, "driver") if given.get("driver") is not None else "",
+        driver_opts=read.mapping_pairs(given, "driver_opts") if given.get("driver_opts") is not None else (),
+        ipam_driver=read.text(ipam, "driver") if ipam.get("driver") is not None else "",
+        ipam_options=read.mapping_pairs(ipam, "options") if ipam.get("options") is not None else (),
+        ipam=tuple(_pool(want_map(pool, ipam.at("config"), "a pool")) for pool in pools),
+        labels=read.pairs(given, "labels") if given.get("labels") is not None else (),
+        **flags,
+    )
+
+
+def _pool(given: Map) -> IpamPool:
+    check_keys(given, keys.IPAM_POOL, "config")
+    texts = {k: read.text(given, k) for k in ("subnet", "ip_range", "gateway") if given.get(k) is not None}
+    aux = read.mapping_pairs(given, "aux_addresses") if given.get("aux_addresses") is not None else ()
+    return IpamPool(aux_addresses=aux, **texts)
+
+
+def volume(section: Map, key: str, project: str) -> Volume:
+    given = _given(section, key)
+    check_keys(given, keys.VOLUME, "volumes")
+    outside = _external(given, key)
+    if outside is not None:
+        return Volume(key, outside, external=True)
+    return Volume(
+        key,
+        _name(given, key, project),
+        driver=read.text(given, "driver") if given.get("driver") is not None else "",
+        driver_opts=read.mapping_pairs(given, "driver_opts") if given.get("driver_opts") is not None else (),
+        labels=read.pairs(given, "labels") if given.get("labels") is not None else (),
+    )
+
+
+def check_file_keys(section: Map, key: str, kind: str) -> Map:
+    """The definition of a config or secret, its keys checked (also when nothing uses it)."""
+    given = _given(section, key)
+    check_keys(given, keys.FILE_OBJECT, f"{kind}s", keys.FILE_OBJECT_REFUSED)
+    return given
+
+
+def file_object(
+    section: Map, key: str, kind: Literal["config", "secret"], project: str, env_files: EnvFiles, variables: Variables
+) -> FileObject:
+    """One config or secret. A file that git does not hold is expected in the check-out on the host."""
+    given = check_file_keys(section, key, kind)
+    outside = _external(given, key)
+    if outside is not None:
+        return FileObject(kind, key, outside, external=True)
+    sources = [k for k in ("file", "content", "environment") if given.get(k) is not None]
+    if len(sources) != 1:
+        fail(
+            "E-COMPOSE-VALUE", f"the {kind} {key} needs one of file, content, environment or external", section.at(key)
+        )
+    name = _name(given, key, project)
+    source = sources[0]
+    if source == "content":
+        if kind == "secret":
+            bad_value(given.at("content"), "content", Map(), "allowed for a secret", next="use file: or external: true")
+        return FileObject(kind, key, name, content=read.text(given, "content").encode())
+    if source == "environment":
+        return FileObject(kind, key, name, content=_from_variable(given, variables))
+    at = given.at("file")
+    spot = env_files.paths.mounted(read.filled(given, "file"), env_files.folder(at), at)
+    if spot.repo is None or env_files.paths.tree.entry(spot.repo) is None:
+        return FileObject(kind, key, name, host_path=spot.host)
+    return FileObject(kind, key, name, repo_path=spot.repo)
+
+
+def _from_variable(given: Map, variables: Variables) -> bytes:
+    wanted = read.filled(given, "environment")
+    value = variables.get(wanted)
+    if value is None:
+        fail(
+            "E-COMPOSE-INTERPOLATION",
+            f"the variable {wanted} is not set",
+            given.at("environment"),
+            next="set it in .env",
+        )
+    return value.encode()

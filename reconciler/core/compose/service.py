@@ -1,0 +1,149 @@
+"""One merged, interpolated service becomes a `Service` value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from reconciler.core.compose import deploy, keys, mounts, ports, read, service_parts
+from reconciler.core.compose.build import build
+from reconciler.core.compose.environment import environment
+from reconciler.core.compose.envsource import EnvFiles
+from reconciler.core.compose.grants import grants
+from reconciler.core.compose.problems import FromHost, check_keys, fail, show
+from reconciler.core.compose.variables import Variables, is_sealed
+from reconciler.core.document import Map
+from reconciler.model.desired import Attachment, Mount, Service
+
+_PLAIN: dict[str, Callable[[Map, str], Any]] = {
+    "image": read.filled,
+    "pull_policy": service_parts.pull_policy,
+    "platform": read.text,
+    "command": service_parts.words,
+    "entrypoint": service_parts.words,
+    "ports": ports.ports,
+    "expose": service_parts.expose,
+    "networks": service_parts.networks,
+    "network_mode": read.text,
+    "depends_on": service_parts.depends_on,
+    "healthcheck": service_parts.healthcheck,
+    "restart": service_parts.restart,
+    "container_name": service_parts.container_name,
+    "hostname": read.text,
+    "domainname": read.text,
+    "mac_address": read.text,
+    "labels": read.pairs,
+    "user": read.text,
+    "working_dir": read.text,
+    "cap_add": read.unique_strings,
+    "cap_drop": read.unique_strings,
+    "devices": service_parts.devices,
+    "read_only": read.boolean,
+    "privileged": read.boolean,
+    "dns": read.one_or_many,
+    "dns_search": read.one_or_many,
+    "dns_opt": read.unique_strings,
+    "sysctls": read.pairs,
+    "init": read.boolean,
+    "logging": service_parts.logging,
+    "shm_size": read.size,
+    "stdin_open": read.boolean,
+    "tty": read.boolean,
+    "ulimits": service_parts.ulimits,
+    "extra_hosts": service_parts.extra_hosts,
+    "group_add": read.spelled_list,
+    "stop_signal": read.text,
+    "stop_grace_period": read.duration,
+    "pid": read.text,
+    "ipc": read.text,
+}
+
+
+def check_service(name: str, service: Map) -> None:
+    """Refuse unknown and unsupported keys, also of a service that no profile switches on."""
+    check_keys(service, keys.SERVICE, f"the service {name}", keys.SERVICE_REFUSED)
+
+
+def profiles(service: Map) -> tuple[str, ...]:
+    return read.strings(service, "profiles") if service.get("profiles") is not None else ()
+
+
+def make_service(
+    name: str,
+    service: Map,
+    stack: str,
+    extended: tuple[str, ...],
+    variables: Variables,
+    env_files: EnvFiles,
+) -> Service:
+    """The model value of a service whose keys were checked. BadConfiguration."""
+    found: dict[str, Any] = {k: reader(service, k) for k, reader in _PLAIN.items() if service.get(k) is not None}
+    at = service.position
+    if "image" not in found and service.get("build") is None:
+        fail("E-COMPOSE-REFERENCE", f"the service {name} has neither image nor build", at, next="give it one of them")
+    if service.get("build") is not None:
+        where = service["build"].at("context") if isinstance(service["build"], Map) else service.at("build")
+        found["build"] = build(service, "build", env_files.paths, env_files.folder(where), variables)
+    reads = dict.fromkeys(extended)
+    found["environment"] = environment(service, variables, env_files, reads)
+    found["mounts"] = _mounts(service, env_files)
+    found["grants"] = grants(service)
+    found["security_opt"] = _security(service, env_files, reads)
+    found.update(_deploy(service, found, variables.warnings))
+    _attach(service, found)
+    sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in found["environment"])
+    sealed = sealed or ("build" in found and any(isinstance(value, FromHost) for _, value in found["build"].args))
+    return Service(name, stack, at, sealed=sealed, reads=tuple(reads), **found)
+
+
+def _deploy(service: Map, found: dict[str, Any], warnings: dict[str, None]) -> dict[str, Any]:
+    given = deploy.part(service, "deploy")
+    deploy.check(given)
+    made: dict[str, Any] = {
+        "resources": deploy.resources(service, given, warnings),
+        "update": deploy.update(given),
+        "replicas": deploy.replicas(given),
+    }
+    policy = deploy.restart_policy(given)
+    if policy is not None and "restart" not in found:
+        made["restart"] = policy
+    return made
+
+
+def _attach(service: Map, found: dict[str, Any]) -> None:
+    """A service without networks is on the network `default`."""
+    mode = found.get("network_mode", "")
+    if mode and found.get("networks"):
+        fail("E-COMPOSE-VALUE", "network_mode and networks exclude each other", service.key_at("network_mode"))
+    if mode == "host" and found.get("ports"):
+        found["ports"] = ()
+    if not mode and not found.get("networks"):
+        found["networks"] = (Attachment("default"),)
+
+
+def _mounts(service: Map, env_files: EnvFiles) -> tuple[Mount, ...]:
+    found: tuple[Mount, ...] = ()
+    if service.get("volumes") is not None:
+        found = mounts.mounts(service, "volumes", env_files.paths, env_files.folders)
+    if service.get("tmpfs") is not None:
+        found += mounts.tmpfs(service, "tmpfs")
+    return found
+
+
+def _security(service: Map, env_files: EnvFiles, reads: dict[str, None]) -> tuple[str, ...]:
+    """The engine wants a seccomp profile itself, not its path: it is read from the repository."""
+    if service.get("security_opt") is None:
+        return ()
+    made = []
+    for index, option in enumerate(read.unique_strings(service, "security_opt")):
+        name, sign, value = option.replace(":", "=", 1).partition("=") if "=" not in option else option.partition("=")
+        if name != "seccomp" or not sign or value in ("unconfined", "builtin"):
+            made.append(option)
+            continue
+        at = service["security_opt"].at(min(index, len(service["security_opt"]) - 1))
+        repo = env_files.paths.find_file(value, env_files.folder(at), at)
+        if repo is None:
+            fail("E-COMPOSE-REFERENCE", f"the seccomp profile {show(value)} is not in git", at, next="commit it")
+        reads[repo] = None
+        made.append("seccomp=" + env_files.paths.read(repo, at).decode("utf-8", "replace"))
+    return tuple(made)

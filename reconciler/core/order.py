@@ -1,0 +1,52 @@
+"""In which order the containers of a plan come up: level by level, each level in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import TopologicalSorter
+
+from reconciler.core.wanted import Want
+from reconciler.model.desired import Condition
+from reconciler.model.observed import Slot
+
+
+def levels(slots: Iterable[Slot], wants: Mapping[Slot, Want]) -> list[list[Slot]]:
+    """`slots` in levels: whatever a slot depends on, or shares a namespace of, lies in an earlier level.
+
+    Dependencies outside of `slots` are passed through, so that a chain over an unchanged service keeps its order.
+    """
+    chosen = set(slots)
+    graph = TopologicalSorter({slot: _before(slot, wants) for slot in wants})
+    graph.prepare()
+    depth: dict[Slot, int] = {}
+    while graph.is_active():
+        for slot in graph.get_ready():
+            below = [depth[d] + (d in chosen) for d in _before(slot, wants)]
+            depth[slot] = max(below, default=0)
+            graph.done(slot)
+    by_level: dict[int, list[Slot]] = {}
+    for slot in wants:
+        if slot in chosen:
+            by_level.setdefault(depth[slot], []).append(slot)
+    return [by_level[level] for level in sorted(by_level)]
+
+
+def awaited(level: Iterable[Slot], wants: Mapping[Slot, Want]) -> dict[Slot, set[Condition]]:
+    """What the slots of a level wait for: every replica of each dependency, and in which condition."""
+    conditions: dict[Slot, set[Condition]] = {}
+    for slot in level:
+        for dependency in wants[slot].service.depends_on:
+            for target in _replicas(slot.stack, dependency.service, wants):
+                conditions.setdefault(target, set()).add(dependency.condition)
+    return conditions
+
+
+def _before(slot: Slot, wants: Mapping[Slot, Want]) -> set[Slot]:
+    service = wants[slot].service
+    names = {d.service for d in service.depends_on} | set(service.namespace_hosts)
+    return {target for name in names for target in _replicas(slot.stack, name, wants)}
+
+
+def _replicas(stack: str, service: str, wants: Mapping[Slot, Want]) -> list[Slot]:
+    first = wants.get(Slot(stack, service))
+    return [Slot(stack, service, n) for n in range(1, first.service.replicas + 1)] if first else []

@@ -1,0 +1,297 @@
+"""Desired x Observed -> Plan. Pure: the same values always give the same plan, and nothing is touched.
+
+A container whose fingerprint equals the wanted one is left alone, whatever git says; everything else gets
+a step with the reasons a person needs to agree or to object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core import drift
+from reconciler.core.differences import differences
+from reconciler.core.fingerprint import VERSION, network_fingerprint, repository_paths, version_of
+from reconciler.core.wanted import Want
+from reconciler.model import labels
+from reconciler.model.desired import Desired, Network, Stack
+from reconciler.model.observed import Container, Observed, ObservedNetwork, Slot
+from reconciler.model.plan import Action, ImageNeed, NetworkStep, Plan, Satisfied, Step, VolumeStep
+
+Changes = Mapping[str, tuple[str, ...]]
+"""Revision that a container was made at -> the paths that changed from there to the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What git knows about why things differ."""
+
+    revision: str
+    base: str
+    changes: Changes
+
+    def absence(self, stack: Stack) -> str:
+        known = self.base and stack.file not in self.changes.get(self.base, (stack.file,))
+        return "container missing" if known else "new"
+
+    def files(self, want: Want, since: str) -> Iterator[str]:
+        """The changed paths that the service mounts, is granted or builds from."""
+        watched = list(repository_paths(want.service, want.stack))
+        if want.service.build:
+            watched.append(want.service.build.context)
+        for path in self.changes.get(since, ()):
+            if any(not w or path == w or path.startswith(f"{w}/") for w in watched):
+                yield f"{path.removeprefix(f'{want.stack.directory}/')} changed in {self.revision[:7]}"
+
+
+def plan(
+    desired: Desired,
+    wants: Mapping[Slot, Want],
+    observed: Observed,
+    *,
+    base: str = "",
+    changes: Changes | None = None,
+    drifted: Sequence[str] = (),
+    stale: Collection[str] = (),
+) -> Plan:
+    """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
+
+    `drifted`: tracked files that somebody changed in the working tree and that are about to be put back;
+    `stale`: ids of containers whose files were put back by a pass that died before it restarted them.
+    """
+    ours = [c for c in observed.containers if c.owner == desired.owner]
+    current, surplus = _by_slot(c for c in ours if c.role == "current")
+    networks = tuple(_networks(desired, observed))
+    remade = {step.network.name for step in networks if step.network and step.current}
+    explain = Explanation(desired.revision, base, changes or {})
+    decided = {
+        slot: _decide(want, current.get(slot), observed, remade, explain)
+        for slot, want in wants.items()
+    }
+    for slot, path in _shown_drifted(wants, current, drifted, stale):
+        before = decided[slot]
+        if before is None or before.action is Action.UPDATE:
+            decided[slot] = _step(wants[slot], Action.RESTART, (f"{path} was changed on the host",), current[slot])
+    _follow_namespaces(decided, wants, current)
+    gone = [c for slot, c in current.items() if slot not in wants] + surplus
+    steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
+    unchanged = {slot for slot, step in decided.items() if step is None}
+    return Plan(
+        host=desired.host,
+        revision=desired.revision,
+        base=base,
+        steps=tuple(steps),
+        networks=networks,
+        volumes=tuple(_volumes(desired, observed)),
+        images=tuple(_images(wants, decided, current, observed)),
+        satisfied=tuple(Satisfied(slot, current[slot], wants[slot].job) for slot in wants if slot in unchanged),
+        leftovers=tuple(c for c in ours if c.role != "current"),
+        findings=tuple(_findings(current, unchanged)),
+    )
+
+
+def _by_slot(containers: Iterable[Container]) -> tuple[dict[Slot, Container], list[Container]]:
+    """One container a slot, a running one if there is any; the others are surplus."""
+    chosen: dict[Slot, Container] = {}
+    surplus: list[Container] = []
+    for container in sorted(containers, key=lambda c: (not c.running, c.name)):
+        if container.slot in chosen:
+            surplus.append(container)
+        else:
+            chosen[container.slot] = container
+    return chosen, surplus
+
+
+def _decide(
+    want: Want, current: Container | None, observed: Observed, remade: set[str], explain: Explanation
+) -> Step | None:
+    if current is None:
+        return _step(want, Action.CREATE, (explain.absence(want.stack),))
+    if reasons := tuple(_replacement(want, current, observed, remade, explain)):
+        return _step(want, Action.REPLACE, reasons, current)
+    mend = drift.mend(want.spec, current)
+    if reason := drift.stopped(want, current):
+        step = _step(want, Action.START, (reason,), current)
+    elif reason := drift.sick(current):
+        step = _step(want, Action.RESTART, (reason,), current)
+    elif mend:
+        step = _step(want, Action.UPDATE, mend.reasons, current)
+    else:
+        return None
+    return replace(step, settings=mend.settings, connect=mend.connect, disconnect=mend.disconnect)
+
+
+def _step(want: Want, action: Action, reasons: tuple[str, ...], current: Container | None = None) -> Step:
+    return Step(want.slot, action, reasons, current, want.spec, want.service)
+
+
+def _replacement(
+    want: Want, current: Container, observed: Observed, remade: set[str], explain: Explanation
+) -> Iterator[str]:
+    """Why the container must be made anew; none: it may stay."""
+    if current.name != want.spec.name:
+        yield f"name {current.name} -> {want.spec.name}"
+    if current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION:
+        yield from drift.tampered(want.spec, current)
+    else:
+        found = [*differences(want.spec, current), *explain.files(want, current.revision)]
+        yield from found or ["definition changed"]
+    yield from drift.image_moved(want, current, observed)
+    yield from drift.network_gone(want.spec, current, observed)
+    yield from (f"network {name} is made anew" for name in want.spec.endpoints if name in remade)
+    if current.state == "dead":
+        yield "container is dead"
+
+
+def _follow_namespaces(
+    decided: dict[Slot, Step | None], wants: Mapping[Slot, Want], current: Mapping[Slot, Container]
+) -> None:
+    """Whoever shares a namespace goes where its host goes; `depends_on.restart` restarts. Until nothing more follows."""
+    settled = False
+    while not settled:
+        settled = True
+        for slot, want in wants.items():
+            step = _following(want, decided, current)
+            before = decided[slot]
+            if step and (before is None or _hardness(step) > _hardness(before)):
+                decided[slot] = step
+                settled = False
+
+
+def _shown_drifted(
+    wants: Mapping[Slot, Want], current: Mapping[Slot, Container], drifted: Sequence[str], stale: Collection[str]
+) -> Iterator[tuple[Slot, str]]:
+    """Slots whose container still holds a file that is put back: a mounted file stays the old inode until a restart."""
+    for slot, want in wants.items():
+        container = current.get(slot)
+        if container is None or want.job:
+            continue
+        watched = repository_paths(want.service, want.stack)
+        changed = [p for p in drifted if any(p == w or p.startswith(f"{w}/") for w in watched)]
+        if changed or container.id in stale:
+            yield slot, changed[0] if changed else "a mounted file"
+
+
+def _hardness(step: Step) -> int:
+    return list(Action).index(step.action)
+
+
+def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping[Slot, Container]) -> Step | None:
+    own = current.get(want.slot)
+    if own is None:
+        return None
+    for key, slot in want.spec.namespaces.items():
+        step, host = decided.get(slot), current.get(slot)
+        if step and step.starts_new:
+            return _step(want, Action.REPLACE, (f"shares a namespace of {slot.service}, which is {step.action}d",), own)
+        if host and not drift.joins(own, key, host):
+            return _step(want, Action.REPLACE, (f"joins a container of {slot.service} that is gone",), own)
+        if step and step.action in (Action.START, Action.RESTART):
+            return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which is restarted",), own)
+    for dependency in want.service.depends_on:
+        step = decided.get(Slot(want.slot.stack, dependency.service))
+        moved = step and step.action in (Action.RESTART, Action.REPLACE)
+        if dependency.restart and moved and not want.job:
+            return _step(want, Action.RESTART, (f"depends on {dependency.service}, which is restarted",), own)
+    return None
+
+
+def _removal(container: Container, desired: Desired) -> Step:
+    stacks = {stack.name: stack for stack in desired.stacks}
+    stack = stacks.get(container.stack)
+    if stack is None:
+        reason = f"stack {container.stack} is gone from git"
+    elif all(service.name != container.service for service in stack.services):
+        reason = "service is gone from git"
+    else:
+        reason = "replica is not wanted any more"
+    return Step(container.slot, Action.REMOVE, (reason,), container)
+
+
+def _networks(desired: Desired, observed: Observed) -> Iterator[NetworkStep]:
+    existing = {network.name: network for network in observed.networks}
+    wanted: set[str] = set()
+    for stack in desired.stacks:
+        for network in _used(stack):
+            wanted.add(network.name)
+            if step := _network(network, existing.get(network.name), stack, desired.owner):
+                yield step
+    for stale in observed.networks:
+        if stale.owner == desired.owner and stale.name not in wanted:
+            yield NetworkStep("no service uses it any more", current=stale, stack=stale.stack)
+
+
+def _used(stack: Stack) -> list[Network]:
+    keys = {attachment.network for service in stack.services for attachment in service.networks}
+    return [network for network in stack.networks if network.key in keys and not network.external]
+
+
+def _network(network: Network, current: ObservedNetwork | None, stack: Stack, owner: str) -> NetworkStep | None:
+    if current is None:
+        return NetworkStep("new", network=network, stack=stack.name)
+    if current.owner == owner and current.fingerprint != network_fingerprint(network):
+        return NetworkStep("its definition changed", network=network, current=current, stack=stack.name)
+    return None
+
+
+def _volumes(desired: Desired, observed: Observed) -> Iterator[VolumeStep]:
+    """Volumes are made when missing; they are never changed and never removed."""
+    existing = {volume.name for volume in observed.volumes}
+    for stack in desired.stacks:
+        used = {m.source for service in stack.services for m in service.mounts if m.kind == "volume"}
+        for volume in stack.volumes:
+            if volume.key in used and not volume.external and volume.name not in existing:
+                yield VolumeStep(volume, stack.name)
+
+
+def _images(
+    wants: Mapping[Slot, Want],
+    decided: Mapping[Slot, Step | None],
+    current: Mapping[Slot, Container],
+    observed: Observed,
+) -> Iterator[ImageNeed]:
+    needs: dict[str, ImageNeed] = {}
+    for slot, want in wants.items():
+        step = decided[slot]
+        need = _built(want, observed) if want.build_id else _pulled(want, observed, bool(step and step.starts_new))
+        if need and need.reference in needs:
+            before = needs[need.reference]
+            needs[need.reference] = replace(before, services=(*before.services, *need.services))
+        elif need:
+            needs[need.reference] = need
+    yield from needs.values()
+
+
+def _built(want: Want, observed: Observed) -> ImageNeed | None:
+    """An image carries the id of the build that made it, so an older one is found again instead of built again."""
+    tagged = observed.image(want.spec.image)
+    if tagged and tagged.labels.get(labels.BUILD) == want.build_id:
+        return None
+    present = next((i.id for i in observed.images if i.labels.get(labels.BUILD) == want.build_id), "")
+    return ImageNeed(
+        want.spec.image,
+        "its build changed" if tagged else "not built yet",
+        (str(want.slot),),
+        want.spec.platform,
+        want.service.build,
+        want.build_id,
+        present,
+    )
+
+
+def _pulled(want: Want, observed: Observed, starts_new: bool) -> ImageNeed | None:
+    if not starts_new:
+        return None
+    policy = want.service.pull_policy
+    missing = observed.image(want.spec.image) is None
+    if policy == "always" or missing:
+        reason = "not here" if missing else "pull_policy: always"
+        return ImageNeed(want.spec.image, reason, (str(want.slot),), want.spec.platform)
+    return None
+
+
+def _findings(current: Mapping[Slot, Container], unchanged: set[Slot]) -> Iterator[str]:
+    for slot in sorted(unchanged):
+        container = current[slot]
+        if container.state == "restarting":
+            yield f"{slot} restarts again and again (exit code {container.exit_code})"

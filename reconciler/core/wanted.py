@@ -1,0 +1,75 @@
+"""Desired becomes the containers that shall exist: one rendered and fingerprinted spec for every slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core import fingerprint
+from reconciler.core.container import HostPaths, render
+from reconciler.core.fingerprint import Sealer
+from reconciler.model.desired import Desired, Service, Stack
+from reconciler.model.observed import Slot
+from reconciler.model.plan import ContainerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One container that shall exist. `job`: it shall have run to the end, not be running."""
+
+    slot: Slot
+    spec: ContainerSpec
+    service: Service
+    stack: Stack
+    build_id: str = ""
+    job: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What rendering needs from the host. `builds`: "stack/service" -> id of its build; `secrets`: name -> sealed content."""
+
+    paths: HostPaths
+    sealer: Sealer
+    builds: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+
+def wants(desired: Desired, facts: HostFacts) -> dict[Slot, Want]:
+    """Every slot of the host, stacks and services in their own order."""
+    objects = dict(desired.objects)
+    made = (
+        _want(desired, stack, service, number, facts, objects)
+        for stack in desired.stacks
+        for service in stack.services
+        for number in range(1, service.replicas + 1)
+    )
+    return {want.slot: want for want in made}
+
+
+def _want(
+    desired: Desired, stack: Stack, service: Service, number: int, facts: HostFacts, objects: Mapping[str, str]
+) -> Want:
+    build_id = facts.builds.get(f"{stack.name}/{service.name}", "")
+    spec = fingerprint.stamp(
+        render(service, stack, number, facts.paths, facts.sealer),
+        service,
+        stack,
+        owner=desired.owner,
+        revision=desired.revision,
+        objects=objects,
+        build_id=build_id,
+        secrets=facts.secrets,
+        sealer=facts.sealer,
+    )
+    return Want(spec.slot, spec, service, stack, build_id, service.job or service.name in _awaited(stack))
+
+
+def _awaited(stack: Stack) -> set[str]:
+    """Whoever is waited for to complete is a job (Compose specification, depends_on)."""
+    return {
+        dependency.service
+        for service in stack.services
+        for dependency in service.depends_on
+        if dependency.condition == "service_completed_successfully"
+    }

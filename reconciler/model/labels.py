@@ -1,0 +1,18 @@
+"""The labels that we write on what we make, and Compose's own, so that `docker compose ps` still sees its projects."""
+
+OWNER = "reconciler.owner"
+FINGERPRINT = "reconciler.fingerprint"
+REVISION = "reconciler.revision"
+BUILD = "reconciler.build"
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+NUMBER = "com.docker.compose.container-number"
+ONEOFF = "com.docker.compose.oneoff"
+CONFIG_HASH = "com.docker.compose.config-hash"
+WORKING_DIR = "com.docker.compose.project.working_dir"
+CONFIG_FILES = "com.docker.compose.project.config_files"
+COMPOSE_IMAGE = "com.docker.compose.image"
+DEPENDS_ON = "com.docker.compose.depends_on"
+NETWORK = "com.docker.compose.network"
+VOLUME = "com.docker.compose.volume"

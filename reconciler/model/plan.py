@@ -1,0 +1,146 @@
+"""What a pass would do, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from reconciler.model.desired import Build, Network, Service, Volume
+from reconciler.model.observed import Container, ObservedNetwork, Slot
+
+
+class Action(StrEnum):
+    """From the gentlest to the hardest."""
+
+    UPDATE = "update"
+    START = "start"
+    RESTART = "restart"
+    CREATE = "create"
+    REPLACE = "replace"
+    REMOVE = "remove"
+
+
+SIGNS = {
+    Action.UPDATE: "~",
+    Action.START: "^",
+    Action.RESTART: "^",
+    Action.CREATE: "+",
+    Action.REPLACE: "±",
+    Action.REMOVE: "-",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to be made. `body` is the create request of the Engine API, but for what only the engine knows.
+
+    `endpoints`: real network name -> endpoint settings, the first one is given at creation.
+    `namespaces`: HostConfig key (NetworkMode, PidMode, IpcMode) -> the slot whose container it joins.
+    """
+
+    slot: Slot
+    name: str
+    image: str
+    fingerprint: str
+    body: Mapping[str, Any] = field(repr=False)
+    endpoints: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
+    namespaces: Mapping[str, Slot] = field(default_factory=dict)
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One container's way from what is to what shall be.
+
+    `current` is None for CREATE; `spec` and `service` are None for REMOVE. `connect`/`disconnect` are the
+    networks that an UPDATE mends, `settings` the body of its engine update request.
+    """
+
+    slot: Slot
+    action: Action
+    reasons: tuple[str, ...]
+    current: Container | None = None
+    spec: ContainerSpec | None = None
+    service: Service | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    connect: tuple[str, ...] = ()
+    disconnect: tuple[str, ...] = ()
+
+    @property
+    def starts_new(self) -> bool:
+        return self.action in (Action.CREATE, Action.REPLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStep:
+    """`network` None: `current` goes; `current` None: `network` is made; both: it is made anew."""
+
+    reason: str
+    network: Network | None = None
+    current: ObservedNetwork | None = None
+    stack: str = ""
+
+    @property
+    def sign(self) -> str:
+        return "-" if self.network is None else "+" if self.current is None else "±"
+
+    @property
+    def name(self) -> str:
+        return self.network.name if self.network else self.current.name if self.current else ""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStep:
+    volume: Volume
+    stack: str
+    reason: str = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNeed:
+    """An image that must be there before anything runs from it: built when `build` is set, else pulled."""
+
+    reference: str
+    reason: str
+    services: tuple[str, ...]
+    platform: str = ""
+    build: Build | None = None
+    build_id: str = ""
+    present: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfied:
+    """A container that already is as it shall be; jobs that are done are here, too."""
+
+    slot: Slot
+    container: Container
+    job: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one host needs to get from Observed to Desired. Empty steps: nothing to do.
+
+    `findings` are troubles that a pass cannot mend by itself, one sentence each.
+    """
+
+    host: str
+    revision: str
+    base: str = ""
+    steps: tuple[Step, ...] = ()
+    networks: tuple[NetworkStep, ...] = ()
+    volumes: tuple[VolumeStep, ...] = ()
+    images: tuple[ImageNeed, ...] = ()
+    satisfied: tuple[Satisfied, ...] = ()
+    leftovers: tuple[Container, ...] = ()
+    findings: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.steps or self.networks or self.volumes or self.leftovers)
+
+    def count(self, action: Action) -> int:
+        return sum(step.action is action for step in self.steps)
