@@ -79,7 +79,7 @@ def assemble(tree: Tree, manifests: str, side: HostSide, *, revision: str, owner
     for folder in _stack_folders(tree, manifests, problems):
         try:
             loaded = _load(tree, folder, host, side)
-            if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet):
+            if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
             stacks.append(_with_jobs(loaded))
@@ -147,6 +147,10 @@ def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) 
         host_file_root=side.environment_folder(name),
     )
     return load_stack(tree, file, context, name)
+
+
+def _at(loaded: LoadedStack) -> Position:
+    return loaded.extensions.position if loaded.extensions else Position(loaded.stack.file, 1, 1)
 
 
 def _with_jobs(loaded: LoadedStack) -> Stack:
