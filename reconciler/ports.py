@@ -213,6 +213,7 @@ class Ledger(Protocol):
 
     EFFECTS: ClassVar[tuple[str, ...]] = (
         "begin",
+        "aim",
         "intend",
         "settle",
         "step",
@@ -231,6 +232,9 @@ class Ledger(Protocol):
 
     def begin(self, run: Run) -> None:
         """Record that a run starts. ValueError when its id is taken."""
+
+    def aim(self, run_id: str, revision: str, base: str) -> None:
+        """Record the revision that the run goes for and the one verified before it; KeyError when it is unknown."""
 
     def intend(self, intent: Intent) -> None:
         """Write the promise. The first stands for one run, container and kind: it saw the real policy."""

@@ -85,7 +85,7 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
     return World(
         repository=wrap("repository", git),
         engine=wrap("engine", DockerEngine(settings.docker.host)),
-        ledger=wrap("ledger", SqliteLedger(state / "ledger.db")),
+        ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
         signals=wrap("signals", FolderSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
@@ -113,6 +113,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
         ),
         window=settings.verify.window,
         timeout=settings.verify.timeout,
+        job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
 

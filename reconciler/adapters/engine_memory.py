@@ -263,7 +263,7 @@ class MemoryEngine(ContainerEngine):
         )
 
 
-def _made_by(labels: Mapping[str, str]) -> dict[str, str]:
+def _made_by(labels: Mapping[str, str]) -> dict[str, Any]:
     return {
         "owner": labels.get(label.OWNER, ""),
         "stack": labels.get(label.PROJECT, ""),

@@ -66,17 +66,17 @@ class GitRepository:
         self._prune_runs(until)
         return head
 
-    def _fetch_into(self, directory: Path, run: str, until: float) -> str:
+    def _fetch_into(self, directory: Path, run: str, until: float, *options: str) -> str:
         """The head now in the ref of `run`; _OurOwnFault when the remote is well and the fetch fails all the same."""
         ref = f"{_RUNS}/{run}"
         done = self._remote.git(
             directory, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-            "--no-recurse-submodules", "origin", f"+refs/heads/{self._branch}:{ref}", until=until,
+            "--no-recurse-submodules", *options, "origin", f"+refs/heads/{self._branch}:{ref}", until=until,
         )  # fmt: skip
         if done.code == 0 and SHA.fullmatch(head := _loose_ref(directory, ref)):
             return head
         _require_space(directory)
-        why = self._remote.failure(directory, self._branch, done, until)
+        why = self._remote.failure(self._branch, done, until)
         raise why or _OurOwnFault(self._remote.unexplained(done.stderr.decode("utf-8", "replace")))
 
     def _clone(self, run: str, until: float) -> str:
@@ -101,7 +101,7 @@ class GitRepository:
             _require_space(new.parent)
             raise _unusable(new, made.stderr)
         try:
-            head = self._fetch_into(new, run, until)
+            head = self._fetch_into(new, run, until, "--update-shallow")  # so that we see it, instead of a mere "no"
         except _OurOwnFault as fault:
             raise fault.unexplained from None
         if (new / "shallow").exists():

@@ -114,6 +114,10 @@ class SqliteLedger:
         if not self._do(f"INSERT INTO steps ({STEP}) {known}", *values, record.run):
             raise KeyError(record.run)
 
+    def aim(self, run_id: str, revision: str, base: str) -> None:
+        if not self._do("UPDATE runs SET revision = ?, base = ? WHERE id = ?", revision, base, run_id):
+            raise KeyError(run_id)
+
     def finish(
         self, run_id: str, *, ended: float, outcome: Outcome, exit_code: int, reason: str = "", detail: str = ""
     ) -> None:

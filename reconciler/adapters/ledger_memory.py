@@ -56,6 +56,10 @@ class MemoryLedger:
                 raise KeyError(record.run)
             self._steps.append(record)
 
+    def aim(self, run_id: str, revision: str, base: str) -> None:
+        with self._lock:
+            self._runs[run_id] = replace(self._runs[run_id], revision=revision, base=base)
+
     def finish(
         self, run_id: str, *, ended: float, outcome: Outcome, exit_code: int, reason: str = "", detail: str = ""
     ) -> None:

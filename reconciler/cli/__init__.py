@@ -23,7 +23,6 @@ _COMMANDS = {
     "pause": "signals",
     "resume": "signals",
     "sentinels": "signals",
-    "accept": "signals",
     "version": "version",
 }
 
@@ -50,7 +49,7 @@ class _Lazy(click.Group):
             from difflib import get_close_matches
 
             if near := get_close_matches(args[0], _COMMANDS, 1):
-                error.message += f" Did you mean {near[0]!r}?"
+                raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
             raise
 
 

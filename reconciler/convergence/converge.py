@@ -107,6 +107,7 @@ class Pass:
         if pause := self._world.signals.paused():
             return self._paused(pause, observed, owner)
         target = self._target()
+        self._world.ledger.aim(self._request.run, target.revision, self._base)
         owner = self._world.identity.owner(target.revision)
         observed = observed or self._observe(owner)
         self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")

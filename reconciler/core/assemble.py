@@ -68,10 +68,14 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
     return load_fleet(document, path)
 
 
-def assemble(tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str) -> Assembled:
+def assemble(
+    tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, any_connection: bool = False
+) -> Assembled:
     """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected."""
     fleet = fleet_of(tree, manifests)
     host = _host(fleet, side.name, manifests)
+    if not any_connection:
+        _require_local(host, manifests)
     problems: list[ReconcilerError] = []
     warnings = list(fleet.warnings)
     stacks: list[Stack] = []
@@ -104,15 +108,18 @@ def _host(fleet: Fleet, name: str, manifests: str) -> Host:
             next="mend `host` in reconciler.toml, or add the host to fleet.yaml",
             at=Position(posixpath.join(manifests, "fleet.yaml")),
         )
+    return host
+
+
+def _require_local(host: Host, manifests: str) -> None:
     if host.connect != "local":
         raise BadConfiguration(
             "E-MANIFEST-CONNECT",
-            f"host {name} is reached by {host.connect}",
+            f"host {host.name} is reached by {host.connect}",
             why="this version converges the host it runs on",
             next="install it on that host, and write `connect: local`",
             at=Position(posixpath.join(manifests, "fleet.yaml")),
         )
-    return host
 
 
 def _stack_folders(tree: Tree, manifests: str, problems: list[ReconcilerError]) -> Iterator[tuple[str, str, str]]:

@@ -59,6 +59,8 @@ class _Anchored:
 class _MergeKey(str):
     """The plain key `<<`."""
 
+    __slots__ = ()
+
 
 def parse(text: bytes, file: str, limits: Limits = Limits()) -> Any:
     """The one document in `text` as Map, Seq or scalar; `file` is the name errors show. BadConfiguration."""
@@ -182,7 +184,7 @@ class _Builder:
     def _tagged_scalar(self, event: Any, place: Place) -> Any:
         tag: str = event.tag
         if tag in _MERGE_TAGS:
-            return Tagged(_MERGE_TAGS[tag], resolve(event.value) if event.style is None else event.value, place)
+            return Tagged(_MERGE_TAGS[tag], event.value if event.style else resolve(event.value), place)
         if tag == "!" or tag == _CORE + "str":
             return event.value
         if tag == _CORE + "merge" and event.value == "<<" and self._wants_key():
@@ -267,7 +269,7 @@ class _Builder:
         frame.key, frame.key_place = value, place
 
     def _entry(self, frame: _Frame, target: Map, value: Any, place: Place) -> None:
-        key = cast(str, frame.key)
+        key = cast("str", frame.key)
         frame.key = None
         if not isinstance(key, _MergeKey):
             target.put(key, value, place, frame.key_place)

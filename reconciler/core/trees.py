@@ -95,11 +95,16 @@ class MemoryTree:
         )
         return Entry(kind, object_id("blob", data), len(data))
 
+    def _known(self, path: str) -> Entry:
+        entry = self.entry(path)
+        if entry is None:
+            raise KeyError(path)
+        return entry
+
     def _tree_id(self, path: str) -> str:
         rows = []
         for name in self._folders[path].names:
-            entry = self.entry(f"{path}/{name}" if path else name)
-            assert entry is not None
+            entry = self._known(f"{path}/{name}" if path else name)
             # Git sorts a directory as if its name ended in a slash.
             order = name.encode() + (b"/" if entry.kind == "directory" else b"")
             rows.append((order, _MODES[entry.kind] + b" " + name.encode() + b"\0" + bytes.fromhex(entry.id)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from reconciler.core.compose.interpolate import BadTemplate, Lookup, substitute
+from reconciler.core.compose.problems import FromHost
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]*")
 _EXPORT = re.compile(r"export[ \t]+(?=\S)")
@@ -35,7 +36,8 @@ class BadEnvFile(ValueError):
 def parse_env(data: bytes, lookup: Lookup, raw: bool = False) -> dict[str, str]:
     """The variables of an env file. BadEnvFile.
 
-    `lookup` comes before the file's own earlier lines; `raw` takes every value literally.
+    `lookup` comes before the file's own earlier lines; `raw` takes every value literally. What a value of the host
+    enters is `FromHost` too.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -137,11 +139,17 @@ class _Reader:
     def _fill(self, value: str) -> str:
         if "$" not in value:
             return value
+        sealed = False
+
+        def variable(name: str) -> str | None:
+            nonlocal sealed
+            known = self.lookup(name)
+            known = self.found.get(name) if known is None else known
+            sealed = sealed or isinstance(known, FromHost)
+            return known
+
         try:
-            return substitute(value, self._variable, lambda _: None)
+            made = substitute(value, variable, lambda _: None)
         except BadTemplate as error:
             raise BadEnvFile(str(error), self.line) from None
-
-    def _variable(self, name: str) -> str | None:
-        value = self.lookup(name)
-        return self.found.get(name) if value is None else value
+        return FromHost(made) if sealed else made

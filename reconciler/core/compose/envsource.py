@@ -81,16 +81,7 @@ class EnvFiles:
         )
 
     def _repo(self, repo: str, lookup: Lookup, raw: bool, at: Position) -> dict[str, str]:
-        sealed = False
-
-        def noting(name: str) -> str | None:
-            nonlocal sealed
-            value = lookup(name)
-            sealed = sealed or isinstance(value, FromHost)
-            return value
-
-        found = _parse(self.paths.read(repo, at), repo, noting, raw)
-        return {name: FromHost(value) for name, value in found.items()} if sealed else found
+        return _parse(self.paths.read(repo, at), repo, lookup, raw)
 
     def _host(self, name: str, lookup: Lookup, raw: bool) -> dict[str, str]:
         found = _parse(self.host_files[name], f"{self.root}/{name}" if self.root else name, lookup, raw)

@@ -130,7 +130,9 @@ class _Work:
 
     def _service(self, name: str, given: Map) -> Service:
         extended = self.model.extended.get(name, ())
-        made = make_service(name, given, self.name, extended, self.variables, self.env_files)
+        made = make_service(
+            name, given, stack=self.name, extended=extended, variables=self.variables, env_files=self.env_files
+        )
         at = self.model.sections["services"].key_at(name)
         return replace(made, position=at)
 
@@ -177,7 +179,9 @@ class _Work:
                     if section[key] is not None:
                         resources.check_file_keys(section, key, kind)
                     continue
-                one = resources.file_object(section, key, kind, self.name, self.env_files, self.variables)
+                one = resources.file_object(
+                    section, key, kind, project=self.name, env_files=self.env_files, variables=self.variables
+                )
                 made.append(one)
                 variable = section[key].get("environment") if isinstance(section[key], Map) else None
                 if variable and isinstance(self.variables.get(variable), FromHost):

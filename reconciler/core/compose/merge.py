@@ -56,9 +56,9 @@ def _maps(base: Map, over: Map) -> Map:
             if key in made:
                 made.drop(key)
             continue
-        if key in made and not isinstance(value, Tagged):
-            value = _values(key, made[key], value, base.places[key], over.places[key])
-        made.put(key, value, over.places[key], over.key_places[key])
+        merges = key in made and not isinstance(value, Tagged)
+        laid = _values(key, made[key], value, base.places[key], over.places[key]) if merges else value
+        made.put(key, laid, over.places[key], over.key_places[key])
     return made
 
 

@@ -50,7 +50,7 @@ def _short(items: Seq, index: int) -> list[Port]:
     targets = _range(target)
     if targets is None or (colon and host != "" and not published and not ip):
         bad_value(at, index, items[index], _FORM)
-    return _expand(targets, published, _address(ip, at, items[index]), protocol, at, items[index])
+    return _expand(targets, published, _address(ip, at, items[index]), protocol, at=at, shown=items[index])
 
 
 def _long(item: Map) -> list[Port]:
@@ -66,7 +66,7 @@ def _long(item: Map) -> list[Port]:
     if "mode" in item:
         read.choice(item, "mode", ("host", "ingress"))
     where = item.at("published") if "published" in item else item.position
-    return _expand(targets, published, ip, protocol, where, published)
+    return _expand(targets, published, ip, protocol, at=where, shown=published)
 
 
 def _address(ip: str, at: Position, shown: object) -> str:
@@ -88,7 +88,7 @@ def _range(text: str) -> tuple[int, int] | None:
 
 
 def _expand(
-    targets: tuple[int, int], published: str, ip: str, protocol: str, at: Position, shown: object
+    targets: tuple[int, int], published: str, ip: str, protocol: str, *, at: Position, shown: object
 ) -> list[Port]:
     count = targets[1] - targets[0] + 1
     if count > MOST:
@@ -100,6 +100,6 @@ def _expand(
         bad_value(at, "published", shown, "a port of the host, or a range of them")
     if hosts[1] - hosts[0] + 1 == count:
         return [Port(targets[0] + i, protocol, ip, str(hosts[0] + i)) for i in range(count)]
-    if count == 1:
-        return [Port(targets[0], protocol, ip, f"{hosts[0]}-{hosts[1]}")]
-    bad_value(at, "published", shown, f"a range as long as that of the container ({count} ports)")
+    if count > 1:
+        bad_value(at, "published", shown, f"a range as long as that of the container ({count} ports)")
+    return [Port(targets[0], protocol, ip, f"{hosts[0]}-{hosts[1]}")]

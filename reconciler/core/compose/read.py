@@ -18,6 +18,7 @@ from reconciler.model.desired import Pairs
 
 _TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y", "1"))
 _FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N", "0"))
+_WORDS = _TRUE | _FALSE
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _REAL = re.compile(r"[0-9]{1,15}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
 
@@ -50,18 +51,18 @@ def spelled(holder: Map | Seq, key: Any) -> str:
     value = holder[key]
     if isinstance(value, str):
         return text(holder, key)
-    if value is None or isinstance(value, (int, float)):
-        return spell(value)
-    bad_value(place(holder, key), key, value, "text or a number")
+    if value is not None and not isinstance(value, (int, float)):
+        bad_value(place(holder, key), key, value, "text or a number")
+    return spell(value)
 
 
 def boolean(holder: Map | Seq, key: Any) -> bool:
     value = holder[key]
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value in _TRUE | _FALSE:
-        return value in _TRUE
-    bad_value(place(holder, key), key, value, "true or false")
+    if not isinstance(value, str) or value not in _WORDS:
+        bad_value(place(holder, key), key, value, "true or false")
+    return value in _TRUE
 
 
 def whole(holder: Map | Seq, key: Any, least: int = 0, most: int = 2**63 - 1) -> int:

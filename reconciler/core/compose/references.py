@@ -9,7 +9,7 @@ from reconciler.core.document import Map
 from reconciler.errors import Position
 from reconciler.model.desired import Port, Service
 
-_WILDCARDS = frozenset(("", "0.0.0.0", "::"))
+_WILDCARDS = frozenset(("0.0.0.0", "::"))  # noqa: S104  # compared with, never bound
 
 
 def check(services: tuple[Service, ...], sections: dict[str, Map], disabled: frozenset[str]) -> None:
@@ -42,7 +42,7 @@ def _check_services(service: Service, where: Map, names: set[str], disabled: fro
         if name in disabled:
             fail(
                 "E-COMPOSE-REFERENCE",
-                f"{service.name} needs {name}, whose profiles are not switched on",
+                f"{service.name} needs {name}, whose profiles are off",
                 where.at(key),
                 next=f"switch the profile on, give {service.name} the same profiles, or say required: false",
             )
@@ -86,8 +86,8 @@ def _check_replicas(service: Service, where: Map) -> None:
 def _check_cycles(services: tuple[Service, ...], raw: Map) -> None:
     edges = {s.name: [*(d.service for d in s.depends_on), *s.namespace_hosts] for s in services}
     done: set[str] = set()
-    for start in edges:
-        path: dict[str, Iterator[str]] = {} if start in done else {start: iter(edges[start])}
+    for start, first in edges.items():
+        path: dict[str, Iterator[str]] = {} if start in done else {start: iter(first)}
         while path:
             current, rest = next(reversed(path.items()))
             following = next(rest, None)

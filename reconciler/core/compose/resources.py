@@ -94,7 +94,13 @@ def check_file_keys(section: Map, key: str, kind: str) -> Map:
 
 
 def file_object(
-    section: Map, key: str, kind: Literal["config", "secret"], project: str, env_files: EnvFiles, variables: Variables
+    section: Map,
+    key: str,
+    kind: Literal["config", "secret"],
+    *,
+    project: str,
+    env_files: EnvFiles,
+    variables: Variables,
 ) -> FileObject:
     """One config or secret. A file that git does not hold is expected in the check-out on the host."""
     given = check_file_keys(section, key, kind)

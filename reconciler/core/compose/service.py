@@ -71,6 +71,7 @@ def profiles(service: Map) -> tuple[str, ...]:
 def make_service(
     name: str,
     service: Map,
+    *,
     stack: str,
     extended: tuple[str, ...],
     variables: Variables,

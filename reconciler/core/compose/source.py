@@ -78,10 +78,9 @@ class Source:
 
     def _include(self, model: Model, items: Seq, variables: Variables, chain: tuple[str, ...]) -> None:
         for index in range(len(items)):
-            at = items.at(index)
             part = self._included(items, index, variables, chain)
             for name, section in part.sections.items():
-                _join(model.sections[name], section, name, at)
+                _join(model.sections[name], section, name)
             for name, files in part.extended.items():
                 model.extended.setdefault(name, files)
             if part.extension:
@@ -97,7 +96,7 @@ class Source:
             written = read.one_or_many(item, "path")
         else:
             written = (read.filled(items, index),)
-        files = [self._local(path, here, at) for path in written]
+        files = [self.local(path, here, at) for path in written]
         if not files:
             bad_value(at, "path", item, "a path")
         for file in files:
@@ -113,7 +112,7 @@ class Source:
             document = merge_files(document, over)
         return self._assemble(document, files[0], inner, (*chain, *files))
 
-    def _local(self, path: str, folder: str, at: Position) -> str:
+    def local(self, path: str, folder: str, at: Position) -> str:
         if "://" in path or path.startswith(("git@", "oci:", "github.com/")):
             unsupported(
                 at,
@@ -127,6 +126,7 @@ class Source:
                 "E-COMPOSE-PATH",
                 f"{show(path)} is outside the repository",
                 at,
+                why="what is deployed must be what the revision in git says",
                 next="copy the file into the repository",
             )
         return repo
@@ -182,7 +182,7 @@ class _Extends:
         base_name, file = self._wanted(service)
         base_path, base_services = path, services
         if file is not None:
-            base_path = self.source._local(file, self.source.env_files.folder(at), at)
+            base_path = self.source.local(file, self.source.env_files.folder(at), at)
             if base_path != path:
                 base_services = self._open(base_path, at)
         if (base_path, base_name) in chain:
@@ -225,7 +225,7 @@ def _places(holder: Map, key: str) -> tuple[Place, Place]:
     return holder.places[key], holder.key_places[key]
 
 
-def _join(target: Map, part: Map, section: str, at: Position) -> None:
+def _join(target: Map, part: Map, section: str) -> None:
     for key in part:
         if key not in target:
             target.take(part, key)
