@@ -15,7 +15,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.secrets import SecretStore
-from reconciler.adapters.signals import FolderSignals
+from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.converge import Interrupted, Rules, World
 from reconciler.convergence.gather import Site
 from reconciler.core.guard import Policy
@@ -86,7 +86,7 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
         repository=wrap("repository", git),
         engine=wrap("engine", DockerEngine(settings.docker.host)),
         ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
-        signals=wrap("signals", FolderSignals(state / "sentinels")),
+        signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
         clock=clock,

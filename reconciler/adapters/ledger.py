@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple
+from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 
@@ -57,12 +58,12 @@ PAGE_BYTES = 4096
 
 
 class SqliteLedger:
-    """A `Ledger` in the file `path`, whose folder is made when missing. `clock` (seconds since the epoch) names what is set aside."""
+    """A `Ledger` in the file `path`, whose folder is made when missing. `clock` (epoch seconds) names losses."""
 
     EFFECTS: ClassVar[tuple[str, ...]] = Ledger.EFFECTS
 
-    def __init__(self, path: str, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
+    def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
+        self._path = Path(path)
         self._clock = clock
         self._lock = RLock()
         self._fresh = False
@@ -122,7 +123,7 @@ class SqliteLedger:
         self, run_id: str, *, ended: float, outcome: Outcome, exit_code: int, reason: str = "", detail: str = ""
     ) -> None:
         changed = self._do(
-            "UPDATE runs SET ended = ?, outcome = ?, exit_code = ?, reason = ?, detail = ? WHERE id = ? AND outcome = ''",
+            "UPDATE runs SET ended=?, outcome=?, exit_code=?, reason=?, detail=? WHERE id = ? AND outcome = ''",
             ended,
             outcome,
             exit_code,
@@ -189,16 +190,16 @@ class SqliteLedger:
         with _advice(self._path), _one_at_a_time(self._path):
             if why := _unusable(self._path):
                 self._loss = LedgerLoss(why, _set_aside(self._path, self._clock()))
-            self._fresh = not os.path.lexists(self._path)
+            self._fresh = not _there(self._path)
             if self._fresh:
                 _create(self._path)
             self._connection = _connect(self._path)
-            self._file = os.stat(self._path)
+            self._file = self._path.stat()
 
     def _reopen_when_replaced(self) -> None:
         """A file deleted or replaced under a long-lived process would take our records with it."""
         try:
-            replaced = not os.path.samestat(os.stat(self._path), self._file)
+            replaced = not os.path.samestat(self._path.stat(), self._file)
         except OSError:
             replaced = True
         if replaced:
@@ -206,7 +207,7 @@ class SqliteLedger:
             self._open()
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -217,32 +218,31 @@ def _connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _create(path: str) -> None:
-    draft = f"{path}.new"
-    for leftover in [draft + suffix for suffix in ("", *COMPANIONS)] + [path + suffix for suffix in COMPANIONS]:
-        if os.path.lexists(leftover):
-            os.unlink(leftover)  # a log left by a deleted ledger would be replayed into the new one
+def _create(path: Path) -> None:
+    draft = _beside(path, ".new")
+    for leftover in (draft, *(_beside(file, suffix) for file in (draft, path) for suffix in COMPANIONS)):
+        leftover.unlink(missing_ok=True)  # a log left by a deleted ledger would be replayed into the new one
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
         connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; BEGIN; {SCHEMA} COMMIT;")
-    os.rename(draft, path)
+    draft.rename(path)
     _sync_folder(path)
 
 
-def _unusable(path: str) -> str:
+def _unusable(path: Path) -> str:
     """Why the file cannot be our ledger; "" when it can be, or when there is none.
 
     Only damage and a foreign marker count: a full disk or a busy file raises and leaves the file alone.
     """
     try:
-        info = os.lstat(path)
+        info = path.lstat()
     except FileNotFoundError:
         return ""
     if not stat.S_ISREG(info.st_mode):
         return "it is not a regular file"
     if info.st_size == 0:
         return "it is empty"
-    if info.st_size % PAGE_BYTES and not os.path.exists(f"{path}-wal"):  # SQLite would fill a cut page with zeros
+    if info.st_size % PAGE_BYTES and not _beside(path, "-wal").exists():  # SQLite would fill a cut page with zeros
         return "its last page is cut short"
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
@@ -260,24 +260,24 @@ def _unusable(path: str) -> str:
         raise
 
 
-def _set_aside(path: str, now: float) -> str:
-    base = f"{path}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
-    aside, count = base, 1
-    while os.path.lexists(aside):
-        aside, count = f"{base}.{count}", count + 1
-    os.rename(path, aside)
+def _set_aside(path: Path, now: float) -> str:
+    name = f".broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
+    aside, count = _beside(path, name), 1
+    while _there(aside):
+        aside, count = _beside(path, f"{name}.{count}"), count + 1
+    path.rename(aside)
     for suffix in COMPANIONS:
-        if os.path.lexists(path + suffix):
-            os.rename(path + suffix, aside + suffix)
+        if _there(_beside(path, suffix)):
+            _beside(path, suffix).rename(_beside(aside, suffix))
     _sync_folder(path)
-    return aside
+    return str(aside)
 
 
 @contextmanager
-def _one_at_a_time(path: str) -> Iterator[None]:
+def _one_at_a_time(path: Path) -> Iterator[None]:
     """Two processes that open a damaged ledger must not set aside each other's new one."""
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    door = os.open(f"{path}.opening", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    door = os.open(_beside(path, ".opening"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield
@@ -285,8 +285,17 @@ def _one_at_a_time(path: str) -> Iterator[None]:
         os.close(door)
 
 
-def _sync_folder(path: str) -> None:
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _there(path: Path) -> bool:
+    """Whether anything has that name, a dangling link too."""
+    return os.path.lexists(path)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
@@ -299,7 +308,7 @@ def _primary(error: sqlite3.Error) -> int:
 
 
 @contextmanager
-def _advice(path: str) -> Iterator[None]:
+def _advice(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into Transient errors that say what to do."""
     try:
         yield
@@ -313,15 +322,15 @@ def _advice(path: str) -> Iterator[None]:
         raise _trouble(path, code, str(error)) from error
 
 
-def _no_room(path: str) -> bool:
+def _no_room(path: Path) -> bool:
     """SQLite reports a shared-memory file that cannot grow as a plain I/O error."""
     try:
-        return os.statvfs(os.path.dirname(path) or ".").f_bavail == 0
+        return os.statvfs(path.parent).f_bavail == 0
     except OSError:
         return False
 
 
-def _trouble(path: str, kind: int | str, why: str) -> Transient:
+def _trouble(path: Path, kind: int | str, why: str) -> Transient:
     if kind == "full":
         code, what, advice = "E-LEDGER-FULL", "has no room to write", "free space on its file system"
     elif kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

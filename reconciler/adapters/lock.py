@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from reconciler.errors import Busy, Transient
@@ -36,10 +37,10 @@ class PassLock:
 
     EFFECTS: ClassVar[tuple[str, ...]] = ("acquire", "release", "leave_again", "take_again")
 
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
-        self._path = os.path.join(directory, "pass.lock")
-        self._again = os.path.join(directory, "again")
+    def __init__(self, directory: str | Path) -> None:
+        self._directory = Path(directory)
+        self._path = self._directory / "pass.lock"
+        self._again = self._directory / "again"
         self._descriptor: int | None = None
 
     def acquire(self, holder: Holder) -> None:
@@ -47,7 +48,7 @@ class PassLock:
         if self._descriptor is not None:
             raise RuntimeError("this process holds the pass lock already")
         with _usable(self._path):
-            os.makedirs(self._directory, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
             descriptor = self._lock()
             if descriptor is None:
                 raise self._busy()
@@ -77,28 +78,28 @@ class PassLock:
         finally:
             os.close(descriptor)
 
-    def leave_again(self, trigger: str = "") -> None:
+    def leave_again(self, trigger: str | Path = "") -> None:
         """Ask whoever holds the lock to go once more, then consume the file `trigger`: in this order none is lost."""
         with _usable(self._again):
-            os.makedirs(self._directory, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._again, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
             _sync(self._directory)
         if trigger:
-            with _usable(trigger), suppress(FileNotFoundError):
-                os.unlink(trigger)
+            with _usable(trigger):
+                Path(trigger).unlink(missing_ok=True)
 
     def take_again(self) -> bool:
         """Consume the marker; whether there was one. Who gets True owes a pass."""
         with _usable(self._again):
             try:
-                os.unlink(self._again)
+                self._again.unlink()
             except FileNotFoundError:
                 return False
             _sync(self._directory)
             return True
 
-    def take_turns(self, holder: Callable[[], Holder], one_pass: Callable[[], T], trigger: str = "") -> T:
-        """Run one pass under the lock, and once more as long as somebody left `again` meanwhile; return the last answer.
+    def take_turns(self, holder: Callable[[], Holder], one_pass: Callable[[], T], trigger: str | Path = "") -> T:
+        """Run one pass under the lock, and once more as long as somebody left `again`; return the last answer.
 
         Busy when another pass holds the lock; then `again` is left for it and `trigger` is consumed. The lock is
         tried once more after leaving `again`: a holder that let go in between would never see it.
@@ -120,7 +121,7 @@ class PassLock:
             if not self.take_again():
                 return answers[-1]
 
-    def _acquire_or_leave(self, holder: Callable[[], Holder], trigger: str) -> None:
+    def _acquire_or_leave(self, holder: Callable[[], Holder], trigger: str | Path) -> None:
         try:
             self.acquire(holder())
         except Busy:
@@ -128,8 +129,8 @@ class PassLock:
             self.acquire(holder())
         else:
             if trigger:
-                with _usable(trigger), suppress(FileNotFoundError):
-                    os.unlink(trigger)
+                with _usable(trigger):
+                    Path(trigger).unlink(missing_ok=True)
 
     def _lock(self) -> int | None:
         """A locked descriptor of the file that the path names now, or None when another process has it."""
@@ -138,7 +139,7 @@ class PassLock:
             descriptor = os.open(self._path, flags, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(descriptor), os.stat(self._path, follow_symlinks=False)):
+                if os.path.samestat(os.fstat(descriptor), self._path.lstat()):
                     return descriptor
             except BlockingIOError:
                 os.close(descriptor)
@@ -181,7 +182,7 @@ def _parse(data: bytes) -> Holder | None:
         return None
 
 
-def _sync(directory: str) -> None:
+def _sync(directory: Path) -> None:
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
@@ -190,7 +191,7 @@ def _sync(directory: str) -> None:
 
 
 @contextmanager
-def _usable(path: str) -> Iterator[None]:
+def _usable(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

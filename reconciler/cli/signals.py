@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.frame import Answer, Frame, give, global_options
 from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.ports import Signals
+    from reconciler.settings import Settings
 
 
 class UnknownSentinel(ReconcilerError):
@@ -59,9 +63,9 @@ def sentinels() -> None:
 @click.pass_obj
 def list_all(frame: Frame) -> int:
     """All that there are."""
-    signals, host = _signals(frame)
-    entries = _entries(signals)
-    lines = [f"{name}  {text}" for name, text in entries.items()] or ["no sentinel; passes go their way"]
+    settings = _settings(frame)
+    host, entries = settings.host, _entries(settings.state.directory)
+    lines = [f"{name}  {_words(fields)}" for name, fields in entries.items()] or ["no sentinel; passes go their way"]
     return give(frame, Answer({"host": host, "sentinels": entries}, lines, list(entries)))
 
 
@@ -71,11 +75,11 @@ def list_all(frame: Frame) -> int:
 @click.pass_obj
 def show(frame: Frame, name: str) -> int:
     """One of them, in full."""
-    signals, _ = _signals(frame)
-    entries = _entries(signals)
+    entries = _entries(_settings(frame).state.directory)
     if name not in entries:
         raise _unknown(name)
-    return give(frame, Answer({"name": name, "text": entries[name]}, [f"{name}  {entries[name]}"], [name]))
+    lines = [name, *(f"  {key:<10} {value}" for key, value in entries[name].items())]
+    return give(frame, Answer({"name": name, **entries[name]}, lines, [name]))
 
 
 @sentinels.command()
@@ -97,27 +101,35 @@ def clear(frame: Frame, name: str) -> int:
     return give(frame, Answer({"cleared": name}, [f"Cleared {name}"], [name]))
 
 
-def _entries(signals: Any) -> dict[str, str]:
-    """Every sentinel by its path in the folder, in words."""
-    entries = {("paused.d/" + p.stack if p.stack else "paused"): f"{p.reason} ({p.holder})" for p in signals.pauses()}
-    entries |= {f"blocked/{revision}": reason for revision, reason in signals.blocked().items()}
-    if stamp := signals.stamp():
-        entries["last-successful-deploy-sha"] = stamp
-    return entries
+def _entries(directory: str) -> dict[str, dict[str, str]]:
+    """Every sentinel by its path in the folder, with what it says."""
+    from sentinels import SentinelFolder
+
+    return {
+        entry.name: dict(entry.fields) | ({"problem": entry.problem} if entry.problem else {})
+        for entry in SentinelFolder(f"{directory}/sentinels").entries()
+    }
+
+
+def _words(fields: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in fields.items()) or "empty, and it counts all the same"
 
 
 def _unknown(name: str) -> UnknownSentinel:
     return UnknownSentinel("E-SENTINEL", f"there is no sentinel {name!r}", why="nothing of that name is set", next="reconciler sentinels list")
 
 
-def _signals(frame: Frame) -> tuple[Any, str]:
-    from pathlib import Path
-
-    from reconciler.adapters.signals import FolderSignals
+def _settings(frame: Frame) -> Settings:
     from reconciler.settings import load_settings
 
-    settings = load_settings(frame.config or None)
-    return FolderSignals(Path(settings.state.directory) / "sentinels"), settings.host
+    return load_settings(frame.config or None)
+
+
+def _signals(frame: Frame) -> tuple[Signals, str]:
+    from reconciler.adapters.signals import SentinelSignals
+
+    settings = _settings(frame)
+    return SentinelSignals(f"{settings.state.directory}/sentinels"), settings.host
 
 
 def _stack(target: str, host: str) -> str:
