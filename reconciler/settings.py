@@ -150,7 +150,9 @@ def _read(path: Path, *, explicit: bool, environment: Mapping[str, str]) -> tupl
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+), column (\d+)", str(error))
         at = Position(str(path), int(line[1]), int(line[2])) if line else Position(str(path))
-        raise BadConfiguration("E-SETTINGS-SYNTAX", "not valid TOML", why=str(error), next="mend the line", at=at) from error
+        raise BadConfiguration(
+            "E-SETTINGS-SYNTAX", "not valid TOML", why=str(error), next="mend the line", at=at
+        ) from error
 
 
 def _section(kind: type[Any], raw: Any, prefix: str, source: _Source) -> Any:

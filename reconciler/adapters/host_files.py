@@ -98,7 +98,9 @@ def put(path: Path, content: bytes, mode: int) -> None:
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST:
-            raise Terminal("E-HOST-FILE", f"{path} is larger than 1 MiB", why="env files are small", next="look at what it is")
+            raise Terminal(
+                "E-HOST-FILE", f"{path} is larger than 1 MiB", why="env files are small", next="look at what it is"
+            )
         return path.read_bytes()
     except OSError as error:
         raise Terminal("E-HOST-FILE", f"cannot read {path}", why=str(error), next="check its owner and mode") from error

@@ -23,7 +23,9 @@ class SecretStore:
     def read(self, name: str) -> bytes:
         """The value. Terminal when it is missing, not a file, or open to others."""
         if not _NAME.fullmatch(name):
-            raise Terminal("E-SECRET-NAME", f"{name!r} cannot name a secret", why="letters, digits, . _ and -", next="rename it")
+            raise Terminal(
+                "E-SECRET-NAME", f"{name!r} cannot name a secret", why="letters, digits, . _ and -", next="rename it"
+            )
         if self._credentials and (given := self._credentials / name).is_file():
             return given.read_bytes()
         path = self._files / name
@@ -42,7 +44,12 @@ class SecretStore:
 
     def _check(self, status: os.stat_result, path: Path) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise Terminal("E-SECRET-FILE", f"{path} is not a regular file", why="links and devices are not followed", next="put a file there")
+            raise Terminal(
+                "E-SECRET-FILE",
+                f"{path} is not a regular file",
+                why="links and devices are not followed",
+                next="put a file there",
+            )
         if status.st_mode & 0o077 or status.st_uid not in (0, os.geteuid()):
             raise Terminal(
                 "E-SECRET-OPEN",

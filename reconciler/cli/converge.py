@@ -58,12 +58,16 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
     data = look.data() | {"working_tree": list(look.drifted), "files": look.changes_data()}
     differs = not look.plan.empty or bool(look.drifted)
     shown = lines or ["no difference"]
-    return give(frame, Answer(data, shown, [str(s.slot) for s in look.plan.steps], look.warnings, int(exit_code and differs)))
+    return give(
+        frame, Answer(data, shown, [str(s.slot) for s in look.plan.steps], look.warnings, int(exit_code and differs))
+    )
 
 
 @click.command()
 @click.argument("target", required=False, default="")
-@click.option("--plan", "plan_file", type=click.Path(exists=True, dir_okay=False), help="Do exactly this plan, or nothing.")
+@click.option(
+    "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False), help="Do exactly this plan, or nothing."
+)
 @click.option("--dry-run", is_flag=True, help="The same as plan.")
 @click.option("--yes", is_flag=True, help="Do not ask, not even on a terminal.")
 @global_options

@@ -65,7 +65,9 @@ def global_options(command: F) -> F:
         click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same)."),
         click.option("--no-input", is_flag=True, help="Never ask; a question counts as no."),
         click.option("--config", metavar="FILE", help="The host's own file [/etc/reconciler/reconciler.toml]."),
-        click.option("--timeout", type=float, metavar="SECONDS", help="Give up on a remote or an engine after this long."),
+        click.option(
+            "--timeout", type=float, metavar="SECONDS", help="Give up on a remote or an engine after this long."
+        ),
     )
 
     @functools.wraps(command)

@@ -13,7 +13,9 @@ from reconciler.errors import BadConfiguration, ReconcilerError
 
 @click.command()
 @click.argument("path", required=False, default="manifests", type=click.Path(path_type=Path))
-@click.option("--env", "env", type=click.Path(path_type=Path), help="A folder with <stack>/.env and env files, as on a host.")
+@click.option(
+    "--env", "env", type=click.Path(path_type=Path), help="A folder with <stack>/.env and env files, as on a host."
+)
 @global_options
 @click.pass_obj
 def validate(frame: Frame, path: Path, env: Path | None) -> int:

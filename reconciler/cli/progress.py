@@ -126,4 +126,6 @@ def showing(*, quiet: bool, verbose: bool, color: bool) -> Iterator[Progress]:
 
 def _is_detail(text: str) -> bool:
     """Lines of a pull's or a build's stream are for those who ask for them."""
-    return any(word in text for word in (": Step ", " Downloading", " Extracting", " Waiting", " Pulling fs layer", ": --->"))
+    return any(
+        word in text for word in (": Step ", " Downloading", " Extracting", " Waiting", " Pulling fs layer", ": --->")
+    )

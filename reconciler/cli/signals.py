@@ -116,7 +116,12 @@ def _words(fields: dict[str, str]) -> str:
 
 
 def _unknown(name: str) -> UnknownSentinel:
-    return UnknownSentinel("E-SENTINEL", f"there is no sentinel {name!r}", why="nothing of that name is set", next="reconciler sentinels list")
+    return UnknownSentinel(
+        "E-SENTINEL",
+        f"there is no sentinel {name!r}",
+        why="nothing of that name is set",
+        next="reconciler sentinels list",
+    )
 
 
 def _settings(frame: Frame) -> Settings:

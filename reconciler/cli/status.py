@@ -117,7 +117,18 @@ def history(ctx: click.Context, limit: int, stack: str) -> int:
     runs = _ledger(frame).runs(limit, stack=stack)
     rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"]]
     for run in runs:
-        rows.append([run.id, _ago(run.started), run.command, run.actor, run.revision[:7] or "-", run.outcome or "running", _took(run), run.reason])
+        rows.append(
+            [
+                run.id,
+                _ago(run.started),
+                run.command,
+                run.actor,
+                run.revision[:7] or "-",
+                run.outcome or "running",
+                _took(run),
+                run.reason,
+            ]
+        )
     data = {"runs": [asdict(run) for run in runs]}
     return give(frame, Answer(data, table(rows) if runs else ["no pass has run yet"], [run.id for run in runs]))
 
@@ -131,7 +142,9 @@ def show(frame: Frame, run_id: str) -> int:
     try:
         run, steps = _ledger(frame).run(run_id)
     except KeyError:
-        raise UnknownRun("E-RUN", f"there is no pass {run_id!r}", why="history does not have it", next="reconciler history") from None
+        raise UnknownRun(
+            "E-RUN", f"there is no pass {run_id!r}", why="history does not have it", next="reconciler history"
+        ) from None
     lines = [
         f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'} ({run.reason or 'no reason'})",
         f"  revision {run.revision or '-'}, verified before it {run.base or '-'}, took {_took(run)}",

@@ -78,7 +78,9 @@ class Apply:
             self._make_volume(volume)
         remade = {s.network.name for s in self._plan.networks if s.network and s.current}
         if remade:
-            self._together(self._retire, [s for s in self._steps.values() if s.current and remade & set(s.current.networks)])
+            self._together(
+                self._retire, [s for s in self._steps.values() if s.current and remade & set(s.current.networks)]
+            )
         for network in self._plan.networks:
             self._make_network(network)
 

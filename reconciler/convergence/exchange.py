@@ -129,5 +129,3 @@ def orphaned(observed: Observed, owner: str, known: Iterable[Intent], at: float)
         if (vacant or halted) and container.id not in promised:
             found.append(Intent("", REPLACE, container.id, name, policy(container), at))
     return tuple(found)
-
-

@@ -162,7 +162,9 @@ def _at(loaded: LoadedStack) -> Position:
 
 def _with_jobs(loaded: LoadedStack) -> Stack:
     services = tuple(
-        replace(service, job=True) if is_job(loaded.service_extensions.get(service.name), loaded.stack.file) else service
+        replace(service, job=True)
+        if is_job(loaded.service_extensions.get(service.name), loaded.stack.file)
+        else service
         for service in loaded.stack.services
     )
     return replace(loaded.stack, services=services)

@@ -206,7 +206,9 @@ def json_schema(which: Literal["fleet", "stack"]) -> dict[str, Any]:
 
 
 def _pairs(labels: Mapping[str, Label]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in labels.items()))
+    return tuple(
+        sorted((key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in labels.items())
+    )
 
 
 def _refuse_later(raw: Map, keys: tuple[str, ...]) -> None:
@@ -230,7 +232,9 @@ def _checked(model: type[Model], raw: Map, file: str) -> Model:
 
 
 def _complaint(error: Any, raw: Map, file: str, model: type[BaseModel]) -> BadConfiguration:
-    path = [part for part in error["loc"] if not (isinstance(part, str) and part.startswith(("list[", "dict[", "[key]")))]
+    path = [
+        part for part in error["loc"] if not (isinstance(part, str) and part.startswith(("list[", "dict[", "[key]")))
+    ]
     at, name = _place(raw, path, file), ".".join(map(str, path))
     if error["type"] == "extra_forbidden":
         known = _known_keys(model, path[:-1])
