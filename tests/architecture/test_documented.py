@@ -64,7 +64,7 @@ def setting_names(settings: type, prefix: str = "") -> list[str]:
         kind = types[field.name]
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
             names += setting_names(kind, f"{field.name}.")
-        elif field.init:
+        elif not field.metadata.get("derived"):
             names.append(f"{prefix}{field.name}")
     return names
 
