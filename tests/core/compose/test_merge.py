@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -220,3 +221,26 @@ def test_a_file_may_be_extended_many_times_without_being_read_again() -> None:
     loaded = load(f"services:\n{rows}", {"stacks/app/base.yaml": "services: {b: {image: a}}"})
     assert len(loaded.stack.services) == 300
     assert loaded.reads == (FILE, "stacks/app/base.yaml")
+
+
+def test_many_services_cannot_multiply_one_large_base() -> None:
+    labels = ", ".join(f"l{i}: x" for i in range(5000))
+    rows = "".join(f"  s{i}: {{extends: base}}\n" for i in range(5000))
+    tracemalloc.start()
+    error = problem(f"services:\n  base: {{image: a, labels: {{{labels}}}}}\n{rows}")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert error.code == "E-YAML-SIZE"
+    assert peak < 64 * 1024 * 1024, "25 million labels were not made"
+
+
+def test_a_long_chain_of_includes_is_refused() -> None:
+    files: dict[str, Content] = {
+        f"stacks/app/i{i}.yaml": f"include: [i{i + 1}.yaml]\nservices: {{s{i}: {{image: a}}}}" for i in range(150)
+    }
+    assert problem("include: [i0.yaml]\nservices: {web: {image: a}}", files).code == "E-COMPOSE-CYCLE"
+
+
+def test_a_long_chain_of_extends_is_refused() -> None:
+    rows = "".join(f"  s{i}: {{extends: s{i + 1}}}\n" for i in range(500))
+    assert problem(f"services:\n{rows}  s500: {{image: a}}\n").code == "E-COMPOSE-CYCLE"
