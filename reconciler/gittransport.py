@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler import process
-from reconciler.errors import ReconcilerError, Terminal, Unreachable
+from reconciler.errors import BadConfiguration, ReconcilerError, Terminal, Unreachable
 
 _INHERITED = ("GIT_SSL_", "GIT_PROXY_")  # a host's own CA or proxy; every other GIT_* would be a surprise
 _SSH_OPTIONS = (
@@ -45,8 +45,8 @@ def is_local(url: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """`text` without the `user:password@` of any URL in it."""
-    return re.sub(r"(\w+://)[^/\s'\"]*@", r"\1***@", text)
+    """`text` without the `user:password@` of any URL in it; rather too much than a password with a slash too little."""
+    return re.sub(r"(\w+://)[^\s'\"]*@", r"\1***@", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,13 @@ class Transport:
         scheme, _, rest = self.url.partition("://")
         netloc, slash, path = rest.partition("/")
         user_info, at, host = netloc.rpartition("@")
+        if not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:\d*)?", host):
+            raise BadConfiguration(
+                "E-GIT-URL",
+                f"the URL {self.shown} has no valid host and port",
+                why="what follows the colon is no port; perhaps a slash in a password ends it too early",
+                next="write / in a user name or password as %2F and @ as %40",
+            )
         if not is_http(self.url):
             user = user_info.partition(":")[0]
             return f"{scheme}://{user}{at}{host}{slash}{path}", ""
@@ -131,20 +138,18 @@ class Transport:
     def _ssh_command(self) -> str:
         options = list(_SSH_OPTIONS)
         if self.known_hosts is not None:
-            quoted = str(self.known_hosts).replace("%", "%%")
-            options += [f'UserKnownHostsFile="{quoted}"', f"GlobalKnownHostsFile={os.devnull}"]
-        words = ["ssh"]
-        if self.ssh_key is not None:
-            words += ["-i", str(self.ssh_key).replace("%", "%%")]
-            options.append("IdentitiesOnly=yes")
-        return shlex.join(words + [word for option in options for word in ("-o", option)])
+            options += [f"UserKnownHostsFile={_ssh_path(self.known_hosts)}", f"GlobalKnownHostsFile={os.devnull}"]
+        if self.ssh_key is not None:  # -i would look for the path with its %% unexpanded
+            options += [f"IdentityFile={_ssh_path(self.ssh_key)}", "IdentitiesOnly=yes"]
+        return shlex.join(["ssh", *(word for option in options for word in ("-o", option))])
 
-    def failure(self, directory: Path, branch: str, failed: process.Completed, until: float) -> ReconcilerError | None:
+    def failure(self, branch: str, failed: process.Completed, until: float) -> ReconcilerError | None:
         """Why a fetch failed; None when the remote is well and has the branch, so that the fault is on our side."""
         with tempfile.TemporaryDirectory(prefix="reconciler-git-") as folder:
             trace = Path(folder) / "curl"
             ref = f"refs/heads/{branch}"
-            probe = self.git(directory, "ls-remote", "--exit-code", "origin", ref, until=until, trace=trace)
+            nowhere = Path(folder)  # a clone of ours that is broken must not spoil the answer
+            probe = self.git(nowhere, "ls-remote", "--exit-code", "origin", ref, until=until, trace=trace)
             status = _last_http_status(trace)
         if probe.code == 0:
             return None
@@ -156,8 +161,9 @@ class Transport:
                 next="push the branch again, or set the branch in the host's configuration",
                 unchanged="what runs stays at the last verified revision",
             )
-        why = self._last_lines(probe.stderr or failed.stderr)
-        return self._http_failure(status, why) or self._ssh_failure(why) or self.unexplained(why)
+        said = probe.stderr or failed.stderr
+        why = self._last_lines(said)
+        return self._http_failure(status, why) or self._ssh_failure(why) or self.unexplained(said)
 
     def _http_failure(self, status: int, why: str) -> ReconcilerError | None:
         if status in (401, 403):
@@ -196,11 +202,12 @@ class Transport:
             )
         return None
 
-    def unexplained(self, why: str) -> Unreachable:
+    def unexplained(self, stderr: bytes) -> Unreachable:
+        """A failed fetch of which git's own words are all that is known."""
         return Unreachable(
             "E-GIT-FETCH",
             f"fetching from {self.shown} failed",
-            why=why,
+            why=self._last_lines(stderr) or "git said nothing",
             next="the next tick tries again; run git ls-remote with this URL on this host to see more",
         )
 
@@ -212,6 +219,12 @@ class Transport:
 
     def _url_password(self) -> str:
         return re.sub(r"^\w+://[^/@:]*:?|@.*$", "", self.url) if "@" in self.url and "://" in self.url else ""
+
+
+def _ssh_path(path: Path) -> str:
+    """A path as a value of ssh_config: quoted, since it is split at blanks; `%` begins a token there."""
+    quoted = str(path).replace("%", "%%")
+    return f'"{quoted}"'
 
 
 def _last_http_status(trace: Path) -> int:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Observed, Slot
-from reconciler.model.report import Pause
+from reconciler.model.report import Intent, LedgerLoss, Outcome, Pause, Run, StepRecord
 from reconciler.model.repository import Change, CheckoutReport, Commit, Entry
 
 
@@ -96,7 +96,9 @@ class ContainerEngine(Protocol):
     def pull(self, reference: str, platform: str, say: Say) -> None:
         """Transient when the registry cannot give it."""
 
-    def build(self, reference: str, build: Build, context: bytes, labels: Mapping[str, str], platform: str, say: Say) -> str:
+    def build(
+        self, reference: str, build: Build, context: bytes, labels: Mapping[str, str], platform: str, say: Say
+    ) -> str:
         """Build from a tar archive; the image's id. Terminal when the build fails."""
 
     def tag(self, image: str, reference: str) -> None: ...
@@ -200,3 +202,73 @@ class Progress(Protocol):
 
     def say(self, text: str) -> None:
         """One line of a pull, a build or a finding."""
+
+
+class Ledger(Protocol):
+    """What was tried and how it ended. Durable when a method returns; safe to share between threads.
+
+    Every method raises Transient (E-LEDGER-...) when the disk is full, locked or failing. Nothing that
+    protects a host lives here alone: stamps, labels and sentinels survive its loss.
+    """
+
+    EFFECTS: ClassVar[tuple[str, ...]] = (
+        "begin",
+        "aim",
+        "intend",
+        "settle",
+        "step",
+        "finish",
+        "note_attempt",
+        "forget_attempts",
+    )
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this opening began an empty ledger: a first run, a deleted file, or a loss."""
+
+    @property
+    def loss(self) -> LedgerLoss | None:
+        """The unusable ledger that was set aside on opening, to be reported; None when all was well."""
+
+    def begin(self, run: Run) -> None:
+        """Record that a run starts. ValueError when its id is taken."""
+
+    def aim(self, run_id: str, revision: str, base: str) -> None:
+        """Record the revision that the run goes for and the one verified before it; KeyError when it is unknown."""
+
+    def intend(self, intent: Intent) -> None:
+        """Write the promise. The first stands for one run, container and kind: it saw the real policy."""
+
+    def open_intents(self) -> tuple[Intent, ...]:
+        """Promises not yet kept, oldest first, of every run."""
+
+    def settle(self, run: str, container: str) -> None:
+        """The promises of that run about that container are kept; nothing happens when there are none."""
+
+    def step(self, record: StepRecord) -> None:
+        """Append one step; KeyError when its run is unknown."""
+
+    def finish(
+        self, run_id: str, *, ended: float, outcome: Outcome, exit_code: int, reason: str = "", detail: str = ""
+    ) -> None:
+        """Record how the run ended; KeyError when it is unknown, ValueError when it has ended already."""
+
+    def unfinished(self) -> tuple[Run, ...]:
+        """Runs that began and never ended, oldest first: whoever holds the pass lock knows that they died."""
+
+    def runs(self, limit: int = 20, *, host: str = "", stack: str = "", service: str = "") -> tuple[Run, ...]:
+        """The latest runs first; with `stack` or `service`, those that have a step of it."""
+
+    def run(self, run_id: str) -> tuple[Run, tuple[StepRecord, ...]]:
+        """One run and its steps in order; KeyError when it is unknown."""
+
+    def verified(self) -> str | None:
+        """The revision of the last run that ended verified."""
+
+    def note_attempt(self, revision: str, boot_id: str) -> int:
+        """Count an attempt before acting on it; return how many there are now for that revision on that boot."""
+
+    def attempts(self, revision: str, boot_id: str) -> int: ...
+
+    def forget_attempts(self, revision: str) -> None:
+        """A verdict on that revision was reached: its attempts count from zero again."""

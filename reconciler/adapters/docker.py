@@ -192,7 +192,9 @@ class DockerEngine(ContainerEngine):
     def _post(self, what: str, path: str, body: Mapping[str, Any]) -> None:
         """A request whose fields docker-py's own method does not all offer (NanoCpus, PidsLimit, MacAddress)."""
         with _translated(what):
-            answer = self._api.post(f"{self._api.base_url}/v{self._api.api_version}{path}", json=dict(body), timeout=self._deadline)
+            answer = self._api.post(
+                f"{self._api.base_url}/v{self._api.api_version}{path}", json=dict(body), timeout=self._deadline
+            )
             if answer.status_code >= 400:
                 raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
 
@@ -275,9 +277,18 @@ def _from_api(what: str, error: APIError) -> ReconcilerError:
     if what.startswith("pull "):
         return _pull_failed(what.removeprefix("pull "), reason)
     if "no space left" in reason:
-        return Transient("E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)")
+        return Transient(
+            "E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)"
+        )
     if status == 404:
         return _Gone("E-DOCKER-GONE", f"cannot {what}", why=reason, next="the next pass looks again")
     if status in (400, 409):
-        return Terminal("E-DOCKER-REFUSED", f"cannot {what}", why=reason, next="mend the manifest that asks for it, and push")
-    return Transient("E-DOCKER-ERROR", f"cannot {what}", why=reason, next="see the engine's log on the host; the next pass tries again")
+        return Terminal(
+            "E-DOCKER-REFUSED", f"cannot {what}", why=reason, next="mend the manifest that asks for it, and push"
+        )
+    return Transient(
+        "E-DOCKER-ERROR",
+        f"cannot {what}",
+        why=reason,
+        next="see the engine's log on the host; the next pass tries again",
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.errors import Terminal, Transient
 from reconciler.model.desired import RestartPolicy
-from reconciler.model.observed import Container, Observed, is_made, kept_name, made_name, service_name
+from reconciler.model.observed import Container, Observed, is_made, kept_name, service_name
 from reconciler.model.report import Intent
 from reconciler.ports import Clock, ContainerEngine, Ledger
 
@@ -129,5 +129,3 @@ def orphaned(observed: Observed, owner: str, known: Iterable[Intent], at: float)
         if (vacant or halted) and container.id not in promised:
             found.append(Intent("", REPLACE, container.id, name, policy(container), at))
     return tuple(found)
-
-

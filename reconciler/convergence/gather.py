@@ -50,9 +50,7 @@ class Picture:
 class Gather:
     """Reads; changes nothing."""
 
-    def __init__(
-        self, site: Site, repository: Repository, files: HostFiles, signals: Signals, ledger: Ledger
-    ) -> None:
+    def __init__(self, site: Site, repository: Repository, files: HostFiles, signals: Signals, ledger: Ledger) -> None:
         self._site, self._repository, self._ledger = site, repository, ledger
         self._files, self._signals = files, signals
 

@@ -20,7 +20,9 @@ def recover(
         if run.id == own:
             continue
         progress.say(f"pass {run.id} did not end; looking after what it left")
-        ledger.finish(run.id, ended=clock.now(), outcome="interrupted", exit_code=130, reason="it died and was recovered")
+        ledger.finish(
+            run.id, ended=clock.now(), outcome="interrupted", exit_code=130, reason="it died and was recovered"
+        )
     intents = tuple(intent for intent in ledger.open_intents() if intent.kind != REFRESH)
     intents += orphaned(observed, owner, intents, clock.now())
     by_name = {c.name: c for c in observed.containers}

@@ -68,10 +68,14 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
     return load_fleet(document, path)
 
 
-def assemble(tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str) -> Assembled:
+def assemble(
+    tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, any_connection: bool = False
+) -> Assembled:
     """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected."""
     fleet = fleet_of(tree, manifests)
     host = _host(fleet, side.name, manifests)
+    if not any_connection:
+        _require_local(host, manifests)
     problems: list[ReconcilerError] = []
     warnings = list(fleet.warnings)
     stacks: list[Stack] = []
@@ -79,7 +83,7 @@ def assemble(tree: Tree, manifests: str, side: HostSide, *, revision: str, owner
     for folder in _stack_folders(tree, manifests, problems):
         try:
             loaded = _load(tree, folder, host, side)
-            if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet):
+            if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
             stacks.append(_with_jobs(loaded))
@@ -104,15 +108,18 @@ def _host(fleet: Fleet, name: str, manifests: str) -> Host:
             next="mend `host` in reconciler.toml, or add the host to fleet.yaml",
             at=Position(posixpath.join(manifests, "fleet.yaml")),
         )
+    return host
+
+
+def _require_local(host: Host, manifests: str) -> None:
     if host.connect != "local":
         raise BadConfiguration(
             "E-MANIFEST-CONNECT",
-            f"host {name} is reached by {host.connect}",
+            f"host {host.name} is reached by {host.connect}",
             why="this version converges the host it runs on",
             next="install it on that host, and write `connect: local`",
             at=Position(posixpath.join(manifests, "fleet.yaml")),
         )
-    return host
 
 
 def _stack_folders(tree: Tree, manifests: str, problems: list[ReconcilerError]) -> Iterator[tuple[str, str, str]]:
@@ -149,9 +156,15 @@ def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) 
     return load_stack(tree, file, context, name)
 
 
+def _at(loaded: LoadedStack) -> Position:
+    return loaded.extensions.position if loaded.extensions else Position(loaded.stack.file, 1, 1)
+
+
 def _with_jobs(loaded: LoadedStack) -> Stack:
     services = tuple(
-        replace(service, job=True) if is_job(loaded.service_extensions.get(service.name), loaded.stack.file) else service
+        replace(service, job=True)
+        if is_job(loaded.service_extensions.get(service.name), loaded.stack.file)
+        else service
         for service in loaded.stack.services
     )
     return replace(loaded.stack, services=services)

@@ -150,7 +150,9 @@ def _host_config(service: Service, stack: Stack, paths: HostPaths, sealer: Seale
             {"PathOnHost": d.source, "PathInContainer": d.target, "CgroupPermissions": d.permissions}
             for d in service.devices
         ],
-        "SecurityOpt": [option.replace(":", "=", 1) if "=" not in option else option for option in service.security_opt],
+        "SecurityOpt": [
+            option.replace(":", "=", 1) if "=" not in option else option for option in service.security_opt
+        ],
         "ReadonlyRootfs": service.read_only,
         "Privileged": service.privileged,
         "Dns": list(service.dns),
@@ -179,7 +181,11 @@ def restart_policy(policy: RestartPolicy) -> dict[str, Any]:
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Only what was asked for: the engine's own defaults stay the engine's. An empty list of Cmd or Entrypoint is asked for."""
-    return {k: v for k, v in settings.items() if v or (v == [] and k in ("Cmd", "Entrypoint")) or (k == "Init" and v is False)}
+    return {
+        k: v
+        for k, v in settings.items()
+        if v or (v == [] and k in ("Cmd", "Entrypoint")) or (k == "Init" and v is False)
+    }
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:

@@ -153,8 +153,12 @@ def _externals(desired: Desired, observed: Observed) -> Iterator[Refused]:
     for stack in desired.stacks:
         used = {a.network for s in stack.services for a in s.networks}
         mounted = {m.source for s in stack.services for m in s.mounts if m.kind == "volume"}
-        missing = [("network", n.name) for n in stack.networks if n.external and n.key in used and n.name not in networks]
-        missing += [("volume", v.name) for v in stack.volumes if v.external and v.key in mounted and v.name not in volumes]
+        missing = [
+            ("network", n.name) for n in stack.networks if n.external and n.key in used and n.name not in networks
+        ]
+        missing += [
+            ("volume", v.name) for v in stack.volumes if v.external and v.key in mounted and v.name not in volumes
+        ]
         for kind, name in missing:
             yield Refused(
                 "E-GUARD-EXTERNAL",

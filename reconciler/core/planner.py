@@ -64,10 +64,7 @@ def plan(
     networks = tuple(_networks(desired, observed))
     remade = {step.network.name for step in networks if step.network and step.current}
     explain = Explanation(desired.revision, base, changes or {})
-    decided = {
-        slot: _decide(want, current.get(slot), observed, remade, explain)
-        for slot, want in wants.items()
-    }
+    decided = {slot: _decide(want, current.get(slot), observed, remade, explain) for slot, want in wants.items()}
     for slot, path in _shown_drifted(wants, current, drifted, stale):
         before = decided[slot]
         if before is None or before.action is Action.UPDATE:

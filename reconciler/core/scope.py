@@ -45,9 +45,7 @@ def _only(plan: Plan, stack: str, service: str) -> Plan:
             why="neither git nor the engine knows it",
             next="reconciler plan shows what there is",
         )
-    return _within(
-        plan, lambda slot: slot.stack == stack and service in ("", slot.service), lambda name: name == stack
-    )
+    return _within(plan, lambda slot: slot.stack == stack and service in ("", slot.service), lambda name: name == stack)
 
 
 def _within(plan: Plan, slots: Callable[[Slot], bool], stacks: Callable[[str], bool]) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -72,10 +73,10 @@ class Hand:
     # ---- copying aside
 
     def copy_aside(self, path: str, found: Found, *, durable: bool) -> None:
-        """Copy a file to `<aside>/<path>`; a copy of an earlier try that differs is left, and the new one numbered."""
-        target = self._aside / path
-        self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Copy a file to `<aside>/<path>`; a copy that this run made earlier stays, and the new one is numbered."""
+        for private in (self._aside.parent, self._aside):  # what was edited on a host may hold secrets
+            private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target = self._place_aside(path)
         temporary = target.with_name(temporary_name(target.name))
         temporary.unlink(missing_ok=True)
         try:
@@ -85,10 +86,27 @@ class Hand:
                     os.symlink(os.readlink(name, dir_fd=folder), temporary)
                 else:
                     _copy(folder, name, temporary, found, durable=durable)
-            temporary.rename(_unused(target))
+            temporary.rename(target)
+            if durable:
+                self._sync_aside(target)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
+
+    def _sync_aside(self, target: Path) -> None:
+        for folder in target.parents:
+            with _opened(folder) as handle:
+                os.fsync(handle)
+            if folder == self._aside.parent:
+                break
+
+    def _place_aside(self, path: str) -> Path:
+        *folders, name = path.split("/")
+        here = self._aside
+        for each in folders:
+            here = next(place for place in _numbered(here / each) if not os.path.lexists(place) or _real_folder(place))
+            here.mkdir(exist_ok=True, mode=0o700)
+        return next(place for place in _numbered(here / name) if not os.path.lexists(place))
 
     # ---- removing
 
@@ -274,10 +292,11 @@ def _copy(folder: int, name: str, target: Path, found: Found, *, durable: bool) 
         os.close(source)
 
 
-def _unused(path: Path) -> Path:
-    number = 1
-    candidate = path
-    while candidate.exists() or candidate.is_symlink():
-        candidate = path.with_name(f"{path.name}~{number}")
-        number += 1
-    return candidate
+def _numbered(path: Path) -> Iterator[Path]:
+    """The path itself, then path~1, path~2 and so on."""
+    yield path
+    yield from (path.with_name(f"{path.name}~{number}") for number in itertools.count(1))
+
+
+def _real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

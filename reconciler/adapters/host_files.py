@@ -1,0 +1,106 @@
+"""The host's own files: values kept out of git, files made for containers, and who this fleet is here."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from reconciler.errors import Terminal, Transient
+from reconciler.ports import HostFiles, Identity
+
+_LARGEST = 1 << 20
+
+
+class LocalHostFiles(HostFiles):
+    """`config`: the folder of reconciler.toml; `state`: the state directory; `read_secret`: name -> value."""
+
+    def __init__(self, config: Path, state: Path, read_secret: Callable[[str], bytes]) -> None:
+        self._config, self._state, self._read_secret = config, state, read_secret
+
+    def environment_folder(self, stack: str) -> str:
+        return str(self._config / "env" / stack)
+
+    def environment(self, stack: str) -> Mapping[str, bytes]:
+        folder = Path(self.environment_folder(stack))
+        if not folder.is_dir():
+            return {}
+        found = sorted(p for p in folder.rglob("*") if p.is_file())
+        return {str(path.relative_to(folder)): _read(path) for path in found}
+
+    def secret(self, name: str) -> bytes:
+        return self._read_secret(name)
+
+    def key(self) -> bytes:
+        path = self._state / "fingerprint.key"
+        if not path.exists():
+            put(path, secrets.token_bytes(32), 0o600)
+        return _read(path)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Containers run as any user, so the file is readable by all; only root reaches the folder around it."""
+        target = Path(path)
+        if target.exists() and target.read_bytes() == content:
+            return
+        (self._state / "rendered").mkdir(mode=0o700, parents=True, exist_ok=True)
+        put(target, content, 0o644)
+
+
+class RepositoryIdentity(Identity):
+    """The ownership key: the first commit of the history, the manifests folder and the host; kept once known.
+
+    It survives the loss of the state directory (it is derived again) and a move of the remote.
+    """
+
+    def __init__(self, state: Path, host: str, manifests: str, root: Callable[[str], str]) -> None:
+        self._path, self._host, self._manifests, self._root = state / "owner", host, manifests, root
+
+    def owner(self, revision: str = "") -> str:
+        if self._path.exists() and (known := self._path.read_text().strip()):
+            return known
+        if not revision:
+            return ""
+        key = f"{self._root(revision)[:12]}/{self._manifests}@{self._host}"
+        put(self._path, f"{key}\n".encode(), 0o600)
+        return key
+
+
+def put(path: Path, content: bytes, mode: int) -> None:
+    """Whole or not at all: temporary file, fsync, rename, fsync of the folder. Transient when the disk is full."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise Transient(
+            "E-DISK-FULL" if full else "E-HOST-FILE",
+            f"cannot write {path}",
+            why=str(error),
+            next="make room on its file system" if full else "check owner and mode of the folder",
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise Terminal(
+                "E-HOST-FILE", f"{path} is larger than 1 MiB", why="env files are small", next="look at what it is"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise Terminal("E-HOST-FILE", f"cannot read {path}", why=str(error), next="check its owner and mode") from error

@@ -1,0 +1,80 @@
+"""validate, schema: what can be said about manifests without a host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.cli.frame import Answer, Frame, as_data, give, global_options, in_words
+from reconciler.errors import BadConfiguration, ReconcilerError
+
+
+@click.command()
+@click.argument("path", required=False, default="manifests", type=click.Path(path_type=Path))
+@click.option(
+    "--env", "env", type=click.Path(path_type=Path), help="A folder with <stack>/.env and env files, as on a host."
+)
+@global_options
+@click.pass_obj
+def validate(frame: Frame, path: Path, env: Path | None) -> int:
+    """Check a folder of manifests for every host of its fleet; every mistake is named with its line."""
+    from reconciler.core.validate import validate_tree
+
+    root, manifests = _root_of(path)
+    from reconciler.adapters.directory_tree import DirectoryTree
+    from reconciler.adapters.host_files import LocalHostFiles
+
+    def no_secret(name: str) -> bytes:
+        raise KeyError(name)
+
+    files = LocalHostFiles(env.parent if env else Path("/nonexistent"), Path("/nonexistent"), no_secret)
+    checked = validate_tree(DirectoryTree(root), manifests, files.environment, with_host_files=env is not None)
+    data = {
+        "hosts": {host: list(stacks) for host, stacks in checked.hosts.items()},
+        "problems": [as_data(problem) for problem in checked.problems],
+    }
+    lines = [f"{host}: {len(stacks)} stacks ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
+    if checked.problems:
+        lines = [line for problem in checked.problems for line in in_words(problem)]
+        lines.append(f"{len(checked.problems)} problems in {manifests or root}")
+    code = _exit_code(checked.problems)
+    first = checked.problems[0] if checked.problems and frame.machine else None
+    return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))
+
+
+@click.command()
+@click.argument("which", type=click.Choice(("fleet", "stack")), default="fleet")
+@global_options
+@click.pass_obj
+def schema(frame: Frame, which: str) -> int:
+    """Print the JSON Schema of fleet.yaml, or of what we add to a Compose file, for an editor."""
+    from reconciler.core.manifest import json_schema
+
+    made = json_schema("fleet" if which == "fleet" else "stack")
+    if frame.machine:
+        return give(frame, Answer(made))
+    click.echo(json.dumps(made, indent=2))
+    return 0
+
+
+def _exit_code(problems: tuple[ReconcilerError, ...]) -> int:
+    return problems[0].exit_code if problems else 0
+
+
+def _root_of(path: Path) -> tuple[Path, str]:
+    """The repository that a folder of manifests lies in, and its path there; without git, the folder itself."""
+    here = path.resolve()
+    if not here.is_dir():
+        raise BadConfiguration(
+            "E-MANIFEST-FOLDER",
+            f"there is no folder {path}",
+            why="manifests are a folder with fleet.yaml and stacks/",
+            next="name it: reconciler validate PATH",
+        )
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            inside = str(here.relative_to(folder))
+            return folder, "" if inside == "." else inside
+    return here, ""

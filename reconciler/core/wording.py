@@ -1,0 +1,140 @@
+"""A plan and a result as people read them; the same words in plan, log and history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.model.plan import SIGNS, Action, Plan, Step
+from reconciler.model.result import Result
+
+_WORDS = {
+    Action.CREATE: "create",
+    Action.REPLACE: "recreate",
+    Action.START: "start",
+    Action.RESTART: "restart",
+    Action.UPDATE: "update",
+    Action.REMOVE: "remove",
+}
+
+
+def plan_lines(plan: Plan, held: str = "") -> list[str]:
+    """The plan with a sign and the reasons for every step, and the counts at the end."""
+    running = plan.base[:7] if plan.base else "nothing yet"
+    lines = [f"Desired {plan.revision[:7]}, verified {running}" + (f"  (held: {held})" if held else "")]
+    rows = list(_rows(plan))
+    width = max((len(name) for _, name, _ in rows), default=0)
+    for sign, name, reasons in rows:
+        lines.append(f"  {sign} {name.ljust(width)}  {reasons[0] if reasons else ''}".rstrip())
+        lines += [f"    {' ' * width}  {reason}" for reason in reasons[1:]]
+    lines += [f"  ! {finding}" for finding in plan.findings]
+    lines.append(counts(plan))
+    return lines
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for network in plan.networks:
+        yield network.sign, f"network {network.name}", (network.reason,)
+    for volume in plan.volumes:
+        yield "+", f"volume {volume.volume.name}", (volume.reason,)
+    for image in plan.images:
+        yield "+", f"image {image.reference}", (f"{'build' if image.build else 'pull'}: {image.reason}",)
+    for step in plan.steps:
+        yield SIGNS[step.action], str(step.slot), step.reasons
+    for leftover in plan.leftovers:
+        yield "-", f"container {leftover.name}", ("left over from an earlier pass",)
+
+
+def counts(plan: Plan) -> str:
+    """`1 create, 2 recreate, 11 unchanged`, or that there is nothing to do."""
+    parts = [f"{plan.count(action)} {word}" for action, word in _WORDS.items() if plan.count(action)]
+    if plan.empty:
+        return f"Nothing to do: {len(plan.satisfied)} containers are as git wants them."
+    return ", ".join([*parts, f"{len(plan.satisfied)} unchanged"])
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """The plan for programs; equal plans give equal data."""
+    return {
+        "host": plan.host,
+        "revision": plan.revision,
+        "base": plan.base,
+        "steps": [_step(step) for step in plan.steps],
+        "networks": [{"name": n.name, "sign": n.sign, "reason": n.reason} for n in plan.networks],
+        "volumes": [{"name": v.volume.name, "reason": v.reason} for v in plan.volumes],
+        "images": [
+            {"image": i.reference, "action": "build" if i.build else "pull", "reason": i.reason} for i in plan.images
+        ],
+        "unchanged": [str(done.slot) for done in plan.satisfied],
+        "leftovers": [c.name for c in plan.leftovers],
+        "findings": list(plan.findings),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "stack": step.slot.stack,
+        "service": step.slot.service,
+        "number": step.slot.number,
+        "action": str(step.action),
+        "reasons": list(step.reasons),
+        "container": step.current.id if step.current else None,
+        "fingerprint": step.spec.fingerprint if step.spec else None,
+    }
+
+
+def result_lines(result: Result) -> list[str]:
+    """What a pass did, in a few lines."""
+    lines = [f"{_headline(result)}  ({result.run}, {result.seconds:.1f} s)"]
+    if result.held:
+        lines.append(f"  held: {result.held}")
+    if result.plan:
+        lines += [f"  ! {finding}" for finding in result.plan.findings]
+    checkout = result.checkout
+    for title, paths in (
+        ("changed on the host, copied aside and put back", checkout.displaced),
+        ("gone from git, moved aside", checkout.removed),
+        ("gone from git, kept on disk", checkout.kept),
+    ):
+        if paths:
+            lines.append(f"  {title}: {', '.join(paths[:5])}{' ...' if len(paths) > 5 else ''}")
+    if checkout.aside:
+        lines.append(f"  copies: {checkout.aside}")
+    return lines
+
+
+def _headline(result: Result) -> str:
+    at = f" at {result.revision[:7]}" if result.revision else ""
+    match result.outcome:
+        case "unchanged":
+            return f"Nothing to do{at}"
+        case "succeeded":
+            return f"Converged{at}: {result.reason}"
+        case "paused":
+            return f"P{result.reason[1:]}; nothing was done"
+        case "rolled-back":
+            return f"Failed{at}, and put back: {result.reason}"
+        case "held":
+            return f"Held: {result.reason}"
+        case _:
+            return f"{result.outcome.capitalize()}{at}: {result.reason}"
+
+
+def result_data(result: Result) -> dict[str, Any]:
+    return {
+        "run": result.run,
+        "outcome": result.outcome,
+        "exit_code": result.exit_code,
+        "reason": result.reason,
+        "revision": result.revision,
+        "base": result.base,
+        "held": result.held,
+        "seconds": round(result.seconds, 3),
+        "plan": plan_data(result.plan) if result.plan else None,
+        "checkout": {
+            "displaced": list(result.checkout.displaced),
+            "removed": list(result.checkout.removed),
+            "kept": list(result.checkout.kept),
+            "aside": result.checkout.aside,
+        },
+    }

@@ -1,0 +1,36 @@
+"""The fleet file as a value: the hosts that there are and what is ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.desired import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """`connect` is `local` or an ssh:// address; `checkout` the absolute folder of its stable working tree."""
+
+    name: str
+    connect: str
+    checkout: str
+    labels: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """`warnings` name what the file asks for and this version does not act on."""
+
+    hosts: tuple[Host, ...]
+    sites: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StackExtension:
+    """`x-reconciler` of a stack: which hosts run it, by name or by label; neither: the only host there is."""
+
+    hosts: tuple[str, ...] = ()
+    labels: Pairs = ()

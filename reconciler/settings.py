@@ -1,0 +1,234 @@
+"""The host's own file, reconciler.toml: policy and trust live here, never in the repository.
+
+Every setting can be overridden from the environment: `[repository] url` is RECONCILER_REPOSITORY_URL, `host`
+is RECONCILER_HOST; lists are separated by commas. docs/settings.md has a line for each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from reconciler.errors import BadConfiguration, Position
+
+DEFAULT_FILE = "/etc/reconciler/reconciler.toml"
+PREFIX = "RECONCILER"
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Seconds(float):
+    """A duration: a number of seconds, or text such as `500ms`, `90s`, `5m`, `4h`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """`token` names a secret; `ssh_key` and `known_hosts` are files. `deadline`: a fetch is killed after it."""
+
+    url: str
+    branch: str = "main"
+    path: str = "manifests"
+    token: str = ""
+    ssh_key: str = ""
+    known_hosts: str = ""
+    deadline: Seconds = Seconds(60)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What manifests may ask of this host."""
+
+    signatures: str = "off"
+    allowed_signers: str = ""
+    allow_privileged: tuple[str, ...] = ()
+    allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
+    max_removed_stacks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    directory: str = "/var/lib/reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """`host`: unix:///path or tcp://address; empty: DOCKER_HOST, else the default socket."""
+
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """`window`: how long what was started is watched; `timeout`: for a start without a health check; `job_timeout`: for jobs."""
+
+    window: Seconds = Seconds(5)
+    timeout: Seconds = Seconds(30)
+    job_timeout: Seconds = Seconds(600)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """`parallel`: how many images and containers are worked on at once."""
+
+    parallel: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/."""
+
+    host: str
+    repository: Repository
+    trust: Trust = Trust()
+    state: State = State()
+    docker: Docker = Docker()
+    verify: Verify = Verify()
+    apply: Apply = Apply()
+    config_directory: str = field(default="", metadata={"derived": True})
+
+
+def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
+    path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
+    raw, text = _read(path, explicit=bool(file), environment=environment)
+    settings: Settings = _section(Settings, raw, "", _Source(str(path), text, environment))
+    settings = _replace_directory(settings, str(path.resolve().parent))
+    if settings.trust.signatures != "off":
+        raise BadConfiguration(
+            "E-SETTINGS-UNSUPPORTED",
+            f"trust.signatures = {settings.trust.signatures!r} is not supported by this version",
+            why="commits would not be checked, and you would believe that they are",
+            next='set it to "off", and trust the remote and its host key',
+            at=Position(str(path)),
+        )
+    return settings
+
+
+def _replace_directory(settings: Settings, directory: str) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, config_directory=directory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    file: str
+    text: str
+    environment: Mapping[str, str]
+
+    def at(self, key: str) -> Position:
+        """The line of a key; the file alone when it is not found."""
+        name = re.escape(key.rpartition(".")[2])
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if re.match(rf"\s*\[?\s*(?:[\w.]+\.)?{name}\s*[\]=]", line):
+                return Position(self.file, number, 1)
+        return Position(self.file)
+
+
+def _read(path: Path, *, explicit: bool, environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    try:
+        text = path.read_text()
+        return tomllib.loads(text), text
+    except FileNotFoundError:
+        if not explicit and f"{PREFIX}_REPOSITORY_URL" in environment:
+            return {}, ""
+        raise BadConfiguration(
+            "E-SETTINGS-FILE",
+            f"there is no {path}",
+            why="the host's own file says where the repository is and which host this is",
+            next="write it (README: on your own host), or name another one with --config",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfiguration(
+            "E-SETTINGS-FILE", f"cannot read {path}", why=str(error), next="check its owner, mode and encoding"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+), column (\d+)", str(error))
+        at = Position(str(path), int(line[1]), int(line[2])) if line else Position(str(path))
+        raise BadConfiguration(
+            "E-SETTINGS-SYNTAX", "not valid TOML", why=str(error), next="mend the line", at=at
+        ) from error
+
+
+def _section(kind: type[Any], raw: Any, prefix: str, source: _Source) -> Any:
+    if not isinstance(raw, dict):
+        raise _wrong(prefix.rstrip("."), raw, "a section", source)
+    known = {f.name: f for f in fields(kind) if not f.metadata.get("derived")}
+    for key in raw:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            raise BadConfiguration(
+                "E-SETTINGS-KEY",
+                f"unknown setting {prefix}{key}",
+                why=f"known here: {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else ""),
+                next="mend or remove it",
+                at=source.at(key),
+            )
+    hints = get_type_hints(kind)
+    values = {n: _value(f, hints[n], raw.get(n), f"{prefix}{n}", source) for n, f in known.items()}
+    return kind(**values)
+
+
+def _value(spec: Field[Any], hint: type[Any], raw: Any, name: str, source: _Source) -> Any:
+    if is_dataclass(hint):
+        return _section(hint, {} if raw is None else raw, f"{name}.", source)
+    variable = f"{PREFIX}_{name.replace('.', '_').upper()}"
+    if variable in source.environment:
+        return _from_text(hint, source.environment[variable], name, source)
+    if raw is not None:
+        return _typed(hint, raw, name, source)
+    if spec.default is MISSING:
+        raise BadConfiguration(
+            "E-SETTINGS-MISSING",
+            f"{name} is not set",
+            why="it has no default",
+            next=f"set it in the file, or {variable} in the environment",
+            at=Position(source.file),
+        )
+    return spec.default
+
+
+def _from_text(hint: type[Any], text: str, name: str, source: _Source) -> Any:
+    if hint == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if hint is int:
+        return _typed(hint, int(text) if re.fullmatch(r"-?\d+", text) else text, name, source)
+    return _typed(hint, text, name, source)
+
+
+def _typed(hint: type[Any], raw: Any, name: str, source: _Source) -> Any:
+    if hint == tuple[str, ...]:
+        if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
+            return tuple(raw)
+        raise _wrong(name, raw, "a list of texts", source)
+    if hint is Seconds:
+        return _seconds(raw, name, source)
+    if not isinstance(raw, hint) or isinstance(raw, bool):
+        raise _wrong(name, raw, {str: "a text", int: "a whole number"}[hint], source)
+    if hint is int and raw < 0:
+        raise _wrong(name, raw, "zero or more", source)
+    return raw
+
+
+def _seconds(raw: Any, name: str, source: _Source) -> Seconds:
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool) and raw >= 0:
+        return Seconds(raw)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", raw) if isinstance(raw, str) else None
+    if not match:
+        raise _wrong(name, raw, "a duration, such as 500ms, 90s, 5m or 4h", source)
+    return Seconds(float(match[1]) * _UNITS[match[2] or ""])
+
+
+def _wrong(name: str, raw: Any, wanted: str, source: _Source) -> BadConfiguration:
+    return BadConfiguration(
+        "E-SETTINGS-VALUE",
+        f"{name} is not {wanted}",
+        why=f"got {raw!r}",
+        next="mend it; docs/settings.md describes every setting",
+        at=source.at(name),
+    )

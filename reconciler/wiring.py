@@ -1,0 +1,124 @@
+"""The only place where adapters are made and put together. No decisions here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.git import GitRepository
+from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
+from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.secrets import SecretStore
+from reconciler.adapters.signals import SentinelSignals
+from reconciler.convergence.converge import Interrupted, Rules, World
+from reconciler.convergence.gather import Site
+from reconciler.core.guard import Policy
+from reconciler.ports import Clock, Progress
+from reconciler.settings import Settings
+
+Port = TypeVar("Port")
+Wrap = Callable[[str, Port], Port]
+"""Called with the name and the port of everything that has effects; tests put their seam there."""
+
+
+class SystemClock(Clock):
+    """The machine's clock. A sleep ends with Interrupted once the pass was asked to stop."""
+
+    def __init__(self) -> None:
+        self._stopping = False
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.2))
+        if self._stopping:
+            raise Interrupted
+
+    def stop(self) -> None:
+        self._stopping = True
+
+
+@contextmanager
+def stopping_politely(clock: SystemClock) -> Iterator[None]:
+    """The first SIGINT or SIGTERM lets the current step end; a second SIGINT aborts at once."""
+
+    def ask(_signal: int, _frame: object) -> None:
+        clock.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def same(name: str, port: Port) -> Port:
+    """Wraps nothing."""
+    return port
+
+
+def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap = same) -> World:  # type: ignore[type-arg]
+    """Every port of a pass on this host. Opens the ledger; talks to nothing else yet."""
+    state, repository = Path(settings.state.directory), settings.repository
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets = SecretStore(settings.config_directory)
+    git = GitRepository(
+        state / "repository.git",
+        repository.url,
+        repository.branch,
+        deadline=repository.deadline,
+        token=secrets.read(repository.token).decode().strip() if repository.token else None,
+        ssh_key=Path(repository.ssh_key) if repository.ssh_key else None,
+        known_hosts=Path(repository.known_hosts) if repository.known_hosts else None,
+        displaced=state / "displaced",
+    )
+    return World(
+        repository=wrap("repository", git),
+        engine=wrap("engine", DockerEngine(settings.docker.host)),
+        ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
+        signals=wrap("signals", SentinelSignals(state / "sentinels")),
+        files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
+        identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
+        clock=clock,
+        progress=progress,
+    )
+
+
+def make_rules(settings: Settings, target: str = "") -> Rules:
+    """The host's own file as the rules of a pass; `target` narrows it."""
+    state = settings.state.directory
+    return Rules(
+        site=Site(
+            host=settings.host,
+            manifests=settings.repository.path,
+            rendered=f"{state}/rendered",
+            secrets=f"{settings.config_directory}/secrets",
+            home=str(Path.home()),
+            target=target,
+        ),
+        policy=Policy(
+            allow_privileged=settings.trust.allow_privileged,
+            allow_host_mounts=settings.trust.allow_host_mounts,
+            max_removed_stacks=settings.trust.max_removed_stacks,
+        ),
+        window=settings.verify.window,
+        timeout=settings.verify.timeout,
+        job_timeout=settings.verify.job_timeout,
+        parallel=settings.apply.parallel,
+    )
+
+
+def new_run() -> str:
+    """An id that sorts by time and that Docker takes in a container's name."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(2).hex()}"

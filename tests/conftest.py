@@ -1,0 +1,45 @@
+"""Real parts that every folder of tests may ask for; a part that cannot be had is an error, never a skip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.engine import Engine, private_engine
+
+
+@pytest.fixture(scope="session")
+def engine_daemon() -> Iterator[Engine]:
+    """One private Docker engine for the whole run, with the images test/box:1 and test/box:2."""
+    engine = private_engine()
+    try:
+        engine.images("test/box:1", "test/box:2")
+        yield engine
+    finally:
+        engine.down()
+
+
+@pytest.fixture
+def engine(engine_daemon: Engine) -> Iterator[Engine]:
+    """The run's private engine, empty but for its images."""
+    yield engine_daemon
+    engine_daemon.clean()
+
+
+@pytest.fixture
+def images(engine: Engine) -> tuple[str, str]:
+    """Two images that differ in their id: `httpd` on port 80 over /var/www, `sh`, `sleep` and the rest of busybox."""
+    engine.images("test/box:1", "test/box:2")
+    return ("test/box:1", "test/box:2")
+
+
+@pytest.fixture
+def other_engine() -> Iterator[Engine]:
+    """A second engine of its own: another host, or one that a test may break."""
+    engine = private_engine()
+    try:
+        engine.images("test/box:1")
+        yield engine
+    finally:
+        engine.down()
