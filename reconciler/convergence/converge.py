@@ -128,7 +128,7 @@ class Pass:
         blocked = self._world.signals.blocked()
         guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, blocked)
         self._check_obstacles(picture)
-        if picture.plan.empty and not picture.drifted:
+        if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
         if not self._request.confirm(picture.plan):
             return self._result("held", 0, "not confirmed; nothing was done", picture=picture)
