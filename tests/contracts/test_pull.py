@@ -31,7 +31,7 @@ def test_an_image_that_is_not_here_is_pulled(engine: Engine, images: tuple[str, 
 
 def test_a_tag_that_the_registry_does_not_have_is_an_error(engine: Engine, tmp_path: Path) -> None:
     with registry(tmp_path) as address, pytest.raises(Transient) as caught:
-        DockerEngine(engine.url).pull(f"{address}/nothing:1", "", lambda line: None)
+        DockerEngine(engine.url).pull(f"{address}/nothing:1", "", lambda _: None)
     assert caught.value.code == "E-PULL"
     assert "not found" in caught.value.why or "unknown" in caught.value.why
 
@@ -43,12 +43,12 @@ def test_a_registry_that_limits_is_an_error_even_when_an_old_image_is_here(
         reference = f"{address}/app:1"
         engine.cli("tag", images[0], reference)
         with pytest.raises(Transient) as caught:
-            DockerEngine(engine.url).pull(reference, "", lambda line: None)
+            DockerEngine(engine.url).pull(reference, "", lambda _: None)
         engine.cli("rmi", reference)
     assert "toomanyrequests" in caught.value.why
 
 
 def test_a_registry_that_is_not_there_is_an_error(engine: Engine) -> None:
     with pytest.raises(Transient) as caught:
-        DockerEngine(engine.url).pull("127.0.0.1:1/app:1", "", lambda line: None)
+        DockerEngine(engine.url).pull("127.0.0.1:1/app:1", "", lambda _: None)
     assert caught.value.code == "E-PULL"
