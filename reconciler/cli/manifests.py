@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.frame import Answer, Frame, as_data, give, global_options, in_words
+from reconciler.cli.frame import Answer, Frame, Helpful, as_data, give, global_options, in_words
 from reconciler.errors import BadConfiguration, ReconcilerError
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Check manifests; every mistake is named with its line.")
 @click.argument("path", required=False, default="manifests", type=click.Path(path_type=Path))
 @click.option(
     "--env", "env", type=click.Path(path_type=Path), help="A folder with <stack>/.env and env files, as on a host."
@@ -44,7 +44,7 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
     return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Print the JSON Schema of our manifests.")
 @click.argument("which", type=click.Choice(("fleet", "stack")), default="fleet")
 @global_options
 @click.pass_obj

@@ -128,6 +128,7 @@ class Pass:
         self._check_obstacles(picture)
         if picture.plan.empty and not picture.drifted:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
+        self._world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):
             return self._result("held", 0, "not confirmed; nothing was done", picture=picture)
         return self._carry_out(picture, target, owner)
@@ -177,6 +178,7 @@ class Pass:
             world.progress.phase("prepare", f"{len(plan.images)} images")
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
+        world.clock.sleep(0)
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         self._promise_restarts(picture)
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
