@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.build_context import build_id, read_context
 from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
-from reconciler.core.document import Map, parse
+from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest import is_job, load_fleet, load_stack_extension, selects
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
@@ -31,12 +31,16 @@ class HostSide:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """`builds`: "stack/service" -> id of its build; `problems`: everything that is wrong, not only the first."""
+    """`builds`: "stack/service" -> id of its build; `problems`: everything that is wrong, not only the first.
+
+    `elsewhere`: Compose files of stacks that other hosts run.
+    """
 
     desired: Desired
     builds: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     problems: tuple[ReconcilerError, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
 
     def or_raise(self) -> Assembled:
         """Itself; raises the first problem when there is one."""
@@ -56,7 +60,7 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
             why="the fleet file names the hosts; the manifests folder is repository.path in reconciler.toml",
             next="commit a fleet.yaml, or mend repository.path",
         )
-    document = parse(tree.read(path), path)
+    document = parse(read_file(tree, path), path)
     if not isinstance(document, Map):
         raise BadConfiguration(
             "E-MANIFEST-VALUE",
@@ -69,21 +73,30 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
 
 
 def assemble(
-    tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, any_connection: bool = False
+    tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, checking: bool = False
 ) -> Assembled:
-    """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected."""
+    """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected.
+
+    A stack that says plainly that another host runs it is not read any further: it may need files that only that
+    host has. `checking` reads all the same, for `validate`, and takes hosts that are reached in any way.
+    """
     fleet = fleet_of(tree, manifests)
     host = _host(fleet, side.name, manifests)
-    if not any_connection:
+    if not checking:
         _require_local(host, manifests)
     problems: list[ReconcilerError] = []
     warnings = list(fleet.warnings)
     stacks: list[Stack] = []
     builds: dict[str, str] = {}
+    elsewhere: set[str] = set()
     for folder in _stack_folders(tree, manifests, problems):
         try:
+            if not checking and _is_elsewhere(tree, folder[2], host, fleet):
+                elsewhere.add(folder[2])
+                continue
             loaded = _load(tree, folder, host, side)
             if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet, _at(loaded)):
+                elsewhere.add(folder[2])
                 continue
             warnings += loaded.warnings
             stacks.append(_with_jobs(loaded))
@@ -92,7 +105,19 @@ def assemble(
             problems.append(problem)
     problems += _same_name(stacks)
     desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
-    return Assembled(desired, builds, tuple(warnings), tuple(problems))
+    return Assembled(desired, builds, tuple(warnings), tuple(problems), frozenset(elsewhere))
+
+
+def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
+    """Whether the file alone says that the stack is for others; one that speaks in variables must be read first."""
+    try:
+        document = parse(read_file(tree, file), file)
+    except ReconcilerError:
+        return False  # loading says what is wrong, and says it better
+    raw = document.get("x-reconciler") if isinstance(document, Map) else None
+    if not isinstance(raw, Map) or "$" in repr(raw):
+        return False
+    return not selects(load_stack_extension(raw, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:

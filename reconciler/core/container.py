@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.fingerprint import Sealer
-from reconciler.errors import BadConfiguration
 from reconciler.model import labels
 from reconciler.model.desired import (
     Attachment,
@@ -53,14 +52,7 @@ def file_path(item: FileObject, stack: Stack, paths: HostPaths, sealer: Sealer) 
     if item.content is not None:
         # The name changes with the content, so a bind of it never shows a stale inode.
         return f"{paths.rendered}/{stack.name}/{item.kind}s/{item.name}-{sealer.seal(item.content)[:16]}"
-    if item.kind == "secret":
-        return f"{paths.secrets}/{item.name}"
-    raise BadConfiguration(
-        "E-COMPOSE-EXTERNAL",
-        f"config {item.name!r} of stack {stack.name!r} is external",
-        why="external configs live in a Docker Swarm; this host runs none",
-        next="give it a `file:` or a `content:`",
-    )
+    return f"{paths.secrets}/{item.name}"
 
 
 def render(service: Service, stack: Stack, number: int, paths: HostPaths, sealer: Sealer) -> ContainerSpec:

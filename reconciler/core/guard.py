@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.wanted import Want
-from reconciler.errors import Refused
+from reconciler.errors import Position, Refused
 from reconciler.model.desired import Desired, Service
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.plan import Action, Plan
@@ -34,6 +34,7 @@ def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan
         *_removals(plan, policy),
         *_privileges(desired, policy),
         *_host_mounts(desired, policy),
+        *_host_files(desired, policy),
         *_twice(wants),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
@@ -75,7 +76,7 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
     for service in _services(desired):
         if service.stack in policy.allow_privileged:
             continue
-        socket = any(m.kind == "bind" and m.source in DOCKER_SOCKETS for m in service.mounts)
+        socket = any(m.kind == "bind" and _holds_a_socket(m.source) for m in service.mounts)
         if service.privileged or socket:
             what = "mounts the Docker socket" if socket else "is privileged"
             yield Refused(
@@ -100,6 +101,28 @@ def _host_mounts(desired: Desired, policy: Policy) -> Iterator[Refused]:
                 next=f'if that is wanted, add "{mount.source}" to trust.allow_host_mounts in reconciler.toml',
                 at=service.position,
             )
+
+
+def _holds_a_socket(path: str) -> bool:
+    return any(_below(socket, (path,)) for socket in DOCKER_SOCKETS)
+
+
+def _host_files(desired: Desired, policy: Policy) -> Iterator[Refused]:
+    """The other ways to a path of the host: the device of a named volume, and the `file:` of a config or secret."""
+    for stack in desired.stacks:
+        if stack.name in policy.allow_privileged:
+            continue
+        devices = [(f"volume {v.key}", dict(v.driver_opts).get("device", "")) for v in stack.volumes]
+        files = [(f"{f.kind} {f.key}", f.host_path or "") for f in stack.files]
+        for what, path in (*devices, *files):
+            if path.startswith("/") and not _below(path, (desired.checkout, *policy.allow_host_mounts)):
+                yield Refused(
+                    "E-GUARD-MOUNT",
+                    f"{what} of stack {stack.name} is {path} of the host",
+                    why="it lies neither in the repository nor below a folder that the host allows",
+                    next=f'if that is wanted, add "{path}" to trust.allow_host_mounts in reconciler.toml',
+                    at=Position(stack.file),
+                )
 
 
 def _below(path: str, folders: tuple[str, ...]) -> bool:
