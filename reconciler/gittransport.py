@@ -121,7 +121,7 @@ class Transport:
             raise BadConfiguration(
                 "E-GIT-URL",
                 f"the URL {self.shown} has no valid host and port",
-                why="what follows the colon is no port; a user name or password may hold a slash that ends it too early",
+                why="what follows the colon is no port; perhaps a slash in a password ends it too early",
                 next="write / in a user name or password as %2F and @ as %40",
             )
         if not is_http(self.url):
@@ -161,8 +161,9 @@ class Transport:
                 next="push the branch again, or set the branch in the host's configuration",
                 unchanged="what runs stays at the last verified revision",
             )
-        why = self._last_lines(probe.stderr or failed.stderr)
-        return self._http_failure(status, why) or self._ssh_failure(why) or self.unexplained(why)
+        said = probe.stderr or failed.stderr
+        why = self._last_lines(said)
+        return self._http_failure(status, why) or self._ssh_failure(why) or self.unexplained(said)
 
     def _http_failure(self, status: int, why: str) -> ReconcilerError | None:
         if status in (401, 403):
@@ -201,11 +202,12 @@ class Transport:
             )
         return None
 
-    def unexplained(self, why: str) -> Unreachable:
+    def unexplained(self, stderr: bytes) -> Unreachable:
+        """A failed fetch of which git's own words are all that is known."""
         return Unreachable(
             "E-GIT-FETCH",
             f"fetching from {self.shown} failed",
-            why=why,
+            why=self._last_lines(stderr) or "git said nothing",
             next="the next tick tries again; run git ls-remote with this URL on this host to see more",
         )
 

@@ -63,7 +63,7 @@ class GitRepository:
             head = self._fetch_into(self._directory, run, until)
         except _OurOwnFault:
             return self._clone(run, until)
-        self._prune_runs(until)
+        self._sweep(until)
         return head
 
     def _fetch_into(self, directory: Path, run: str, until: float, *options: str) -> str:
@@ -77,14 +77,13 @@ class GitRepository:
             return head
         _require_space(directory)
         why = self._remote.failure(self._branch, done, until)
-        raise why or _OurOwnFault(self._remote.unexplained(done.stderr.decode("utf-8", "replace")))
+        raise why or _OurOwnFault(self._remote.unexplained(done.stderr))
 
     def _clone(self, run: str, until: float) -> str:
         """Clone beside, verify, swap: what is there is not deleted before its replacement stands in its place."""
         parent, name = self._directory.parent, self._directory.name
         parent.mkdir(parents=True, exist_ok=True)
-        for leftover in parent.glob(f"{name}.new-*"):
-            shutil.rmtree(leftover)
+        self._remove_beside("new")
         new = parent / f"{name}.new-{run}"
         try:
             head = self._fill(new, run, until)
@@ -130,11 +129,17 @@ class GitRepository:
             self._directory.rename(_unused(parent / f"{name}.broken-{run}"))
         new.rename(self._directory)
         _sync_folder(parent)
-        for broken in parent.glob(f"{name}.broken-*"):
-            shutil.rmtree(broken, ignore_errors=True)
+        self._remove_beside("broken")
         self.__dict__.pop("_objects", None)
 
-    def _prune_runs(self, until: float) -> None:
+    def _remove_beside(self, what: str) -> None:
+        for leftover in self._directory.parent.glob(f"{self._directory.name}.{what}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _sweep(self, until: float) -> None:
+        """Old refs, and what a kill left of a swap: the clone in place is whole, and took over all it could."""
+        self._remove_beside("new")
+        self._remove_beside("broken")
         for ref in _loose_runs(self._directory)[_KEPT_RUNS:]:
             self._remote.git(self._directory, "update-ref", "-d", f"{_RUNS}/{ref.name}", until=until)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.convergence.exchange import NO_RESTART, REMOVE, REPLACE, Exchange, grace, policy_settings
-from reconciler.convergence.wait import Awaited, Waiting
+from reconciler.convergence.wait import Awaited, Failures, Waiting
 from reconciler.core.fingerprint import network_fingerprint, volume_fingerprint
 from reconciler.core.order import awaited, levels
 from reconciler.core.overlap import may_overlap
 from reconciler.core.wanted import Want
+from reconciler.errors import ReconcilerError
 from reconciler.model import labels
 from reconciler.model.desired import RestartPolicy
 from reconciler.model.observed import Container, Slot, made_name
@@ -37,10 +38,20 @@ class Tools:
     parallel: int
 
 
-class Apply:
-    """One plan for one host within one run."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What has to be watched now, and what went wrong on the way."""
 
-    def __init__(self, tools: Tools, plan: Plan, wants: Mapping[Slot, Want], owner: str, run: str) -> None:
+    touched: tuple[Awaited, ...]
+    failures: Failures
+
+
+class Apply:
+    """One plan for one host within one run. `isolate`: a stack that fails does not stop the others."""
+
+    def __init__(
+        self, tools: Tools, plan: Plan, wants: Mapping[Slot, Want], owner: str, run: str, *, isolate: bool
+    ) -> None:
         self._engine, self._tools, self._plan, self._wants = tools.engine, tools, plan, wants
         self._owner, self._run = owner, run
         self._exchange = Exchange(tools.engine, tools.ledger, tools.clock, run)
@@ -49,22 +60,38 @@ class Apply:
         self._ids = {done.slot: done.container.id for done in plan.satisfied}
         self._ids |= {s.slot: s.current.id for s in self._steps.values() if s.current and not s.starts_new}
         self._retired: set[Slot] = set()
+        self._failures: Failures = {}
+        self._isolate = isolate
+        self._bring_by: Mapping[Action, Callable[[Step], None]] = {
+            Action.CREATE: self._create,
+            Action.REPLACE: self._replace,
+            Action.START: self._start,
+            Action.RESTART: self._restart,
+            Action.UPDATE: self._update,
+        }
 
-    def run(self) -> tuple[Awaited, ...]:
-        """Everything that was touched, up and with its restart policy, ready to be watched.
+    def run(self) -> Applied:
+        """Everything that was touched, up and with its restart policy, ready to be watched; and what failed.
 
-        Raises Failed when a container does not come up, and whatever the engine raises.
+        Raises what the engine raises while containers are made: nothing that runs was touched then.
         """
         self._make_room()
         self._stage()
         self._together(self._remove, self._removals)
         for level in levels(self._steps, self._wants):
-            self._wait_for(level)
-            self._together(self._bring, [self._steps[slot] for slot in level])
-        touched = tuple(self._awaited(slot) for slot in [*self._steps, *self._unverified()])
-        self._tools.waiting.until_started(touched)
-        self._together(self._settle, list(self._steps.values()))
-        return touched
+            self._wait_for(self._sound(level))
+            self._together(self._bring, [self._steps[slot] for slot in self._sound(level)])
+        touched = self._sound([*self._steps, *self._unverified()])
+        self._failures |= self._tools.waiting.until_started(self._awaited(slot) for slot in touched)
+        self._together(self._settle, [self._steps[slot] for slot in self._sound(self._steps)])
+        return Applied(tuple(self._awaited(slot) for slot in self._sound(touched)), self._failures)
+
+    def _sound(self, slots: Iterable[Slot]) -> list[Slot]:
+        """Those whose stack has not failed; when one failure is to undo all, none once there was one."""
+        if self._failures and not self._isolate:
+            return []
+        failed = {slot.stack for slot in self._failures}
+        return [slot for slot in slots if slot.stack not in failed]
 
     def _unverified(self) -> list[Slot]:
         """Services whose predecessor is still kept: an earlier pass replaced them and never came to verify."""
@@ -136,7 +163,7 @@ class Apply:
     def _bring(self, step: Step) -> None:
         begun = self._tools.clock.now()
         self._tools.progress.step(step.slot, "starting", f"{step.action}: {'; '.join(step.reasons)}")
-        _BRING[step.action](self, step)
+        self._bring_by[step.action](step)
         self._record(step, begun)
 
     def _create(self, step: Step) -> None:
@@ -144,11 +171,13 @@ class Apply:
         self._exchange.install(self._ids[step.slot], step.spec.name)
 
     def _replace(self, step: Step) -> None:
-        assert step.spec is not None and step.current is not None
+        assert step.spec is not None
+        assert step.current is not None
         new = self._ids[step.slot]
         if step.slot not in self._retired and may_overlap(self._wants[step.slot]) and step.current.running:
             self._engine.start(new)
-            self._tools.waiting.until_started([self._awaited(step.slot)])
+            for failure in self._tools.waiting.until_started([self._awaited(step.slot)]).values():
+                raise failure
             self._exchange.retire(step.current, REPLACE)
             self._engine.rename(new, step.spec.name)
             return
@@ -207,8 +236,7 @@ class Apply:
         """Dependencies that must be healthy, or be done, before the next level may start."""
         conditions = awaited(level, self._wants)
         strict = [slot for slot, asked in conditions.items() if asked - {"service_started"} and slot in self._ids]
-        if strict:
-            self._tools.waiting.until_started([self._awaited(slot) for slot in strict])
+        self._failures |= self._tools.waiting.until_started(self._awaited(slot) for slot in strict)
 
     def _awaited(self, slot: Slot) -> Awaited:
         want = self._wants[slot]
@@ -221,21 +249,16 @@ class Apply:
         )
 
     def _together(self, work: Callable[[Step], None], steps: Sequence[Step]) -> None:
-        """In parallel; all that began is finished before the first failure is raised."""
+        """In parallel; what fails is noted. All that began is finished, also when the pass is asked to stop."""
         self._tools.clock.sleep(0)
         with ThreadPoolExecutor(self._tools.parallel) as pool:
-            futures = [pool.submit(work, step) for step in steps]
-        for future in futures:
-            future.result()
-
-
-_BRING: Mapping[Action, Callable[[Apply, Step], None]] = {
-    Action.CREATE: Apply._create,
-    Action.REPLACE: Apply._replace,
-    Action.START: Apply._start,
-    Action.RESTART: Apply._restart,
-    Action.UPDATE: Apply._update,
-}
+            futures = {step.slot: pool.submit(work, step) for step in steps}
+        for slot, future in futures.items():
+            try:
+                future.result()
+            except ReconcilerError as error:
+                self._failures[slot] = error
+                self._tools.progress.step(slot, "failed", error.what)
 
 
 def _carried_over(host: Mapping[str, Any], old: Container | None) -> list[str]:

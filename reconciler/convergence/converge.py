@@ -1,4 +1,6 @@
-"""One pass, from what git says to what runs. Read it aloud: recover, signals, fetch, plan, guard, prepare, check out, apply, verify, record.
+"""One pass, from what git says to what runs.
+
+Read it aloud: recover, signals, fetch, plan, guard, prepare, check out, apply, verify, record.
 
 Nothing that runs is touched before everything that can fail has succeeded. Whatever fails afterwards is taken
 back: the kept containers serve again, and the revision is blocked until another one comes.
@@ -16,17 +18,27 @@ from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.undo import discard_new
-from reconciler.convergence.wait import Awaited, Waiting
+from reconciler.convergence.wait import Failures, Waiting
 from reconciler.core import guard
 from reconciler.core.guard import Policy
+from reconciler.core.scope import narrowed
 from reconciler.core.target import Target, check_ancestry, choose_target
 from reconciler.errors import ReconcilerError, Refused, Transient
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Action, Plan
-from reconciler.model.report import Outcome, Pause, Run
+from reconciler.model.report import Intent, Outcome, Pause, Run
 from reconciler.model.repository import CheckoutReport
 from reconciler.model.result import Result
 from reconciler.ports import Clock, ContainerEngine, HostFiles, Identity, Ledger, Progress, Repository, Signals
+
+
+def agreed(_plan: Plan) -> bool:
+    """The yes of a timer, which nobody can ask."""
+    return True
+
+
+_EVERYTHING = Slot("", "")
+"""Stands for a failure that no single stack had."""
 
 
 class Interrupted(BaseException):
@@ -66,7 +78,7 @@ class Request:
     run: str
     command: str
     actor: str
-    confirm: Callable[[Plan], bool] = lambda plan: True
+    confirm: Callable[[Plan], bool] = agreed
 
 
 class Pass:
@@ -168,14 +180,15 @@ class Pass:
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         self._promise_restarts(picture)
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
-        try:
-            touched = self._apply(picture, owner)
-            world.progress.phase("verify", f"{len(touched)} containers for {self._rules.window:g} s")
-            self._tools.waiting.watch(touched, self._rules.window)
-        except ReconcilerError as error:
-            return self._undone(picture, checkout, error, owner)
+        failures = self._apply(picture, owner)
+        if failures:
+            return self._undone(picture, checkout, failures, owner)
         tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
         return self._verified(picture, target, checkout, "succeeded", _summary(plan))
+
+    def _moved_on(self, picture: Picture) -> bool:
+        """Whether there is a verified revision to go back to; then one failure takes everything back to it."""
+        return bool(self._base) and self._base != picture.desired.revision
 
     def _promise_restarts(self, picture: Picture) -> None:
         """A dead pass must not leave a container with a file that was put back under it."""
@@ -184,28 +197,48 @@ class Pass:
             if step.action is Action.RESTART and step.current and picture.drifted:
                 exchange.promise_refresh(step.current)
 
-    def _apply(self, picture: Picture, owner: str) -> tuple[Awaited, ...]:
-        self._world.progress.phase("apply", _summary(picture.plan))
-        return Apply(self._tools, picture.plan, picture.wants, owner, self._request.run).run()
+    def _apply(self, picture: Picture, owner: str) -> Failures:
+        """Apply and verify; what failed, by slot."""
+        plan, isolate = picture.plan, not self._moved_on(picture)
+        self._world.progress.phase("apply", _summary(plan))
+        try:
+            applied = Apply(self._tools, plan, picture.wants, owner, self._request.run, isolate=isolate).run()
+        except ReconcilerError as error:
+            return {_EVERYTHING: error}
+        if applied.failures and not isolate:
+            return applied.failures
+        self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
+        return applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
 
-    def _undone(self, picture: Picture, checkout: CheckoutReport, error: ReconcilerError, owner: str) -> Result:
+    def _undone(self, picture: Picture, checkout: CheckoutReport, failures: Failures, owner: str) -> Result:
         """The block first, durably; then the files, then the old containers; one way back, never a second."""
-        world, revision = self._world, picture.desired.revision
-        moved_on = bool(self._base) and self._base != revision
+        world, revision, moved_on = self._world, picture.desired.revision, self._moved_on(picture)
+        error = _gravest(failures)
         if moved_on and not isinstance(error, Transient):
             world.signals.block(revision, error.what, self._request.run)
         world.progress.phase("undo", error.what)
-        intents = tuple(intent for intent in world.ledger.open_intents() if intent.kind != REFRESH)
         if moved_on:
             world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
         observed = self._observe(owner)
+        everything = moved_on or _EVERYTHING in failures
+        intents = self._promises(observed, set() if everything else {slot.stack for slot in failures})
         put_back(world.engine, world.ledger, intents, observed)
         if moved_on:
             discard_new(world.engine, picture.plan, self._observe(owner))
+        else:
+            sound = narrowed(picture.plan, "", sorted({slot.stack for slot in failures}))
+            tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
         restored = bool(intents) or moved_on
         error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", [i.name for i in intents])
+        reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
         outcome: Outcome = "rolled-back" if restored else "failed"
-        return self._result(outcome, 4 if restored else error.exit_code, error.what, picture, checkout, error)
+        return self._result(outcome, 4 if restored else error.exit_code, reason, picture, checkout, error)
+
+    def _promises(self, observed: Observed, stacks: set[str]) -> tuple[Intent, ...]:
+        """Open promises about containers that were replaced; of some stacks, or of all when none is named."""
+        stack_of = {c.id: c.stack for c in observed.containers}
+        intents = (intent for intent in self._world.ledger.open_intents() if intent.kind != REFRESH)
+        return tuple(i for i in intents if not stacks or stack_of.get(i.container) in stacks)
 
     def _verified(
         self, picture: Picture, target: Target, checkout: CheckoutReport, outcome: Outcome, reason: str
@@ -241,6 +274,11 @@ class Pass:
             error=error,
             warnings=picture.warnings if picture else (),
         )
+
+
+def _gravest(failures: Failures) -> ReconcilerError:
+    """What a person must mend goes before what passes by itself."""
+    return min(failures.values(), key=lambda error: isinstance(error, Transient))
 
 
 def _summary(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.errors import Terminal, Transient
 from reconciler.model.desired import RestartPolicy
-from reconciler.model.observed import Container, Observed, is_made, kept_name, made_name, service_name
+from reconciler.model.observed import Container, Observed, is_made, kept_name, service_name
 from reconciler.model.report import Intent
 from reconciler.ports import Clock, ContainerEngine, Ledger
 

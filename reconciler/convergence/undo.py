@@ -9,7 +9,7 @@ from reconciler.ports import ContainerEngine
 
 
 def discard_new(engine: ContainerEngine, plan: Plan, observed: Observed) -> None:
-    """Containers that this plan created from nothing."""
+    """Containers and networks that this plan made from nothing; volumes stay, there may be data in them by now."""
     created = {step.spec.name: step.spec for step in plan.steps if step.action is Action.CREATE and step.spec}
     for container in observed.containers:
         spec = created.get(container.name)
@@ -17,3 +17,7 @@ def discard_new(engine: ContainerEngine, plan: Plan, observed: Observed) -> None
             if container.running:
                 engine.stop(container.id, grace(container))
             engine.remove(container.id)
+    made = {step.network.name for step in plan.networks if step.network and not step.current}
+    for network in observed.networks:
+        if network.name in made and network.owner:
+            engine.remove_network(network.id)

@@ -130,8 +130,6 @@ _NOT_ACTED_ON = (
     "ci",
     "rollout",
     "notifications",
-    "ignore",
-    "quiet",
     "identities",
 )
 

@@ -74,8 +74,8 @@ class Hand:
 
     def copy_aside(self, path: str, found: Found, *, durable: bool) -> None:
         """Copy a file to `<aside>/<path>`; a copy that this run made earlier stays, and the new one is numbered."""
-        for folder in (self._aside.parent, self._aside):  # what was edited on a host may hold secrets
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for private in (self._aside.parent, self._aside):  # what was edited on a host may hold secrets
+            private.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = self._place_aside(path)
         temporary = target.with_name(temporary_name(target.name))
         temporary.unlink(missing_ok=True)

@@ -337,6 +337,14 @@ def test_the_wreck_of_a_swap_is_finished(remote: Remote, state: Path, bare: Path
     assert [path.name for path in state.iterdir()] == ["repository.git"]
 
 
+def test_what_a_kill_left_beside_the_clone_is_swept_away(remote: Remote, state: Path, bare: Path) -> None:
+    repo, sha = filled(remote, state)
+    shutil.copytree(bare, state / "repository.git.broken-r0")
+    shutil.copytree(bare, state / "repository.git.new-r0")
+    assert repo.fetch("r2") == sha
+    assert [path.name for path in state.iterdir()] == ["repository.git"]
+
+
 @pytest.mark.parametrize("harm", [empty_file, scramble, Path.unlink])
 @pytest.mark.parametrize("part", ["HEAD", "config", "refs/reconciler/runs/r1"])
 def test_a_broken_clone_is_replaced(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.model.desired import Mount, Port
-from tests.support.compose import HOST, service, service_problem
+from tests.support.compose import HOST, problem, service, service_problem
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,8 @@ def test_the_forms_of_a_port(written: str, ports: list[Port]) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ['"x"', '"80:x"', '"x:80"', '"70000"', '"0"', '"80/icmp"', '"1-3:1-2"', '"5-3"', '"80/"', '"1.2.3.999:80:80"', '"host:80:80"',
+    ['"x"', '"80:x"', '"x:80"', '"70000"', '"0"', '"80/icmp"', '"1-3:1-2"', '"5-3"', '"80/"', '"1.2.3.999:80:80"',
+     '"host:80:80"',
      "80.5", "true", "[80]", "{published: 80}",
       "{target: 80, publish: 81}", '"1-60000"', '"+80"', '"80:80:80:80:x"', '""'],
 )  # fmt: skip
@@ -118,3 +119,8 @@ def test_tmpfs_keeps_its_options() -> None:
     mounts = service('tmpfs: ["/run:size=64m,mode=755", /tmp]').mounts
     assert mounts == (Mount("tmpfs", "/run", options="size=64m,mode=755"), Mount("tmpfs", "/tmp"))
     assert service("tmpfs: /run").mounts == (Mount("tmpfs", "/run"),)
+
+
+def test_the_ports_of_a_stack_are_bounded() -> None:
+    rows = "".join(f'  s{i}: {{image: a, ports: ["1-1000"]}}\n' for i in range(10_000))
+    assert problem(f"services:\n{rows}").code == "E-COMPOSE-VALUE"
