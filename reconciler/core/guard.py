@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import normpath
 
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.wanted import Want
 from reconciler.errors import Refused
-from reconciler.model.desired import Desired, Service
+from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.plan import Action, Plan
 
@@ -91,23 +92,42 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
 
 
 def _host_mounts(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    for service in _services(desired):
-        for mount in service.mounts:
-            inside = mount.kind != "bind" or mount.repo_path is not None or mount.source in DOCKER_SOCKETS
-            inside |= mount.read_only and mount.source in HARMLESS
-            if inside or service.stack in policy.allow_privileged or _below(mount.source, policy.allow_host_mounts):
-                continue
-            yield Refused(
-                "E-GUARD-MOUNT",
-                f"{service.stack}/{service.name} mounts {mount.source} of the host",
-                why="it lies neither in the repository nor below a folder that the host allows",
-                next=f'if that is wanted, add "{mount.source}" to trust.allow_host_mounts in reconciler.toml',
-                at=service.position,
-            )
+    allowed = (*policy.allow_host_mounts, desired.checkout)
+    for stack in desired.stacks:
+        if stack.name in policy.allow_privileged:
+            continue
+        for service in stack.services:
+            for source in _host_sources(service, stack):
+                if not _below(source, allowed):
+                    yield Refused(
+                        "E-GUARD-MOUNT",
+                        f"{service.stack}/{service.name} mounts {source} of the host",
+                        why="it lies neither in the repository nor below a folder that the host allows",
+                        next=f'if that is wanted, add "{source}" to trust.allow_host_mounts in reconciler.toml',
+                        at=service.position,
+                    )
+
+
+def _host_sources(service: Service, stack: Stack) -> Iterator[str]:
+    """Every path of the host that a container would see: binds, configs and secrets, and volumes that are binds."""
+    for mount in service.mounts:
+        harmless = mount.read_only and mount.source in HARMLESS
+        if mount.kind == "bind" and mount.repo_path is None and mount.source not in DOCKER_SOCKETS and not harmless:
+            yield mount.source
+    granted = {(grant.kind, grant.key) for grant in service.grants}
+    for item in stack.files:
+        if (item.kind, item.key) in granted and item.host_path is not None:
+            yield item.host_path
+    used = {mount.source for mount in service.mounts if mount.kind == "volume"}
+    for volume in stack.volumes:
+        device = dict(volume.driver_opts).get("device", "")
+        if volume.key in used and device.startswith("/"):
+            yield device
 
 
 def _below(path: str, folders: tuple[str, ...]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+    real = normpath(path)
+    return any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:
