@@ -64,7 +64,10 @@ Say = Callable[[str], None]
 
 
 class ContainerEngine(Protocol):
-    """One host's containers. Every call has a deadline; Unreachable when the engine is away, Transient when it is in trouble."""
+    """One host's containers.
+
+    Every call has a deadline; Unreachable when the engine is away, Transient when it is in trouble.
+    """
 
     EFFECTS: ClassVar[tuple[str, ...]] = (
         "pull",
@@ -183,7 +186,10 @@ class Identity(Protocol):
     EFFECTS: ClassVar[tuple[str, ...]] = ("owner",)
 
     def owner(self, revision: str = "") -> str:
-        """The ownership key of this fleet on this host; "" while it is unknown and no revision is given to learn it from."""
+        """The ownership key of this fleet on this host.
+
+        "" while it is unknown and no revision is given to learn it from.
+        """
 
 
 class Clock(Protocol):

@@ -64,7 +64,10 @@ class Docker:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """`window`: how long what was started is watched; `timeout`: for a start without a health check; `job_timeout`: for jobs."""
+    """`window`: how long what was started is watched.
+
+    `timeout`: for a start without a health check; `job_timeout`: for jobs.
+    """
 
     window: Seconds = Seconds(5)
     timeout: Seconds = Seconds(30)

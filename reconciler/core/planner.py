@@ -80,7 +80,7 @@ def plan(
         steps=tuple(steps),
         networks=networks,
         volumes=tuple(_volumes(desired, observed)),
-        images=tuple(_images(wants, decided, current, observed)),
+        images=tuple(_images(wants, decided, observed)),
         satisfied=tuple(Satisfied(slot, current[slot], wants[slot].job) for slot in wants if slot in unchanged),
         leftovers=tuple(c for c in ours if c.role != "current"),
         findings=tuple(_findings(current, unchanged)),
@@ -143,7 +143,7 @@ def _replacement(
 def _follow_namespaces(
     decided: dict[Slot, Step | None], wants: Mapping[Slot, Want], current: Mapping[Slot, Container]
 ) -> None:
-    """Whoever shares a namespace goes where its host goes; `depends_on.restart` restarts. Until nothing more follows."""
+    """Whoever shares a namespace goes where its host goes; `depends_on.restart` restarts; till nothing more follows."""
     settled = False
     while not settled:
         settled = True
@@ -244,7 +244,6 @@ def _volumes(desired: Desired, observed: Observed) -> Iterator[VolumeStep]:
 def _images(
     wants: Mapping[Slot, Want],
     decided: Mapping[Slot, Step | None],
-    current: Mapping[Slot, Container],
     observed: Observed,
 ) -> Iterator[ImageNeed]:
     needs: dict[str, ImageNeed] = {}

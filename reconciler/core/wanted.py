@@ -27,7 +27,10 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What rendering needs from the host. `builds`: "stack/service" -> id of its build; `secrets`: name -> sealed content."""
+    """What rendering needs from the host.
+
+    `builds`: "stack/service" -> id of its build; `secrets`: name -> sealed content.
+    """
 
     paths: HostPaths
     sealer: Sealer

@@ -12,7 +12,9 @@ Role = Literal["current", "new", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `definition` is what the engine reports, in the shape of a create request; empty for other owners' containers.
+    """One container.
+
+    `definition` is what the engine reports, in the shape of a create request; empty for other owners' containers.
 
     `owner` is empty when no fleet owns it. `started_at` is the engine's own text, compared, never parsed.
     `networks`: real network name -> (network id, aliases) of each endpoint.
@@ -111,7 +113,7 @@ class Observed:
 
 
 def familiar(reference: str) -> str:
-    """The short form that the engine lists: `docker.io/library/caddy` -> `caddy:latest` (distribution's familiar names)."""
+    """The engine's short form: `docker.io/library/caddy` -> `caddy:latest` (distribution's familiar names)."""
     for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/", "library/"):
         if reference.startswith(prefix):
             reference = reference.removeprefix(prefix)

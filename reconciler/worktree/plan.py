@@ -95,7 +95,7 @@ class Planner:
             self._plan.writes.append(Write(path, kind, id, None))
         elif found.kind is None:
             self._plan.obstacles.add(path)
-        elif self._as_written(path, found) or found.id == id and found.is_link == (kind == "symlink"):
+        elif self._as_written(path, found) or (found.id == id and found.is_link == (kind == "symlink")):
             self._plan.writes.append(Write(path, kind, id, found))
         elif path in self._record.entries:
             self._plan.writes.append(Write(path, kind, id, found, displace=True))

@@ -159,7 +159,11 @@ def _serving(server: socketserver.TCPServer) -> Iterator[int]:
 def hanging() -> Iterator[int]:
     """Accepts and never answers."""
     over = threading.Event()
-    with tcp(lambda connection: None if over.wait() else None) as port:
+
+    def silent(_connection: socket.socket) -> None:
+        over.wait()
+
+    with tcp(silent) as port:
         yield port
         over.set()
 
