@@ -71,6 +71,7 @@ def same(_name: str, port: Port) -> Port:
 def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap = same) -> World:  # type: ignore[type-arg]
     """Every port of a pass on this host. Opens the ledger; talks to nothing else yet."""
     state, repository = Path(settings.state.directory), settings.repository
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets = SecretStore(settings.config_directory)
     git = GitRepository(
         state / "repository.git",

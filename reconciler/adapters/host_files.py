@@ -44,7 +44,7 @@ class LocalHostFiles(HostFiles):
         target = Path(path)
         if target.exists() and target.read_bytes() == content:
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        (self._state / "rendered").mkdir(mode=0o700, parents=True, exist_ok=True)
         put(target, content, 0o644)
 
 

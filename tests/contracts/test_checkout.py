@@ -18,6 +18,7 @@ import pytest
 from reconciler.adapters.git import GitRepository
 from reconciler.errors import Refused, Terminal, Transient
 from reconciler.model.repository import CheckoutReport
+from reconciler.worktree.record import settled
 from tests.support.gitremote import Content, Executable, Remote, Submodule, Symlink
 from tests.support.gitrepository import repository
 
@@ -221,6 +222,27 @@ def test_drift_sees_a_change_that_keeps_size_and_time(bench: Bench) -> None:
         assert bench.drift(sha) == ("a",)
         assert bench.checkout(sha, content).displaced == ("a",)
         assert bench.drift(sha) == ()
+
+
+def test_drift_sees_such_a_change_in_a_file_long_known(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha = bench.commit({"a": "1111"})
+    bench.checkout(sha)
+    past = time.time_ns() + 10_000_000_000
+    with monkeypatch.context() as later:
+        later.setattr(time, "time_ns", lambda: past)
+        assert bench.drift(sha) == ()
+    before = (bench.tree / "a").stat()
+    (bench.tree / "a").write_text("2222")
+    os.utime(bench.tree / "a", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert bench.drift(sha) == ("a",)
+
+
+def test_the_stat_of_a_fresh_file_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("1")
+    found = (tmp_path / "a").stat()
+    for later, trusted in ((0, False), (10_000_000_000, True), (-10_000_000_000, False)):
+        monkeypatch.setattr(time, "time_ns", lambda later=later: found.st_ctime_ns + later)
+        assert bool(settled(found)) is trusted
 
 
 def test_drift_against_another_revision(bench: Bench) -> None:
@@ -450,6 +472,15 @@ def test_nothing_is_written_through_a_link_that_replaced_a_folder(bench: Bench, 
     c2 = bench.commit({"d/x": None, "d/y": None, "other": "1"})
     assert bench.checkout(c2).removed == ()
     assert (outside / "x").read_text() == "precious" and (outside / "y").exists()
+
+
+def test_a_link_whose_target_reads_like_a_known_file_is_no_folder_of_ours(bench: Bench, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    sha = bench.commit({"d/x": "1", "text": str(outside)})
+    bench.checkout(sha)
+    (bench.tree / "d").rename(outside)
+    (bench.tree / "d").symlink_to(outside)
+    assert bench.obstacles(sha) == ("d",)
 
 
 def test_a_tracked_link_becomes_a_folder(bench: Bench) -> None:

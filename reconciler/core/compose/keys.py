@@ -10,7 +10,7 @@ def _words(text: str) -> list[str]:
 
 
 TOP = frozenset(("name", "version", "services", "networks", "volumes", "configs", "secrets", "include"))
-TOP_REFUSED = {"models": _REMOVE}
+TOP_REFUSED = {"models": _REMOVE, "jobs": "use a service with restart: no, and x-reconciler: {job: true}"}
 
 SERVICE = frozenset(
     _words("""
@@ -26,7 +26,7 @@ SERVICE_REFUSED = {
         annotations attach blkio_config cgroup cgroup_parent cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period
         cpu_rt_runtime cpu_shares cpuset credential_spec develop device_cgroup_rules gpus isolation
         mem_swappiness memswap_limit models oom_kill_disable oom_score_adj post_start pre_start pre_stop provider
-        pull_refresh_after runtime storage_opt use_api_socket userns_mode uts"""),
+        pull_refresh_after runtime storage_opt umask use_api_socket userns_mode uts"""),
         _REMOVE,
     ),
     "external_links": "put both services on one network; they reach each other by name",
@@ -61,7 +61,7 @@ VOLUME_OPTIONS = frozenset(("nocopy",))
 VOLUME_OPTIONS_REFUSED = {"subpath": _REMOVE, "labels": "label the volume itself, under the top-level volumes:"}
 TMPFS = frozenset(("size", "mode"))
 ATTACHMENT = frozenset(("aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "priority"))
-ATTACHMENT_REFUSED = dict.fromkeys(("driver_opts", "gw_priority", "interface_name"), _REMOVE)
+ATTACHMENT_REFUSED = dict.fromkeys(("driver_opts", "gw_priority", "interface_name", "use_service_name_alias"), _REMOVE)
 
 DEPLOY = frozenset(("mode", "replicas", "resources", "update_config", "restart_policy"))
 DEPLOY_REFUSED = {

@@ -20,6 +20,7 @@ from reconciler.model.desired import FileObject, Network, Service, Stack, Volume
 from reconciler.ports import Tree
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_MOST_PORTS = 4096
 _SERVICE = re.compile(r"[a-zA-Z0-9._-]+")
 
 
@@ -113,6 +114,7 @@ class _Work:
         section = self.model.sections["services"]
         found: list[Service] = []
         disabled: list[str] = []
+        published = 0
         for name in section:
             if not _SERVICE.fullmatch(name):
                 bad_value(section.key_at(name), "the service name", name, "made of letters, digits, . _ and -")
@@ -121,8 +123,12 @@ class _Work:
             wanted = profiles(given)
             if wanted and "*" not in active and active.isdisjoint(wanted):
                 disabled.append(name)
-            else:
-                found.append(self._service(name, given))
+                continue
+            found.append(self._service(name, given))
+            published += len(found[-1].ports)
+            if published > _MOST_PORTS:
+                at = given.at("ports")
+                fail("E-COMPOSE-VALUE", f"the stack publishes more than {_MOST_PORTS} ports", at, next="publish fewer")
         if not section:
             fail("E-COMPOSE-VALUE", "the file has no services", section.position, next="define one under services:")
         off = frozenset(disabled)

@@ -27,6 +27,15 @@ def merge_files(base: Map, over: Map) -> Map:
     return _maps(base, over)
 
 
+def count(node: Any) -> int:
+    """How many values `node` holds, itself included."""
+    if isinstance(node, Map):
+        return 1 + sum(count(value) if isinstance(value, (Map, Seq, Tagged)) else 1 for value in node.values())
+    if isinstance(node, Seq):
+        return 1 + sum(count(value) if isinstance(value, (Map, Seq, Tagged)) else 1 for value in node)
+    return 1 + count(node.value) if isinstance(node, Tagged) else 1
+
+
 def settle(node: Any) -> Any:
     """`node` without `!reset` and `!override`: what they were to undo has been undone."""
     if isinstance(node, Map):

@@ -24,7 +24,7 @@ def mounts(holder: Map, key: str, paths: Paths, folders: Mapping[str, str]) -> t
         at = items.at(index)
         folder = folders.get(at.file, parent(at.file))
         mount = _long(item, paths, folder) if isinstance(item, Map) else _short(items, index, paths, folder)
-        _check_target(mount.target, at)
+        _check_target(mount.target, item, at)
         if mount.target in found:
             fail("E-COMPOSE-VALUE", f"two volumes are mounted at {mount.target}", at, next="remove one of them")
         found[mount.target] = mount
@@ -45,9 +45,9 @@ def is_path(source: str) -> bool:
     return source[:1] in (".", "/", "~")
 
 
-def _check_target(target: str, at: Position) -> None:
+def _check_target(target: str, written: object, at: Position) -> None:
     if not target.startswith("/") or "\0" in target:
-        bad_value(at, "the target", target, "an absolute path in the container", next="begin it with /")
+        bad_value(at, "the target", written, "mounted at an absolute path in the container", next="begin it with /")
 
 
 def _short(items: Seq, index: int, paths: Paths, folder: str) -> Mount:
@@ -63,7 +63,8 @@ def _short(items: Seq, index: int, paths: Paths, folder: str) -> Mount:
         mount = Mount("bind", target, spot.host, spot.repo)
     else:
         mount = Mount("volume", target, source)
-    return _apply_modes(mount, parts[2] if len(parts) == 3 else "", at)
+    modes = parts[2] if len(parts) == 3 else ""
+    return _apply_modes(mount, read.keep_seal(whole, modes), at)
 
 
 def _trim(target: str) -> str:
@@ -81,7 +82,12 @@ def _apply_modes(mount: Mount, modes: str, at: Position) -> Mount:
         elif mode in _PROPAGATIONS:
             mount = replace(mount, propagation=mode)
         elif mode not in _IGNORED_MODES:
-            bad_value(at, "the mode", mode, "one of ro, rw, z, Z, nocopy or a propagation such as rslave")
+            bad_value(
+                at,
+                "the mode",
+                read.keep_seal(modes, mode),
+                "one of ro, rw, z, Z, nocopy or a propagation such as rslave",
+            )
     return mount
 
 
@@ -151,6 +157,6 @@ def tmpfs(holder: Map, key: str) -> tuple[Mount, ...]:
     found = []
     for entry in dict.fromkeys(read.one_or_many(holder, key)):
         target, _, options = entry.partition(":")
-        _check_target(target, holder.at(key))
+        _check_target(target, holder[key], holder.at(key))
         found.append(Mount("tmpfs", _trim(target), options=options))
     return tuple(found)

@@ -177,7 +177,7 @@ class Paths:
             self._refuse_submodule(path, at)
         elif entry.kind == "symlink":
             self._target(path, at)
-        elif entry.size <= _LFS_LONGEST and self.tree.read(path).startswith(_LFS):
+        elif len(_LFS) <= entry.size <= _LFS_LONGEST and self.tree.read(path).startswith(_LFS):
             fail(
                 "E-COMPOSE-PATH",
                 f"{path} is a git-LFS pointer, not the file itself",

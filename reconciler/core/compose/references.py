@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.compose.problems import fail
+from reconciler.core.compose.problems import fail, show
 from reconciler.core.document import Map
 from reconciler.errors import Position
 from reconciler.model.desired import Port, Service
@@ -26,7 +26,7 @@ def check(services: tuple[Service, ...], sections: dict[str, Map], disabled: fro
 
 
 def _missing(what: str, name: str, at: Position, next: str) -> None:
-    fail("E-COMPOSE-REFERENCE", f"there is no {what} {name!r} in this stack", at, next=next)
+    fail("E-COMPOSE-REFERENCE", f"there is no {what} {show(name)} in this stack", at, next=next)
 
 
 def _check_services(service: Service, where: Map, names: set[str], disabled: frozenset[str]) -> None:
@@ -56,7 +56,7 @@ def _check_named(service: Service, where: Map, sections: dict[str, Map]) -> None
             _missing("network", attachment.network, where.at("networks"), "define it under the top-level networks:")
     for mount in service.mounts:
         if mount.kind == "volume" and mount.source and mount.source not in sections["volumes"]:
-            advice = f"define it under the top-level volumes:, or write ./{mount.source} when it is a path"
+            advice = "define it under the top-level volumes:, or begin it with ./ when it is a path"
             _missing("volume", mount.source, where.at("volumes"), advice)
     for grant in service.grants:
         if grant.key not in sections[f"{grant.kind}s"]:
@@ -70,7 +70,7 @@ def _check_replicas(service: Service, where: Map) -> None:
     if service.container_name:
         fail(
             "E-COMPOSE-VALUE",
-            f"{service.replicas} containers cannot all be named {service.container_name}",
+            f"{service.replicas} containers cannot all have one name",
             at,
             next="remove container_name",
         )
@@ -113,7 +113,7 @@ def _check_container_names(services: tuple[Service, ...], raw: Map) -> None:
             other = seen[service.container_name]
             fail(
                 "E-COMPOSE-REFERENCE",
-                f"{other} and {service.name} both want the name {service.container_name}",
+                f"{other} and {service.name} both want the name {show(service.container_name)}",
                 raw[service.name].at("container_name"),
                 next="rename one of them",
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.envsource import EnvFiles
-from reconciler.core.compose.merge import merge_files, merge_services, settle
+from reconciler.core.compose.merge import count, merge_files, merge_services, settle
 from reconciler.core.compose.paths import Paths, parent
 from reconciler.core.compose.problems import bad_value, check_keys, fail, show, unsupported, want_map, want_seq
 from reconciler.core.compose.variables import Variables, fill_tree
@@ -19,6 +19,7 @@ from reconciler.errors import Position
 
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
 _MOST_FILES = 100
+_MOST_VALUES = 200_000
 
 
 @dataclass(slots=True)
@@ -158,6 +159,7 @@ class _Extends:
         self.source = source
         self.variables = variables
         self._services: dict[str, Map] = {}
+        self._weight = 0
         self._done: dict[tuple[str, str], tuple[Map, tuple[str, ...]]] = {}
 
     def resolve(
@@ -191,9 +193,16 @@ class _Extends:
         if base_name not in base_services:
             fail("E-COMPOSE-REFERENCE", f"{name} extends {base_name!r}, which {base_path} does not have", at)
         base, files = self.resolve(base_name, base_path, base_services, chain)
+        self._weigh(base, service, at)
         merged = merge_services(settle(base), service)
         merged.drop("extends")
         return merged, files if base_path == path else tuple(dict.fromkeys((*files, base_path)))
+
+    def _weigh(self, base: Map, own: Map, at: Position) -> None:
+        """Bound what many services make of one large base, before it is copied."""
+        self._weight += count(base) + count(own)
+        if self._weight > _MOST_VALUES:
+            fail("E-YAML-SIZE", f"with extends resolved the stack holds more than {_MOST_VALUES} values", at)
 
     def _wanted(self, service: Map) -> tuple[str, str | None]:
         if isinstance(service["extends"], str):

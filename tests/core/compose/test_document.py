@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import tracemalloc
 
 import pytest
@@ -139,13 +138,10 @@ def bomb(levels: int) -> bytes:
 
 def test_an_alias_bomb_is_refused_before_it_is_walked() -> None:
     tracemalloc.start()
-    started = time.process_time()
-    error = refused(bomb(40))
-    spent = time.process_time() - started
+    error = refused(bomb(40))  # walking its 9^40 values would never end
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert error.code == "E-YAML-ALIASES"
-    assert spent < 5, "9^40 values were not walked"
     assert peak < 16 * 1024 * 1024
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.model.desired import Mount, Port
-from tests.support.compose import HOST, service, service_problem
+from tests.support.compose import HOST, problem, service, service_problem
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,8 @@ def test_tmpfs_keeps_its_options() -> None:
     mounts = service('tmpfs: ["/run:size=64m,mode=755", /tmp]').mounts
     assert mounts == (Mount("tmpfs", "/run", options="size=64m,mode=755"), Mount("tmpfs", "/tmp"))
     assert service("tmpfs: /run").mounts == (Mount("tmpfs", "/run"),)
+
+
+def test_the_ports_of_a_stack_are_bounded() -> None:
+    rows = "".join(f'  s{i}: {{image: a, ports: ["1-1000"]}}\n' for i in range(10_000))
+    assert problem(f"services:\n{rows}").code == "E-COMPOSE-VALUE"

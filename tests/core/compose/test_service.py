@@ -103,8 +103,8 @@ from tests.support.compose import load, problem, service, service_problem
          Resources(1.5, 1 << 30, 100, 256 << 20)),
         ("pids_limit: -1\nmem_limit: 1g\ndeploy: {resources: {limits: {memory: 1024m}}}",
          "resources", Resources(0, 1 << 30)),
-        ("deploy: {update_config: {order: start-first, failure_action: pause, monitor: 20s, delay: 1s, parallelism: 2}}",  # noqa: E501
-         "update", UpdateConfig("start-first", "pause", 20, 2, 1)),
+        ("deploy: {update_config: {order: start-first, failure_action: pause, monitor: 9s, delay: 1s, parallelism: 2}}",
+         "update", UpdateConfig("start-first", "pause", 9, 2, 1)),
         ("deploy: {mode: replicated, replicas: 3}", "replicas", 3), ("deploy: {replicas: 0}", "replicas", 0),
         ("configs: [c]", "grants", (Grant("config", "c", "/c"),)),
         ("secrets: [s]", "grants", (Grant("secret", "s", "/run/secrets/s"),)),
