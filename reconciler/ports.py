@@ -64,10 +64,7 @@ Say = Callable[[str], None]
 
 
 class ContainerEngine(Protocol):
-    """One host's containers.
-
-    Every call has a deadline; Unreachable when the engine is away, Transient when it is in trouble.
-    """
+    """One host's containers. Each call has a deadline; Unreachable when the engine is away, Transient in trouble."""
 
     EFFECTS: ClassVar[tuple[str, ...]] = (
         "pull",
@@ -186,10 +183,7 @@ class Identity(Protocol):
     EFFECTS: ClassVar[tuple[str, ...]] = ("owner",)
 
     def owner(self, revision: str = "") -> str:
-        """The ownership key of this fleet on this host.
-
-        "" while it is unknown and no revision is given to learn it from.
-        """
+        """The ownership key of this fleet on this host; "" while it is unknown and no revision is given."""
 
 
 class Clock(Protocol):

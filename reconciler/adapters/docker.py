@@ -267,7 +267,7 @@ def _translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
             "E-DOCKER-UNREACHABLE",
             f"cannot reach the Docker engine: {what}",
             why=str(error),
-            next="is it running (systemctl status docker)? May this user open its socket (DOCKER_HOST, group docker)?",
+            next="is it running (systemctl status docker), and may this user open its socket (group docker)?",
         ) from error
 
 

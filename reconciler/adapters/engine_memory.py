@@ -41,10 +41,7 @@ class _Held:
 
 
 class MemoryEngine(ContainerEngine):
-    """`images`: references that exist locally; anything in `registry` can be pulled.
-
-    Not for many threads at speed: one lock.
-    """
+    """`images`: references that exist locally; anything in `registry` can be pulled. One lock guards it all."""
 
     def __init__(self, images: Sequence[str] = (), registry: Sequence[str] = ()) -> None:
         self._lock = threading.RLock()

@@ -65,7 +65,7 @@ def file_path(item: FileObject, stack: Stack, paths: HostPaths, sealer: Sealer) 
 
 def render(service: Service, stack: Stack, number: int, paths: HostPaths, sealer: Sealer) -> ContainerSpec:
     """The container of one replica, without our own labels: `fingerprint.stamp` adds them."""
-    endpoints = dict(_endpoint(a, service, stack) for a in _by_priority(service))
+    endpoints = dict(_endpoint(attachment, service, stack) for attachment in _by_priority(service))
     return ContainerSpec(
         slot=Slot(stack.name, service.name, number),
         name=container_name(service, number),
@@ -178,10 +178,7 @@ def restart_policy(policy: RestartPolicy) -> dict[str, Any]:
 
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what was asked for: the engine's own defaults stay the engine's.
-
-    An empty list of Cmd or Entrypoint is asked for.
-    """
+    """Only what was asked for: the engine's own defaults stay the engine's. An empty Cmd or Entrypoint is asked for."""
     return {
         k: v
         for k, v in settings.items()

@@ -191,10 +191,7 @@ def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -
 
 
 def json_schema(which: Literal["fleet", "stack"]) -> dict[str, Any]:
-    """JSON Schema (2020-12) for editors.
-
-    `stack` covers what we add to a Compose file and leaves the rest to Compose's own.
-    """
+    """JSON Schema (2020-12) for editors. `stack` covers what we add to a Compose file; the rest is Compose's own."""
     draft = "https://json-schema.org/draft/2020-12/schema"
     if which == "fleet":
         return {"$schema": draft, "$id": "urn:reconciler:v1:fleet", **FleetModel.model_json_schema()}

@@ -143,7 +143,7 @@ def _replacement(
 def _follow_namespaces(
     decided: dict[Slot, Step | None], wants: Mapping[Slot, Want], current: Mapping[Slot, Container]
 ) -> None:
-    """Whoever shares a namespace goes where its host goes; `depends_on.restart` restarts; till nothing more follows."""
+    """Whoever shares a namespace goes where its host goes; `depends_on.restart` restarts. All the way down."""
     settled = False
     while not settled:
         settled = True
@@ -241,11 +241,7 @@ def _volumes(desired: Desired, observed: Observed) -> Iterator[VolumeStep]:
                 yield VolumeStep(volume, stack.name)
 
 
-def _images(
-    wants: Mapping[Slot, Want],
-    decided: Mapping[Slot, Step | None],
-    observed: Observed,
-) -> Iterator[ImageNeed]:
+def _images(wants: Mapping[Slot, Want], decided: Mapping[Slot, Step | None], observed: Observed) -> Iterator[ImageNeed]:
     needs: dict[str, ImageNeed] = {}
     for slot, want in wants.items():
         step = decided[slot]

@@ -113,7 +113,7 @@ class Observed:
 
 
 def familiar(reference: str) -> str:
-    """The engine's short form: `docker.io/library/caddy` -> `caddy:latest` (distribution's familiar names)."""
+    """The short form that engines list (distribution's familiar name): `docker.io/library/caddy` -> `caddy:latest`."""
     for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/", "library/"):
         if reference.startswith(prefix):
             reference = reference.removeprefix(prefix)

@@ -223,7 +223,7 @@ class Hand:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(each, dir_fd=handle)
-                        os.chmod(each, 0o755, dir_fd=handle)  # noqa: S103  whatever our umask says: containers read it
+                        os.chmod(each, 0o755, dir_fd=handle)  # noqa: S103  containers read it, whatever our umask says
                 inner = os.open(each, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
                 os.close(handle)
                 handle = inner
