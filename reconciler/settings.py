@@ -98,8 +98,9 @@ class Settings:
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
-    raw, text = _read(path, explicit=bool(file), environment=environment)
-    settings: Settings = _section(Settings, raw, "", _Source(str(path), text, environment))
+    raw, text = _read(path, explicit=bool(file or environment.get(f"{PREFIX}_CONFIG")), environment=environment)
+    source = _Source(str(path), text, environment)
+    settings: Settings = _section(Settings, raw, "", source)
     settings = _replace_directory(settings, str(path.resolve().parent))
     if settings.trust.signatures != "off":
         raise BadConfiguration(
@@ -107,8 +108,10 @@ def load_settings(file: str | None = None, environment: Mapping[str, str] = os.e
             f"trust.signatures = {settings.trust.signatures!r} is not supported by this version",
             why="commits would not be checked, and you would believe that they are",
             next='set it to "off", and trust the remote and its host key',
-            at=Position(str(path)),
+            at=source.at("trust.signatures"),
         )
+    if settings.apply.parallel < 1:
+        raise _wrong("apply.parallel", settings.apply.parallel, "one or more", source)
     return settings
 
 
@@ -125,10 +128,16 @@ class _Source:
     environment: Mapping[str, str]
 
     def at(self, key: str) -> Position:
-        """The line of a key; the file alone when it is not found."""
-        name = re.escape(key.rpartition(".")[2])
+        """The line of a key or section (`docker.host`); the file alone when it is not found."""
+        section = ""
         for number, line in enumerate(self.text.splitlines(), 1):
-            if re.match(rf"\s*\[?\s*(?:[\w.]+\.)?{name}\s*[\]=]", line):
+            if header := re.match(r"\s*\[+\s*([\w.-]+)", line):
+                section = header[1]
+                found = section
+            else:
+                word = line.partition("=")[0].strip().strip("\"'")
+                found = f"{section}.{word}" if section else word
+            if found == key or found.startswith(f"{key}."):
                 return Position(self.file, number, 1)
         return Position(self.file)
 
@@ -170,7 +179,7 @@ def _section(kind: type[Any], raw: Any, prefix: str, source: _Source) -> Any:
                 f"unknown setting {prefix}{key}",
                 why=f"known here: {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else ""),
                 next="mend or remove it",
-                at=source.at(key),
+                at=source.at(f"{prefix}{key}"),
             )
     hints = get_type_hints(kind)
     values = {n: _value(f, hints[n], raw.get(n), f"{prefix}{n}", source) for n, f in known.items()}

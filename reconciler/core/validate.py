@@ -9,7 +9,7 @@ from reconciler.core.assemble import HostSide, assemble, fleet_of
 from reconciler.errors import ReconcilerError
 from reconciler.ports import Tree
 
-HOST_VALUES = "E-COMPOSE-ENVFILE"
+HOST_VALUES = "E-COMPOSE-HOSTFILE"
 """The complaint about a value that only a host has: no mistake of the manifests."""
 
 
