@@ -63,7 +63,7 @@ def stopping_politely(clock: SystemClock) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def same(name: str, port: Port) -> Port:
+def same(_name: str, port: Port) -> Port:
     """Wraps nothing."""
     return port
 

@@ -29,7 +29,7 @@ EX_CHANGES = 2
 @click.pass_obj
 def plan(frame: Frame, target: str, detailed_exitcode: bool, out: str | None) -> int:
     """Show what a pass would do, and why. Changes nothing."""
-    look = _look(frame, target)
+    look = _Look(frame, target)
     data = look.data()
     lines = look.lines()
     if out:
@@ -48,7 +48,7 @@ def plan(frame: Frame, target: str, detailed_exitcode: bool, out: str | None) ->
 @click.pass_obj
 def diff(frame: Frame, target: str, exit_code: bool) -> int:
     """Show every difference between git and what runs, field by field and file by file."""
-    look = _look(frame, target)
+    look = _Look(frame, target)
     lines: list[str] = []
     for step in look.plan.steps:
         lines.append(f"{step.slot}  ({step.action})")
@@ -156,7 +156,7 @@ def digest(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(plan_data(plan), sort_keys=True).encode()).hexdigest()
 
 
-class _look:
+class _Look:
     """One look at git and the host, without changing either."""
 
     def __init__(self, frame: Frame, target: str) -> None:

@@ -53,7 +53,8 @@ class Lines(Progress):
     def _write(self, text: str, priority: int) -> None:
         self._last = text
         prefix = f"<{priority}>" if self._journal else ""
-        print(f"{prefix}{text}", file=sys.stderr, flush=True)  # noqa: T201  progress is this class's work
+        sys.stderr.write(f"{prefix}{text}\n")  # in one piece: steps of several threads report at once
+        sys.stderr.flush()
         self._rearm()
 
     def _rearm(self) -> None:

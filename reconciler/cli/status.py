@@ -58,7 +58,7 @@ def _status(frame: Frame) -> Answer:
     if frame.wide or sync == "drift":
         lines += [f"  {step.slot}: {step.action} ({'; '.join(step.reasons)})" for step in plan.steps]
     if frame.wide:
-        lines += [f"  {s.slot}: {s.container.state} {s.container.health}".rstrip(" none") for s in plan.satisfied]
+        lines += [f"  {s.slot}: {s.container.state} {s.container.health}".removesuffix(" none") for s in plan.satisfied]
     data = {
         "host": settings.host,
         "desired": plan.revision,
@@ -116,19 +116,19 @@ def history(ctx: click.Context, limit: int, stack: str) -> int:
     frame: Frame = ctx.obj
     runs = _ledger(frame).runs(limit, stack=stack)
     rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"]]
-    for run in runs:
-        rows.append(
-            [
-                run.id,
-                _ago(run.started),
-                run.command,
-                run.actor,
-                run.revision[:7] or "-",
-                run.outcome or "running",
-                _took(run),
-                run.reason,
-            ]
-        )
+    rows += [
+        [
+            run.id,
+            _ago(run.started),
+            run.command,
+            run.actor,
+            run.revision[:7] or "-",
+            run.outcome or "running",
+            _took(run),
+            run.reason,
+        ]
+        for run in runs
+    ]
     data = {"runs": [asdict(run) for run in runs]}
     return give(frame, Answer(data, table(rows) if runs else ["no pass has run yet"], [run.id for run in runs]))
 

@@ -53,7 +53,7 @@ def _emptied(desired: Desired, plan: Plan) -> Iterator[Refused]:
             "E-GUARD-EMPTY",
             f"no stack is wanted on {desired.host}, but {plan.count(Action.REMOVE)} containers run",
             why="an empty desired set is far more often a mistake than a wish",
-            next="check the manifests path and x-reconciler.hosts; to really clear the host, remove its containers by hand",
+            next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
 
 
@@ -166,7 +166,7 @@ def _taken(want: Want, holder: Container) -> Refused:
         "E-GUARD-NAME-TAKEN",
         f"{want.slot} wants the container name {want.spec.name}, which another container has",
         why=f"container {holder.id[:12]} ({holder.image}, {holder.state}) belongs to {owner}; it is not ours to touch",
-        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or give the service another container_name",
+        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or choose another container_name",
         at=want.service.position,
     )
 

@@ -117,7 +117,8 @@ def test_unchanged_files_are_not_rewritten(bench: Bench) -> None:
     before = (bench.tree / "same").stat()
     c2 = bench.commit({"other": "2"})
     assert bench.checkout(c2) == CheckoutReport(written=("other",))
-    assert (bench.tree / "same").stat() == before
+    after = (bench.tree / "same").stat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)  # its atime may move: it is read
     assert (bench.tree / "other").read_text() == "2"
 
 
@@ -694,6 +695,7 @@ def test_a_kill_anywhere_is_repaired_by_the_next_checkout(bench: Bench) -> None:
         return snapshot(bench.tree)
 
     wanted = {sha: uncrashed(sha) for sha in (c2, c3, c1)}
+    done = None
     for when in range(500):
         goal = (c2, c3, c1)[when % 3]
         prepare(goal)
