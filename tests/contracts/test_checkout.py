@@ -17,8 +17,8 @@ import pytest
 
 from reconciler.adapters.git import GitRepository
 from reconciler.errors import Refused, Terminal, Transient
+from reconciler.git.worktree.record import settled
 from reconciler.model.repository import CheckoutReport
-from reconciler.worktree.record import settled
 from tests.support.gitremote import Content, Executable, Remote, Submodule, Symlink
 from tests.support.gitrepository import repository
 
@@ -263,7 +263,7 @@ def test_a_known_tree_is_checked_by_its_stats_alone(bench: Bench, monkeypatch: p
     def hashes(path: str, found: os.stat_result) -> str:
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr("reconciler.worktree.disk.blob_id", hashes)
+    monkeypatch.setattr("reconciler.git.worktree.disk.blob_id", hashes)
     assert bench.drift(sha) == ()
 
 
