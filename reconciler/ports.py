@@ -135,13 +135,16 @@ class ContainerEngine(Protocol):
 class Signals(Protocol):
     """Sentinels and stamps: what persons and earlier passes tell this one, in files that a shell can read and write."""
 
-    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "block", "clear", "write_stamp")
+    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "sweep", "block", "clear", "write_stamp")
 
     def paused(self, stack: str = "") -> Pause | None:
         """The pause of the whole host, or of one stack."""
 
     def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
         """`seconds` None: the default of 4 h."""
+
+    def sweep(self) -> tuple[Pause, ...]:
+        """Remove the pauses whose time is over; for the holder of the pass lock."""
 
     def resume(self, stack: str) -> bool:
         """Whether there was a pause to end."""

@@ -71,7 +71,10 @@ class Docker:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """`window`: how long what was started is watched; `timeout`: for a start without a health check."""
+    """`window`: how long what was started is watched.
+
+    `timeout`: for a start without a health check; `job_timeout`: for jobs.
+    """
 
     window: Seconds = Seconds(5)
     timeout: Seconds = Seconds(30)
@@ -102,7 +105,7 @@ class Settings:
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
-    raw, text = _read(path, explicit=bool(file), environment=environment)
+    raw, text = _read(path, explicit=bool(file or environment.get(f"{PREFIX}_CONFIG")), environment=environment)
     source = _Source(str(path), text, environment)
     settings: Settings = _section(Settings, raw, "", source)
     _check(settings, source)
@@ -157,7 +160,8 @@ class _Source:
             section = header[1] if header else section
             key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
             here = section if header else f"{section}.{key[1]}".lstrip(".") if key else ""
-            if here.replace('"', "").replace("'", "") == name:
+            here = here.replace('"', "").replace("'", "")
+            if here == name or here.startswith(f"{name}."):
                 return Position(self.file, number, len(line) - len(line.lstrip()) + 1)
         return Position(self.file)
 

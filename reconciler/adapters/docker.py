@@ -21,7 +21,7 @@ from reconciler.adapters.docker_read import container, image, listed, network, v
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
-from reconciler.model.observed import Container, Observed
+from reconciler.model.observed import Container, Observed, without_tag
 from reconciler.ports import ContainerEngine
 
 DEADLINE = 60.0
@@ -77,7 +77,7 @@ class DockerEngine(ContainerEngine):
         return tuple(raw.decode(errors="replace").splitlines())
 
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
-        repository, tag = parse_repository_tag(reference)
+        repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
         with _translated(f"pull {reference}"):
             stream = self._api.pull(
                 repository, tag=tag or "latest", stream=True, decode=True, platform=platform or None

@@ -96,6 +96,10 @@ class Pass:
     def run(self) -> Result:
         """Never raises a ReconcilerError: it becomes the Result, recorded like everything else."""
         self._world.ledger.begin(self._run)
+        if loss := self._world.ledger.loss:
+            self._world.progress.say(f"the ledger was unusable ({loss.why}); a new one begins, the old is {loss.aside}")
+        for pause in self._world.signals.sweep():
+            self._world.progress.say(f"the pause {pause.reason!r} of {pause.holder or 'somebody'} is over")
         try:
             result = self._converge()
         except ReconcilerError as error:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import normpath
 
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.wanted import Want
-from reconciler.errors import Position, Refused
-from reconciler.model.desired import Desired, Service
+from reconciler.errors import Refused
+from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.plan import Action, Plan
+
+HARMLESS = ("/etc/localtime", "/etc/timezone")
+"""What half of all Compose files mount to tell the time; read-only it gives nothing away."""
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
@@ -34,7 +38,6 @@ def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan
         *_removals(plan, policy),
         *_privileges(desired, policy),
         *_host_mounts(desired, policy),
-        *_host_files(desired, policy),
         *_twice(wants),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
@@ -50,7 +53,7 @@ def _emptied(desired: Desired, plan: Plan) -> Iterator[Refused]:
             "E-GUARD-EMPTY",
             f"no stack is wanted on {desired.host}, but {plan.count(Action.REMOVE)} containers run",
             why="an empty desired set is far more often a mistake than a wish",
-            next="check repository.path and x-reconciler.hosts; to clear the host, remove its containers by hand",
+            next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
 
 
@@ -76,9 +79,9 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
     for service in _services(desired):
         if service.stack in policy.allow_privileged:
             continue
-        socket = any(m.kind == "bind" and _holds_a_socket(m.source) for m in service.mounts)
-        if service.privileged or socket:
-            what = "mounts the Docker socket" if socket else "is privileged"
+        ways = [m.source for m in service.mounts if m.kind == "bind" and _holds_a_socket(m.source)]
+        if service.privileged or ways:
+            what = f"mounts {ways[0]}, and with it the Docker socket" if ways else "is privileged"
             yield Refused(
                 "E-GUARD-PRIVILEGED",
                 f"{service.stack}/{service.name} {what}",
@@ -89,44 +92,46 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
 
 
 def _host_mounts(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    for service in _services(desired):
-        for mount in service.mounts:
-            inside = mount.kind != "bind" or mount.repo_path is not None or mount.source in DOCKER_SOCKETS
-            if inside or service.stack in policy.allow_privileged or _below(mount.source, policy.allow_host_mounts):
-                continue
-            yield Refused(
-                "E-GUARD-MOUNT",
-                f"{service.stack}/{service.name} mounts {mount.source} of the host",
-                why="it lies neither in the repository nor below a folder that the host allows",
-                next=f'if that is wanted, add "{mount.source}" to trust.allow_host_mounts in reconciler.toml',
-                at=service.position,
-            )
+    allowed = (*policy.allow_host_mounts, desired.checkout)
+    for stack in desired.stacks:
+        if stack.name in policy.allow_privileged:
+            continue
+        for service in stack.services:
+            for source in _host_sources(service, stack):
+                if not _below(source, allowed):
+                    yield Refused(
+                        "E-GUARD-MOUNT",
+                        f"{service.stack}/{service.name} mounts {source} of the host",
+                        why="it lies neither in the repository nor below a folder that the host allows",
+                        next=f'if that is wanted, add "{source}" to trust.allow_host_mounts in reconciler.toml',
+                        at=service.position,
+                    )
+
+
+def _host_sources(service: Service, stack: Stack) -> Iterator[str]:
+    """Every path of the host that a container would see: binds, configs and secrets, and volumes that are binds."""
+    for mount in service.mounts:
+        harmless = mount.read_only and mount.source in HARMLESS
+        if mount.kind == "bind" and mount.repo_path is None and mount.source not in DOCKER_SOCKETS and not harmless:
+            yield mount.source
+    granted = {(grant.kind, grant.key) for grant in service.grants}
+    for item in stack.files:
+        if (item.kind, item.key) in granted and item.host_path is not None:
+            yield item.host_path
+    used = {mount.source for mount in service.mounts if mount.kind == "volume"}
+    for volume in stack.volumes:
+        device = dict(volume.driver_opts).get("device", "")
+        if volume.key in used and device.startswith("/"):
+            yield device
 
 
 def _holds_a_socket(path: str) -> bool:
     return any(_below(socket, (path,)) for socket in DOCKER_SOCKETS)
 
 
-def _host_files(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    """The other ways to a path of the host: the device of a named volume, and the `file:` of a config or secret."""
-    for stack in desired.stacks:
-        if stack.name in policy.allow_privileged:
-            continue
-        devices = [(f"volume {v.key}", dict(v.driver_opts).get("device", "")) for v in stack.volumes]
-        files = [(f"{f.kind} {f.key}", f.host_path or "") for f in stack.files]
-        for what, path in (*devices, *files):
-            if path.startswith("/") and not _below(path, (desired.checkout, *policy.allow_host_mounts)):
-                yield Refused(
-                    "E-GUARD-MOUNT",
-                    f"{what} of stack {stack.name} is {path} of the host",
-                    why="it lies neither in the repository nor below a folder that the host allows",
-                    next=f'if that is wanted, add "{path}" to trust.allow_host_mounts in reconciler.toml',
-                    at=Position(stack.file),
-                )
-
-
 def _below(path: str, folders: tuple[str, ...]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+    real = normpath(path)
+    return any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:
@@ -165,7 +170,7 @@ def _taken(want: Want, holder: Container) -> Refused:
         "E-GUARD-NAME-TAKEN",
         f"{want.slot} wants the container name {want.spec.name}, which another container has",
         why=f"container {holder.id[:12]} ({holder.image}, {holder.state}) belongs to {owner}; it is not ours to touch",
-        next=f"docker rename {want.spec.name} NEW-NAME, or remove it, or give the service another container_name",
+        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or choose another container_name",
         at=want.service.position,
     )
 

@@ -119,8 +119,15 @@ def familiar(reference: str) -> str:
             reference = reference.removeprefix(prefix)
             break
     if "@" in reference:
-        return reference
+        return without_tag(reference)
     return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+
+
+def without_tag(reference: str) -> str:
+    """`name:tag@digest` is `name@digest`: the digest alone decides (distribution's reference grammar)."""
+    name, _, digest = reference.partition("@")
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
 _NEW, _KEPT = ".new-", ".kept-"

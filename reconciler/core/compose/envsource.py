@@ -73,7 +73,7 @@ class EnvFiles:
         inside = join(self.folder(at), path) if not path.startswith(("/", "~")) else path
         host = f"{self.root}/{path.rpartition('/')[2]}" if self.root else "the host's own env files of this stack"
         raise LacksHostValue(
-            "E-COMPOSE-REFERENCE",
+            "E-COMPOSE-HOSTFILE",
             f"the env file {show(path)} is missing",
             at=at,
             why=f"it is neither in git ({inside}) nor on the host ({host})",

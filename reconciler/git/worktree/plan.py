@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.gitobjects import Objects
+from reconciler.git.objects import Objects
+from reconciler.git.worktree.disk import Disk, Found
+from reconciler.git.worktree.record import Record, Stat, settled
+from reconciler.git.worktree.rules import Files, ignored
 from reconciler.model.repository import EntryKind
-from reconciler.worktree.disk import Disk, Found
-from reconciler.worktree.record import Record, Stat, settled
-from reconciler.worktree.rules import Files, ignored
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reconciler.errors import Terminal, Transient
-from reconciler.gitobjects import Objects
+from reconciler.git.objects import Objects
+from reconciler.git.worktree.disk import Found
+from reconciler.git.worktree.plan import Write
+from reconciler.git.worktree.record import fingerprint
 from reconciler.model.repository import EntryKind
-from reconciler.worktree.disk import Found
-from reconciler.worktree.plan import Write
-from reconciler.worktree.record import fingerprint
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
