@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from reconciler.convergence.apply import Apply, Tools
-from reconciler.convergence.exchange import REFRESH, Exchange, put_back
+from reconciler.convergence.exchange import REFRESH, Exchange
 from reconciler.convergence.gather import Gather, Picture, Site
 from reconciler.convergence.prepare import prepare_images, render_files
+from reconciler.convergence.put_back import put_back
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.undo import discard_new
@@ -128,7 +129,8 @@ class Pass:
         observed = observed or self._observe(owner)
         self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
         picture = self._gather.picture(target.revision, self._base, owner, observed)
-        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy)
+        blocked = self._world.signals.blocked()
+        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, blocked)
         self._check_obstacles(picture)
         if picture.plan.empty and not picture.drifted:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
@@ -197,10 +199,10 @@ class Pass:
         return bool(self._base) and self._base != picture.desired.revision
 
     def _promise_restarts(self, picture: Picture) -> None:
-        """A dead pass must not leave a container with a file that was put back under it."""
+        """A dead pass must not leave a container with a file that was put back under it, or in a namespace gone by."""
         exchange = Exchange(self._world.engine, self._world.ledger, self._world.clock, self._request.run)
         for step in picture.plan.steps:
-            if step.action is Action.RESTART and step.current and picture.drifted:
+            if step.action is Action.RESTART and step.current:
                 exchange.promise_refresh(step.current)
 
     def _apply(self, picture: Picture, owner: str) -> Failures:
@@ -252,10 +254,10 @@ class Pass:
         """The stamp moves only for a whole pass over the head's own manifests."""
         whole = not self._rules.site.target.partition("/")[2]
         if whole and not target.held and target.revision != self._base:
-            self._world.signals.write_stamp(target.revision)
             for blocked in self._world.signals.blocked():
                 if self._world.repository.is_descendant(target.revision, blocked):
                     self._world.signals.clear(blocked)
+            self._world.signals.write_stamp(target.revision)
         held = target.reason if target.held else ""
         return replace(self._result(outcome, 0, reason, picture, checkout), held=held)
 

@@ -5,7 +5,7 @@ A volume is never removed, so nothing here has to forbid it: the planner knows n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import normpath
 
@@ -14,7 +14,7 @@ from reconciler.core.wanted import Want
 from reconciler.errors import Refused
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, Plan, Step
 
 HARMLESS = ("/etc/localtime", "/etc/timezone")
 """What half of all Compose files mount to tell the time; read-only it gives nothing away."""
@@ -31,11 +31,19 @@ class Policy:
     max_removed_stacks: int = 1
 
 
-def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan: Plan, policy: Policy) -> None:
-    """Raises the first `Refused`."""
+def check(
+    desired: Desired,
+    wants: Mapping[Slot, Want],
+    observed: Observed,
+    plan: Plan,
+    policy: Policy,
+    given_up: Collection[str] = (),
+) -> None:
+    """Raises the first `Refused`. `given_up`: blocked revisions; what they brought may always go."""
+    removals = [s for s in plan.steps if s.action is Action.REMOVE and s.current and s.current.revision not in given_up]
     for refusal in (
-        *_emptied(desired, plan),
-        *_removals(plan, policy),
+        *_emptied(desired, removals),
+        *_removals(plan, removals, policy),
         *_privileges(desired, policy),
         *_host_mounts(desired, policy),
         *_twice(wants),
@@ -47,20 +55,20 @@ def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan
         raise refusal
 
 
-def _emptied(desired: Desired, plan: Plan) -> Iterator[Refused]:
-    if plan.count(Action.REMOVE) and not desired.stacks:
+def _emptied(desired: Desired, removals: Sequence[Step]) -> Iterator[Refused]:
+    if removals and not desired.stacks:
         yield Refused(
             "E-GUARD-EMPTY",
-            f"no stack is wanted on {desired.host}, but {plan.count(Action.REMOVE)} containers run",
+            f"no stack is wanted on {desired.host}, but {len(removals)} containers run",
             why="an empty desired set is far more often a mistake than a wish",
             next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
 
 
-def _removals(plan: Plan, policy: Policy) -> Iterator[Refused]:
+def _removals(plan: Plan, removals: Sequence[Step], policy: Policy) -> Iterator[Refused]:
     kept = {step.slot.stack for step in plan.steps if step.action is not Action.REMOVE}
     kept |= {done.slot.stack for done in plan.satisfied}
-    removed = sorted({step.slot.stack for step in plan.steps if step.action is Action.REMOVE} - kept)
+    removed = sorted({step.slot.stack for step in removals} - kept)
     if len(removed) > policy.max_removed_stacks:
         yield Refused(
             "E-GUARD-REMOVALS",

@@ -154,3 +154,8 @@ def is_kept(name: str) -> bool:
 def service_name(name: str) -> str:
     """The name in service behind a temporary or kept one."""
     return name.partition(_NEW)[0].partition(_KEPT)[0]
+
+
+def made_by(name: str) -> str:
+    """The run that made what has a temporary name."""
+    return name.partition(_NEW)[2]
