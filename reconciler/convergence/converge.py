@@ -132,7 +132,7 @@ class Pass:
         blocked = self._world.signals.blocked()
         guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, blocked)
         self._check_obstacles(picture)
-        if picture.plan.empty and not picture.drifted:
+        if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
         self._world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):

@@ -30,6 +30,15 @@ def policy(container: Container) -> RestartPolicy:
     return RestartPolicy(given.get("Name") or "no", given.get("MaximumRetryCount") or 0)
 
 
+def is_alive(container: Container) -> bool:
+    return container.state in ("running", "restarting", "paused")
+
+
+def shall_run(container: Container) -> bool:
+    """It runs, or its policy says so: then a person or a reboot stopped it, and that is drift."""
+    return is_alive(container) or policy(container).name in ("always", "unless-stopped")
+
+
 def policy_settings(wanted: RestartPolicy) -> dict[str, dict[str, str | int]]:
     return {"RestartPolicy": {"Name": wanted.name, "MaximumRetryCount": wanted.maximum_retries}}
 
@@ -42,8 +51,8 @@ class Exchange:
 
     def retire(self, old: Container, kind: str) -> None:
         """Take a container out of service, ready to be put back as it was."""
-        alive = old.state in ("running", "restarting", "paused")
-        promised = kind if alive else kind + STOPPED
+        alive = is_alive(old)
+        promised = kind if shall_run(old) else kind + STOPPED
         self._ledger.intend(Intent(self._run, promised, old.id, old.name, policy(old), self._clock.now()))
         if policy(old).name != "no":
             self._engine.update(old.id, NO_RESTART)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from reconciler.convergence.exchange import REPLACE, STOPPED, grace, policy, policy_settings
+from reconciler.convergence.exchange import REPLACE, STOPPED, grace, policy, policy_settings, shall_run
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.desired import RestartPolicy
 from reconciler.model.observed import Container, Observed, is_made, made_by, service_name
@@ -62,7 +62,7 @@ def _serve_again(engine: ContainerEngine, intent: Intent, observed: Observed, se
     if not intent.kind.endswith(STOPPED):
         if not old.running:
             _reattach(engine, old, observed)
-            _start(engine, intent)
+            _start(engine, old)
         if not _untouched(old, intent):
             _restart_followers(engine, old, observed, serving)
     if intent.policy != RestartPolicy():
@@ -78,17 +78,18 @@ def _reattach(engine: ContainerEngine, old: Container, observed: Observed) -> No
             engine.connect(name, old.id, {"Aliases": list(aliases)})
 
 
-def _start(engine: ContainerEngine, intent: Intent) -> None:
+def _start(engine: ContainerEngine, container: Container) -> None:
     try:
-        engine.start(intent.container)
+        engine.start(container.id)
     except Unreachable:
         raise
     except ReconcilerError as error:
+        name = service_name(container.name)
         raise Terminal(
             "E-UNDO",
-            f"the old container {intent.name} could not be started again: {error.what}",
+            f"the old container {name} could not be started again: {error.what}",
             why=error.why,
-            next=f"mend that and start it: docker start {intent.name}",
+            next=f"mend that and start it: docker start {name}",
         ) from error
 
 
@@ -98,11 +99,11 @@ def _untouched(old: Container, intent: Intent) -> bool:
 
 
 def _restart_followers(engine: ContainerEngine, host: Container, observed: Observed, serving: Collection[str]) -> None:
-    """Whoever shares a namespace of a container that was stopped still lives in the one that is gone."""
+    """Whoever shares a namespace of a container that was stopped lives in the one that is gone, or could not start."""
     for follower in observed.containers:
-        if follower.running and follower.id not in serving and host.id in _joined(follower):
+        if follower.id not in serving and host.id in _joined(follower) and shall_run(follower):
             engine.stop(follower.id, grace(follower))
-            engine.start(follower.id)
+            _start(engine, follower)
 
 
 def _joined(container: Container) -> tuple[str, ...]:

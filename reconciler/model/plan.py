@@ -142,5 +142,12 @@ class Plan:
     def empty(self) -> bool:
         return not (self.steps or self.networks or self.volumes or self.leftovers)
 
+    @property
+    def unverified(self) -> tuple[Slot, ...]:
+        """Satisfied, but never watched: a pass that died made them for this revision, or has kept their predecessor."""
+        kept = {c.slot for c in self.leftovers if c.role == "kept"}
+        made = {d.slot for d in self.satisfied if d.container.revision == self.revision != self.base}
+        return tuple(done.slot for done in self.satisfied if done.slot in kept | made)
+
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)
