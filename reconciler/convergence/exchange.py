@@ -96,12 +96,12 @@ def _discard(engine: ContainerEngine, container: Container) -> None:
 
 
 def _serve_again(engine: ContainerEngine, old: Container, intent: Intent, networks: dict[str, str]) -> None:
-    if not intent.kind.endswith(STOPPED) and not old.running:
-        for name, (network_id, aliases) in old.networks.items():
-            if name in networks and networks[name] != network_id:
-                engine.disconnect(name, old.id)
-                engine.connect(name, old.id, {"Aliases": list(aliases)})
+    gone = any(name not in networks for name in old.networks)
+    if (
+        not intent.kind.endswith(STOPPED) and not old.running and not gone
+    ):  # without its network the planner replaces it
         try:
+            _reconnect(engine, old, networks)
             engine.start(old.id)
         except (Terminal, Transient) as error:
             raise Terminal(
@@ -112,6 +112,15 @@ def _serve_again(engine: ContainerEngine, old: Container, intent: Intent, networ
             ) from error
     if intent.policy != RestartPolicy():
         engine.update(old.id, policy_settings(intent.policy))
+
+
+def _reconnect(engine: ContainerEngine, old: Container, networks: dict[str, str]) -> None:
+    """To networks that were made anew under their old names, at the addresses that were asked for."""
+    asked = (old.definition.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    for name, (network_id, aliases) in old.networks.items():
+        if networks[name] != network_id:
+            engine.disconnect(name, old.id)
+            engine.connect(name, old.id, asked.get(name) or {"Aliases": list(aliases)})
 
 
 def orphaned(observed: Observed, owner: str, known: Iterable[Intent], at: float) -> tuple[Intent, ...]:
