@@ -353,19 +353,19 @@ def test_start_first_overlaps_and_fails_without_a_gap(host: Host) -> None:
           web:
             image: test/box:1
             command: {0}
-            stop_signal: SIGKILL
+            healthcheck: {{test: [CMD, test, -e, /ok], interval: 200ms, retries: 2}}
             deploy: {{update_config: {{order: start-first}}}}
         """
-    host.push(app=compose.format("sleep 1000"))
+    host.push(app=compose.format("sh -c 'touch /ok; sleep 1000'"))
     host.converge()
     old = host.started()["app-web-1"]
 
-    host.push(app=compose.format("'false'"))
+    host.push(app=compose.format("sleep 1000"))
     host.converge(code=4)
     assert host.started() == {"app-web-1": old}
     host.settled()
 
-    host.push(app=compose.format("sleep 2000"))
+    host.push(app=compose.format("sh -c 'touch /ok; sleep 2000'"))
     since = time.time()
     host.converge()
     new = host.started()["app-web-1"]
