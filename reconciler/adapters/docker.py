@@ -199,6 +199,9 @@ class DockerEngine(ContainerEngine):
                 raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
 
 
+_PORT_TAKEN = ("port is already allocated", "address already in use")  # a 500 without any other mark
+
+
 class _Gone(Transient):
     """The engine knows no such thing (404)."""
 
@@ -279,6 +282,14 @@ def _from_api(what: str, error: APIError) -> ReconcilerError:
     if "no space left" in reason:
         return Transient(
             "E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)"
+        )
+    if any(words in reason for words in _PORT_TAKEN):
+        return Terminal(
+            "E-DOCKER-PORT",
+            f"cannot {what}: a port that it publishes is taken on the host",
+            why=reason,
+            next="find who has it (ss -lptn), free it or publish another port, and push;"
+            " when the revision is blocked by it: reconciler sentinels clear SHA",
         )
     if status == 404:
         return _Gone("E-DOCKER-GONE", f"cannot {what}", why=reason, next="the next pass looks again")

@@ -41,7 +41,11 @@ def container(raw: Mapping[str, Any]) -> Container:
         exit_code=state.get("ExitCode", 0),
         started_at="" if started == _NEVER else started,
         restart_count=raw.get("RestartCount", 0),
-        definition={**config, "HostConfig": raw.get("HostConfig") or {}},
+        definition={
+            **config,
+            "HostConfig": raw.get("HostConfig") or {},
+            "NetworkingConfig": {"EndpointsConfig": _asked(raw)},
+        },
         networks=_networks(raw),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
         labels=labels,
@@ -92,12 +96,23 @@ def _health(state: Mapping[str, Any]) -> Health:
 
 
 def _networks(raw: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {name: (e.get("NetworkID") or "", tuple(e.get("Aliases") or ())) for name, e in _endpoints(raw).items()}
+
+
+def _asked(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each endpoint what was asked for, as a create or connect request has it; what the engine chose stays out."""
+    return {
+        name: {key: endpoint[key] for key in ("Aliases", "IPAMConfig") if endpoint.get(key)}
+        for name, endpoint in _endpoints(raw).items()
+    }
+
+
+def _endpoints(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Shared namespaces and the host's have no endpoints of their own."""
     mode = (raw.get("HostConfig") or {}).get("NetworkMode", "")
     if mode in ("host", "none") or mode.startswith("container:"):
         return {}
-    endpoints = (raw.get("NetworkSettings") or {}).get("Networks") or {}
-    return {name: (e.get("NetworkID") or "", tuple(e.get("Aliases") or ())) for name, e in endpoints.items()}
+    return (raw.get("NetworkSettings") or {}).get("Networks") or {}
 
 
 def _anonymous(mounts: list[Mapping[str, Any]]) -> dict[str, str]:

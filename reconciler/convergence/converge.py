@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from reconciler.convergence.apply import Apply, Tools
 from reconciler.convergence.exchange import REFRESH, Exchange
 from reconciler.convergence.gather import Gather, Picture, Site
+from reconciler.convergence.networks import restore_networks
 from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.put_back import put_back
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
-from reconciler.convergence.undo import discard_new
+from reconciler.convergence.undo import discard_made, discard_networks
 from reconciler.convergence.wait import Failures, Waiting
 from reconciler.core import guard
 from reconciler.core.guard import Policy
@@ -227,12 +228,16 @@ class Pass:
         world.progress.phase("undo", error.what)
         if moved_on:
             world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
+        stacks = set() if moved_on or _EVERYTHING in failures else {slot.stack for slot in failures}
+        now = self._observe(owner)
+        discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
+        if moved_on:
+            self._restore_networks(picture.plan, now, owner)
         observed = self._observe(owner)
-        everything = moved_on or _EVERYTHING in failures
-        intents = self._promises(observed, set() if everything else {slot.stack for slot in failures})
+        intents = self._promises(observed, stacks)
         put_back(world.engine, world.ledger, intents, observed)
         if moved_on:
-            discard_new(world.engine, picture.plan, self._observe(owner))
+            discard_networks(world.engine, picture.plan, observed)
         else:
             sound = narrowed(picture.plan, "", sorted({slot.stack for slot in failures}))
             tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
@@ -241,6 +246,11 @@ class Pass:
         reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
         outcome: Outcome = "rolled-back" if restored else "failed"
         return self._result(outcome, 4 if restored else error.exit_code, reason, picture, checkout, error)
+
+    def _restore_networks(self, plan: Plan, observed: Observed, owner: str) -> None:
+        if any(step.network and step.current for step in plan.networks):
+            before = self._gather.desired(self._base, owner)[1]
+            restore_networks(self._world.engine, plan, before.stacks, observed, owner)
 
     def _promises(self, observed: Observed, stacks: set[str]) -> tuple[Intent, ...]:
         """Open promises about containers that were replaced; of some stacks, or of all when none is named."""

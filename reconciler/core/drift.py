@@ -94,6 +94,13 @@ def joins(container: Container, key: str, host: Container) -> bool:
     return bool(container.definition.get("HostConfig", {}).get(key) == f"container:{host.id}")
 
 
+def left_behind(container: Container, host: Container) -> bool:
+    """Whether `host` was started after the container that joined its namespaces: those are new, it still has the old."""
+    both = container.running and host.running
+    # RFC 3339 without trailing zeros: as text in the order of time but for the closing Z.
+    return both and container.started_at.rstrip("Z") < host.started_at.rstrip("Z")
+
+
 def mend(spec: ContainerSpec, current: Container) -> Mend:
     """Drift that needs no new container."""
     host, live = spec.body.get("HostConfig", {}), current.definition.get("HostConfig", {})

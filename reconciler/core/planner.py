@@ -175,7 +175,7 @@ def _hardness(step: Step) -> int:
 
 def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping[Slot, Container]) -> Step | None:
     own = current.get(want.slot)
-    if own is None:
+    if own is None or (want.job and not own.running and not drift.stopped(want, own)):
         return None
     for key, slot in want.spec.namespaces.items():
         step, host = decided.get(slot), current.get(slot)
@@ -185,6 +185,8 @@ def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping
             return _step(want, Action.REPLACE, (f"joins a container of {slot.service} that is gone",), own)
         if step and step.action in (Action.START, Action.RESTART):
             return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which is restarted",), own)
+        if host and drift.left_behind(own, host):
+            return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which was restarted",), own)
     for dependency in want.service.depends_on:
         step = decided.get(Slot(want.slot.stack, dependency.service))
         moved = step and step.action in (Action.RESTART, Action.REPLACE)
