@@ -38,7 +38,8 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
     lines = [f"{host}: {len(stacks)} stacks ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
     if checked.problems:
         lines = [line for problem in checked.problems for line in in_words(problem)]
-        lines.append(f"{len(checked.problems)} problems in {manifests or root}")
+        count = len(checked.problems)
+        lines.append(f"{count} problem{'s' if count > 1 else ''} in {manifests or root}")
     code = _exit_code(checked.problems)
     first = checked.problems[0] if checked.problems and frame.machine else None
     return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))

@@ -31,16 +31,12 @@ class HostSide:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """`builds`: "stack/service" -> id of its build; `problems`: everything that is wrong, not only the first.
-
-    `elsewhere`: Compose files of stacks that other hosts run.
-    """
+    """`builds`: "stack/service" -> id of its build; `problems`: everything that is wrong, not only the first."""
 
     desired: Desired
     builds: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     problems: tuple[ReconcilerError, ...] = ()
-    elsewhere: frozenset[str] = frozenset()
 
     def or_raise(self) -> Assembled:
         """Itself; raises the first problem when there is one."""
@@ -88,15 +84,12 @@ def assemble(
     warnings = list(fleet.warnings)
     stacks: list[Stack] = []
     builds: dict[str, str] = {}
-    elsewhere: set[str] = set()
     for folder in _stack_folders(tree, manifests, problems):
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
-                elsewhere.add(folder[2])
                 continue
             loaded = _load(tree, folder, host, side)
             if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet, _at(loaded)):
-                elsewhere.add(folder[2])
                 continue
             warnings += loaded.warnings
             stacks.append(_with_jobs(loaded))
@@ -105,7 +98,7 @@ def assemble(
             problems.append(problem)
     problems += _same_name(stacks)
     desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
-    return Assembled(desired, builds, tuple(warnings), tuple(problems), frozenset(elsewhere))
+    return Assembled(desired, builds, tuple(warnings), tuple(problems))
 
 
 def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:

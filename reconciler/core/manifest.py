@@ -242,7 +242,8 @@ def _checked(model: type[Model], raw: Map, file: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is a missing one as well; its own spelling tells more.
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
         raise _complaint(first, raw, file, model) from None
 
 

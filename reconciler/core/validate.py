@@ -27,7 +27,6 @@ def validate_tree(
     hosts: dict[str, tuple[str, ...]] = {}
     problems: dict[str, ReconcilerError] = {}
     warnings: dict[str, None] = {}
-    unused: frozenset[str] | None = None
     try:
         fleet = fleet_of(tree, manifests)
     except ReconcilerError as error:
@@ -38,12 +37,10 @@ def validate_tree(
         side = HostSide(host.name, environment, lambda stack: f"<config>/env/{stack}")
         made = assemble(tree, manifests, side, revision="0" * 40, owner="", checking=True)
         hosts[host.name] = tuple(stack.name for stack in made.desired.stacks)
-        unused = made.elsewhere if unused is None else unused & made.elsewhere
         warnings |= dict.fromkeys(made.warnings)
         for problem in made.problems:
             if isinstance(problem, LacksHostValue) and not with_host_files:
                 warnings[f"{problem} (a host may have it)"] = None
             else:
                 problems.setdefault(f"{problem}", problem)
-    warnings |= {f"{file}: no host of the fleet runs this stack": None for file in sorted(unused or ())}
     return Checked(hosts, tuple(problems.values()), tuple(warnings))
