@@ -23,6 +23,7 @@ from reconciler.convergence.undo import discard_made, discard_networks
 from reconciler.convergence.wait import Failures, Waiting
 from reconciler.core import guard
 from reconciler.core.guard import Policy
+from reconciler.core.redact import redactor
 from reconciler.core.scope import narrowed
 from reconciler.core.target import Target, check_ancestry, choose_target
 from reconciler.errors import ReconcilerError, Refused, Transient
@@ -108,7 +109,7 @@ class Pass:
             result = self._result("failed", error.exit_code, error.what, error=error)
         except (KeyboardInterrupt, Interrupted):
             result = self._result("interrupted", 130, "interrupted; the next pass carries on")
-        result = replace(result, seconds=self._world.clock.now() - self._begun)
+        result = self._redacted(replace(result, seconds=self._world.clock.now() - self._begun))
         self._world.ledger.finish(
             self._request.run,
             ended=self._world.clock.now(),
@@ -118,6 +119,14 @@ class Pass:
             detail=str(result.error.why) if result.error else "",
         )
         return result
+
+    def _redacted(self, result: Result) -> Result:
+        """A container may write a password to its log, and an engine may repeat it in an error."""
+        if result.error is None:
+            return result
+        clean = redactor(self._world.files.confidential()).clean
+        result.error.what, result.error.why = clean(result.error.what), clean(result.error.why)
+        return replace(result, reason=clean(result.reason))
 
     def _converge(self) -> Result:
         owner = self._world.identity.owner()
@@ -190,6 +199,9 @@ class Pass:
         self._promise_restarts(picture)
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
         failures = self._apply(picture, owner)
+        if failures and self._only_sick_before(picture.plan, failures):
+            tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+            return self._not_healed(picture, checkout, failures)
         if failures:
             return self._undone(picture, checkout, failures, owner)
         tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
@@ -219,6 +231,22 @@ class Pass:
         self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
         return applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
 
+    def _only_sick_before(self, plan: Plan, failures: Failures) -> bool:
+        """Whether all that failed is the healing of what was ill before: no fault of this revision.
+
+        What a pass that died has made for this revision was never well; its failure is the revision's.
+        """
+        kept = {container.slot for container in plan.leftovers}
+        healing = {s.slot for s in plan.steps if s.heals and s.current and s.current.revision != plan.revision}
+        return failures.keys() <= healing - kept
+
+    def _not_healed(self, picture: Picture, checkout: CheckoutReport, failures: Failures) -> Result:
+        """What this revision changed is good and stays; the stamp waits until all is well."""
+        error = _gravest(failures)
+        error.unchanged = error.unchanged or "everything else is as git wants it"
+        reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
+        return self._result("failed", error.exit_code, f"not healed: {reason}", picture, checkout, error)
+
     def _undone(self, picture: Picture, checkout: CheckoutReport, failures: Failures, owner: str) -> Result:
         """The block first, durably; then the files, then the old containers; one way back, never a second."""
         world, revision, moved_on = self._world, picture.desired.revision, self._moved_on(picture)
@@ -226,8 +254,7 @@ class Pass:
         if moved_on and not isinstance(error, Transient):
             world.signals.block(revision, error.what, self._request.run)
         world.progress.phase("undo", error.what)
-        if moved_on:
-            world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
+        undo = self._files_back(picture) if moved_on else None
         stacks = set() if moved_on or _EVERYTHING in failures else {slot.stack for slot in failures}
         now = self._observe(owner)
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
@@ -241,11 +268,21 @@ class Pass:
         else:
             sound = narrowed(picture.plan, "", sorted({slot.stack for slot in failures}))
             tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
+        if undo:
+            raise undo
         restored = bool(intents) or moved_on
         error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", [i.name for i in intents])
         reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
         outcome: Outcome = "rolled-back" if restored else "failed"
         return self._result(outcome, 4 if restored else error.exit_code, reason, picture, checkout, error)
+
+    def _files_back(self, picture: Picture) -> ReconcilerError | None:
+        """The files of the base revision; a full disk must not keep the old containers from serving again."""
+        try:
+            self._world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
+        except ReconcilerError as error:
+            return error
+        return None
 
     def _restore_networks(self, plan: Plan, observed: Observed, owner: str) -> None:
         if any(step.network and step.current for step in plan.networks):

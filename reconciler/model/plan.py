@@ -72,6 +72,12 @@ class Step:
     def starts_new(self) -> bool:
         return self.action in (Action.CREATE, Action.REPLACE)
 
+    @property
+    def heals(self) -> bool:
+        """Whether it mends what people, time or an engine did, and nothing that a commit asked for."""
+        sick = self.current is not None and self.current.health == "unhealthy"
+        return self.action in (Action.START, Action.UPDATE) or (self.action is Action.RESTART and sick)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkStep:
