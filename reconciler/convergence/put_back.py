@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from reconciler.convergence.exchange import REPLACE, STOPPED, grace, policy, policy_settings, shall_run
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.desired import RestartPolicy
-from reconciler.model.observed import Container, Observed, is_made, made_by, service_name
+from reconciler.model.observed import Container, Observed, run_of, service_name
 from reconciler.model.report import Intent
 from reconciler.ports import ContainerEngine, Ledger
 
@@ -117,16 +117,17 @@ def orphaned(
     observed: Observed, owner: str, known: Iterable[Intent], remembered: Collection[str], at: float
 ) -> tuple[Intent, ...]:
     """Promises that a lost ledger forgot, read from the names: kept containers whose place nobody has taken,
-    and containers that stand still while a half-made successor waits. Of runs that are `remembered` nothing is
-    forgotten: a container that stands still then had stopped before, as a job does that is done."""
+    and containers that stand still while a half-made successor waits. Of runs that are `remembered` nothing was
+    forgotten: what is kept is only to be removed, and what stands still had stopped before, as a job does."""
     ours = [c for c in observed.containers if c.owner == owner]
     promised = {intent.container for intent in known}
     serving = {c.name for c in ours if c.role == "current"}
-    awaiting = {service_name(c.name) for c in ours if is_made(c.name) and made_by(c.name) not in remembered}
+    forgotten = [c for c in ours if c.role != "current" and run_of(c.name) not in remembered]
+    awaiting = {service_name(c.name) for c in forgotten if c.role == "new"}
     found: list[Intent] = []
     for container in ours:
         name = service_name(container.name)
-        vacant = container.role == "kept" and name not in serving
+        vacant = container.role == "kept" and container in forgotten and name not in serving
         halted = container.role == "current" and name in awaiting and container.state == "exited"
         if (vacant or halted) and container.id not in promised:
             found.append(Intent("", REPLACE, container.id, name, policy(container), at))

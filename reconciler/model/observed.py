@@ -156,6 +156,6 @@ def service_name(name: str) -> str:
     return name.partition(_NEW)[0].partition(_KEPT)[0]
 
 
-def made_by(name: str) -> str:
-    """The run that made what has a temporary name."""
-    return name.partition(_NEW)[2]
+def run_of(name: str) -> str:
+    """The run that gave something its temporary or kept name."""
+    return name.partition(_NEW)[2] or name.partition(_KEPT)[2]
