@@ -22,6 +22,7 @@ def listed(row: Mapping[str, Any]) -> Container:
         state=row["State"],
         image=row["Image"],
         image_id=row.get("ImageID", ""),
+        networks=_networks(row),
         **_identity(labels),
     )
 
@@ -60,7 +61,9 @@ def image(row: Mapping[str, Any]) -> Image:
 
 def network(row: Mapping[str, Any]) -> ObservedNetwork:
     labels = row.get("Labels") or {}
-    return ObservedNetwork(row["Id"], row["Name"], **_made_by(labels))
+    pools = (row.get("IPAM") or {}).get("Config") or []
+    subnets = tuple(pool["Subnet"] for pool in pools if pool.get("Subnet"))
+    return ObservedNetwork(row["Id"], row["Name"], subnets=subnets, **_made_by(labels))
 
 
 def volume(row: Mapping[str, Any]) -> ObservedVolume:

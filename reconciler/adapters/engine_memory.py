@@ -112,7 +112,10 @@ class MemoryEngine(ContainerEngine):
         with self._did("create_network", network.name):
             if any(n.name == network.name for n in self._networks.values()):
                 raise Terminal("E-DOCKER-REFUSED", f"network {network.name} exists")
-            made = ObservedNetwork(self._new_id(), network.name, **_made_by(labels))
+            subnets = tuple(pool.subnet for pool in network.ipam if pool.subnet)
+            if any(set(subnets) & set(n.subnets) for n in self._networks.values()):
+                raise Transient("E-DOCKER-ERROR", "Pool overlaps with other one on this address space")
+            made = ObservedNetwork(self._new_id(), network.name, subnets=subnets, **_made_by(labels))
             self._networks[made.id] = made
             return made.id
 

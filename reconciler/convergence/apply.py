@@ -61,6 +61,7 @@ class Apply:
         self._ids = {done.slot: done.container.id for done in plan.satisfied}
         self._ids |= {s.slot: s.current.id for s in self._steps.values() if s.current and not s.starts_new}
         self._retired: set[Slot] = set()
+        self._removed: list[Step] = []
         self._failures: Failures = {}
         self._isolate = isolate
         self._bring_by: Mapping[Action, Callable[[Step], None]] = {
@@ -78,7 +79,7 @@ class Apply:
         """
         self._make_room()
         self._stage()
-        self._together(self._remove, self._removals)
+        self._together(self._remove, [step for step in self._removals if step not in self._removed])
         self._clear_the_way()
         for level in levels(self._steps, self._wants):
             self._wait_for(self._sound(level))
@@ -100,17 +101,18 @@ class Apply:
     def _make_room(self) -> None:
         for volume in self._plan.volumes:
             self._make_volume(volume)
-        remade = {s.network.name for s in self._plan.networks if s.network and s.current}
-        if remade:
-            self._together(
-                self._retire, [s for s in self._steps.values() if s.current and remade & set(s.current.networks)]
-            )
-        for step in self._plan.networks:
-            if step.network and step.current:
-                self._engine.remove_network(step.current.id)
+        going = {step.current.name: step.current.id for step in self._plan.networks if step.current and step.goes_first}
+        if going:
+            self._together(self._remove, [s for s in self._removals if self._attached(s, going)])
+            self._together(self._retire, [s for s in self._steps.values() if self._attached(s, going)])
+        for network in going.values():
+            self._engine.remove_network(network)
         for step in self._plan.networks:
             if step.network:
                 make_network(self._engine, step.network, step.stack, self._owner)
+
+    def _attached(self, step: Step, networks: Iterable[str]) -> bool:
+        return bool(step.current and set(networks) & set(step.current.networks))
 
     def _make_volume(self, step: VolumeStep) -> None:
         ours = {labels.OWNER: self._owner, labels.FINGERPRINT: volume_fingerprint(step.volume)}
@@ -200,11 +202,11 @@ class Apply:
         self._reconnect(step, step.current)
 
     def _reconnect(self, step: Step, container: Container) -> None:
+        for network in step.disconnect:
+            self._engine.disconnect(network, container.id)
         for network in step.connect:
             assert step.spec is not None
             self._engine.connect(network, container.id, step.spec.endpoints[network])
-        for network in step.disconnect:
-            self._engine.disconnect(network, container.id)
 
     def _retire(self, step: Step) -> None:
         assert step.current is not None
@@ -216,6 +218,7 @@ class Apply:
         begun = self._tools.clock.now()
         self._tools.progress.step(step.slot, "removing", "; ".join(step.reasons))
         self._exchange.retire(step.current, REMOVE)
+        self._removed.append(step)
         self._record(step, begun)
 
     def _settle(self, step: Step) -> None:

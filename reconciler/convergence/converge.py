@@ -259,13 +259,12 @@ class Pass:
         now = self._observe(owner)
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
         if moved_on:
-            self._restore_networks(picture.plan, now, owner)
+            discard_networks(world.engine, picture.plan, now)
+            self._restore_networks(picture.plan, self._observe(owner), owner)
         observed = self._observe(owner)
         intents = self._promises(observed, stacks)
         put_back(world.engine, world.ledger, intents, observed)
-        if moved_on:
-            discard_networks(world.engine, picture.plan, observed)
-        else:
+        if not moved_on:
             sound = narrowed(picture.plan, "", sorted({slot.stack for slot in failures}))
             tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
         if undo:
@@ -285,7 +284,7 @@ class Pass:
         return None
 
     def _restore_networks(self, plan: Plan, observed: Observed, owner: str) -> None:
-        if any(step.network and step.current for step in plan.networks):
+        if any(step.goes_first for step in plan.networks):
             before = self._gather.desired(self._base, owner)[1]
             restore_networks(self._world.engine, plan, before.stacks, observed, owner)
 

@@ -20,12 +20,12 @@ def make_network(engine: ContainerEngine, network: Network, stack: str, owner: s
 def restore_networks(
     engine: ContainerEngine, plan: Plan, stacks: Iterable[Stack], observed: Observed, owner: str
 ) -> None:
-    """Networks that this plan made anew get the definition of `stacks` again; nothing runs on them at this moment."""
-    remade = {step.network.name: step.current.id for step in plan.networks if step.network and step.current}
+    """Networks that this plan removed first are made as `stacks` define them; nothing runs on them at this moment."""
+    removed = {step.current.name: step.current.id for step in plan.networks if step.current and step.goes_first}
     live = {network.name: network.id for network in observed.networks}
     for stack in stacks:
         for network in stack.networks:
-            if network.name in remade and live.get(network.name) != remade[network.name]:
+            if network.name in removed and live.get(network.name) != removed[network.name]:
                 if network.name in live:
                     engine.remove_network(live[network.name])
                 make_network(engine, network, stack.name, owner)

@@ -50,6 +50,7 @@ def check(
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
         *_changed_volumes(desired, observed),
+        *_used_networks(desired, observed, plan),
         *_unobtainable(plan, wants),
     ):
         raise refusal
@@ -216,6 +217,20 @@ def _changed_volumes(desired: Desired, observed: Observed) -> Iterator[Refused]:
                     why="a volume can only be changed by removing it, and its data with it",
                     next="put the definition back, or move the data to a volume with a new name",
                 )
+
+
+def _used_networks(desired: Desired, observed: Observed, plan: Plan) -> Iterator[Refused]:
+    """A network can only be made anew when nothing runs on it, and only our own containers may be stopped for that."""
+    foreign = [c for c in observed.containers if c.owner != desired.owner and c.running]
+    for step in plan.networks:
+        users = [c.name for c in foreign if step.name in c.networks] if step.goes_first else []
+        if users:
+            yield Refused(
+                "E-GUARD-NETWORK",
+                f"network {step.name} has to be removed, but {', '.join(users)} is on it",
+                why=f"{step.reason}; containers that are not ours are not touched",
+                next=f"docker network disconnect {step.name} {users[0]}; afterwards connect it again",
+            )
 
 
 def _unobtainable(plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Refused]:

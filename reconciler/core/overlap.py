@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from reconciler.core.wanted import Want
@@ -34,6 +35,15 @@ def in_the_way(steps: Sequence[Step]) -> set[Slot]:
             claims = _claims(step.spec.name, step.spec.body, step.spec.endpoints)
             needed |= dict.fromkeys(claims, step.slot)
     return {step.slot for step in steps if any(needed.get(c, step.slot) != step.slot for c in _held(step))}
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether two subnets (CIDR notation) have an address in common; what is no subnet has none."""
+    try:
+        first, second = ip_network(one, strict=False), ip_network(other, strict=False)
+    except ValueError:
+        return False
+    return first.version == second.version and first.overlaps(second)
 
 
 def _held(step: Step) -> Iterator[str]:

@@ -78,13 +78,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ObservedNetwork:
-    """`fingerprint` is our label; `owner` is empty when no fleet owns it."""
+    """`fingerprint` is our label; `owner` is empty when no fleet owns it. `subnets` in CIDR notation."""
 
     id: str
     name: str
     owner: str = ""
     stack: str = ""
     fingerprint: str = ""
+    subnets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

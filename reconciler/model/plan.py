@@ -81,12 +81,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class NetworkStep:
-    """`network` None: `current` goes; `current` None: `network` is made; both: it is made anew."""
+    """`network` None: `current` goes; `current` None: `network` is made; both: it is made anew.
+
+    `first`: it goes before anything is made, because another network needs its addresses.
+    """
 
     reason: str
     network: Network | None = None
     current: ObservedNetwork | None = None
     stack: str = ""
+    first: bool = False
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether the network that is there has to go before anything is made."""
+        return self.current is not None and (self.first or self.network is not None)
 
     @property
     def sign(self) -> str:

@@ -102,7 +102,8 @@ class Host:
     def converge(self, *arguments: str, code: int = 0) -> Ran:
         """One pass, which must end with that exit code."""
         ran = self.run("converge", "--yes", "--json", *arguments)
-        assert ran.code == code, f"exit code {ran.code} instead of {code}\n{ran.stdout}\n{ran.stderr}"
+        said = json.dumps(ran.error, indent=1) if ran.stdout else ""
+        assert ran.code == code, f"exit code {ran.code} instead of {code}\n{said}\n{ran.stderr}"
         return ran
 
     def plan(self, *arguments: str) -> dict[str, str]:
