@@ -38,11 +38,11 @@ class _Held:
     starts: int = 0
     started_at: str = ""
     health: Health = "none"
-    networks: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    networks: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 class MemoryEngine(ContainerEngine):
-    """`images`: references that exist locally; anything in `registry` can be pulled. Not for many threads at speed: one lock."""
+    """`images`: references that exist locally; anything in `registry` can be pulled. One lock guards it all."""
 
     def __init__(self, images: Sequence[str] = (), registry: Sequence[str] = ()) -> None:
         self._lock = threading.RLock()
@@ -112,7 +112,10 @@ class MemoryEngine(ContainerEngine):
         with self._did("create_network", network.name):
             if any(n.name == network.name for n in self._networks.values()):
                 raise Terminal("E-DOCKER-REFUSED", f"network {network.name} exists")
-            made = ObservedNetwork(self._new_id(), network.name, **_made_by(labels))
+            subnets = tuple(pool.subnet for pool in network.ipam if pool.subnet)
+            if any(set(subnets) & set(n.subnets) for n in self._networks.values()):
+                raise Transient("E-DOCKER-ERROR", "Pool overlaps with other one on this address space")
+            made = ObservedNetwork(self._new_id(), network.name, subnets=subnets, **_made_by(labels))
             self._networks[made.id] = made
             return made.id
 
@@ -222,7 +225,7 @@ class MemoryEngine(ContainerEngine):
         found = next((n for n in self._networks.values() if network in (n.name, n.id)), None)
         if found is None:
             raise Transient("E-DOCKER-GONE", f"network {network} not found")
-        held.networks[found.name] = (found.id, tuple(endpoint.get("Aliases") or ()))
+        held.networks[found.name] = (found.id, dict(endpoint))
 
     def _run(self, held: _Held) -> None:
         self._check_joined(held)
@@ -230,7 +233,7 @@ class MemoryEngine(ContainerEngine):
             return
         behaviour = self.behaviour.get(held.body["Image"], Behaviour())
         held.starts += 1
-        held.started_at = f"start {next(self._numbers)}"
+        held.started_at = f"start {next(self._numbers):09d}"
         held.state, held.health = ("running", behaviour.health) if behaviour.exits is None else ("exited", "none")
         held.exit_code = behaviour.exits or 0
 
@@ -259,8 +262,11 @@ class MemoryEngine(ContainerEngine):
             health=held.health,
             exit_code=held.exit_code,
             started_at=held.started_at,
-            definition=held.body,
-            networks=dict(held.networks),
+            definition={
+                **held.body,
+                "NetworkingConfig": {"EndpointsConfig": {name: asked for name, (_, asked) in held.networks.items()}},
+            },
+            networks={name: (i, tuple(asked.get("Aliases") or ())) for name, (i, asked) in held.networks.items()},
             labels=labels,
             **_made_by(labels),
         )

@@ -70,12 +70,13 @@ def _serve_again(engine: ContainerEngine, intent: Intent, observed: Observed, se
 
 
 def _reattach(engine: ContainerEngine, old: Container, observed: Observed) -> None:
-    """A network that was made anew meanwhile has another id."""
+    """A network that was made anew meanwhile has another id; the addresses are those that were asked for."""
     networks = {network.name: network.id for network in observed.networks}
+    asked = (old.definition.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
     for name, (network_id, aliases) in old.networks.items():
         if name in networks and networks[name] != network_id:
             engine.disconnect(name, old.id)
-            engine.connect(name, old.id, {"Aliases": list(aliases)})
+            engine.connect(name, old.id, asked.get(name) or {"Aliases": list(aliases)})
 
 
 def _start(engine: ContainerEngine, container: Container) -> None:

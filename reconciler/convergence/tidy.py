@@ -24,10 +24,10 @@ def tidy(engine: ContainerEngine, ledger: Ledger, observed: Observed, plan: Plan
         engine.remove(container)
     for step in plan.networks:
         if step.network is None and step.current:
-            _remove_network(engine, step.current.id)
+            remove_unless_used(engine, step.current.id)
 
 
-def _remove_network(engine: ContainerEngine, network: str) -> None:
+def remove_unless_used(engine: ContainerEngine, network: str) -> None:
     """Somebody else's container may still be attached; then it stays, and the next pass tries again."""
     try:
         engine.remove_network(network)

@@ -5,12 +5,12 @@ Only what the engine alone knows is left open: ids of namespaces that are shared
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.fingerprint import Sealer
-from reconciler.errors import BadConfiguration
 from reconciler.model import labels
 from reconciler.model.desired import (
     Attachment,
@@ -53,21 +53,12 @@ def file_path(item: FileObject, stack: Stack, paths: HostPaths, sealer: Sealer) 
     if item.content is not None:
         # The name changes with the content, so a bind of it never shows a stale inode.
         return f"{paths.rendered}/{stack.name}/{item.kind}s/{item.name}-{sealer.seal(item.content)[:16]}"
-    if item.kind == "secret":
-        return f"{paths.secrets}/{item.name}"
-    raise BadConfiguration(
-        "E-COMPOSE-EXTERNAL",
-        f"config {item.name!r} of stack {stack.name!r} is external",
-        why="external configs live in a Docker Swarm; this host runs none",
-        next="give it a `file:` or a `content:`",
-    )
+    return f"{paths.secrets}/{item.name}"
 
 
 def render(service: Service, stack: Stack, number: int, paths: HostPaths, sealer: Sealer) -> ContainerSpec:
     """The container of one replica, without our own labels: `fingerprint.stamp` adds them."""
-    endpoints = {
-        network: endpoint for network, endpoint in (_endpoint(a, service, stack) for a in _by_priority(service))
-    }
+    endpoints = dict(_endpoint(attachment, service, stack) for attachment in _by_priority(service))
     return ContainerSpec(
         slot=Slot(stack.name, service.name, number),
         name=container_name(service, number),
@@ -127,7 +118,7 @@ def _body(service: Service, stack: Stack, paths: HostPaths, sealer: Sealer, netw
         "Tty": service.tty,
         "OpenStdin": service.stdin_open,
         "StopSignal": service.stop_signal,
-        "StopTimeout": None if service.stop_grace_period is None else round(service.stop_grace_period),
+        "StopTimeout": None if service.stop_grace_period is None else math.ceil(service.stop_grace_period),
         "Healthcheck": _healthcheck(service.healthcheck),
         "HostConfig": _host_config(service, stack, paths, sealer, network),
     }
@@ -180,12 +171,18 @@ def restart_policy(policy: RestartPolicy) -> dict[str, Any]:
 
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what was asked for: the engine's own defaults stay the engine's. An empty list of Cmd or Entrypoint is asked for."""
+    """Only what was asked for: the engine's own defaults stay the engine's."""
     return {
-        k: v
-        for k, v in settings.items()
-        if v or (v == [] and k in ("Cmd", "Entrypoint")) or (k == "Init" and v is False)
+        k: v for k, v in settings.items() if v or any(k == key and v == empty for key, empty in _EMPTY_IS_ASKED_FOR)
     }
+
+
+_EMPTY_IS_ASKED_FOR: tuple[tuple[str, Any], ...] = (
+    ("Cmd", []),
+    ("Entrypoint", []),
+    ("Init", False),
+    ("StopTimeout", 0),
+)
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:

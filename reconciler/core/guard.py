@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import normpath
 
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.wanted import Want
 from reconciler.errors import Refused
-from reconciler.model.desired import Desired, Service
+from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.plan import Action, Plan, Step
+
+HARMLESS = ("/etc/localtime", "/etc/timezone")
+"""What half of all Compose files mount to tell the time; read-only it gives nothing away."""
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
@@ -46,6 +50,7 @@ def check(
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
         *_changed_volumes(desired, observed),
+        *_used_networks(desired, observed, plan),
         *_unobtainable(plan, wants),
     ):
         raise refusal
@@ -57,7 +62,7 @@ def _emptied(desired: Desired, removals: Sequence[Step]) -> Iterator[Refused]:
             "E-GUARD-EMPTY",
             f"no stack is wanted on {desired.host}, but {len(removals)} containers run",
             why="an empty desired set is far more often a mistake than a wish",
-            next="check the manifests path and x-reconciler.hosts; to really clear the host, remove its containers by hand",
+            next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
 
 
@@ -83,9 +88,9 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
     for service in _services(desired):
         if service.stack in policy.allow_privileged:
             continue
-        socket = any(m.kind == "bind" and m.source in DOCKER_SOCKETS for m in service.mounts)
-        if service.privileged or socket:
-            what = "mounts the Docker socket" if socket else "is privileged"
+        ways = [m.source for m in service.mounts if m.kind == "bind" and _holds_a_socket(m.source)]
+        if service.privileged or ways:
+            what = f"mounts {ways[0]}, and with it the Docker socket" if ways else "is privileged"
             yield Refused(
                 "E-GUARD-PRIVILEGED",
                 f"{service.stack}/{service.name} {what}",
@@ -96,22 +101,46 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
 
 
 def _host_mounts(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    for service in _services(desired):
-        for mount in service.mounts:
-            inside = mount.kind != "bind" or mount.repo_path is not None or mount.source in DOCKER_SOCKETS
-            if inside or service.stack in policy.allow_privileged or _below(mount.source, policy.allow_host_mounts):
-                continue
-            yield Refused(
-                "E-GUARD-MOUNT",
-                f"{service.stack}/{service.name} mounts {mount.source} of the host",
-                why="it lies neither in the repository nor below a folder that the host allows",
-                next=f'if that is wanted, add "{mount.source}" to trust.allow_host_mounts in reconciler.toml',
-                at=service.position,
-            )
+    allowed = (*policy.allow_host_mounts, desired.checkout)
+    for stack in desired.stacks:
+        if stack.name in policy.allow_privileged:
+            continue
+        for service in stack.services:
+            for source in _host_sources(service, stack):
+                if not _below(source, allowed):
+                    yield Refused(
+                        "E-GUARD-MOUNT",
+                        f"{service.stack}/{service.name} mounts {source} of the host",
+                        why="it lies neither in the repository nor below a folder that the host allows",
+                        next=f'if that is wanted, add "{source}" to trust.allow_host_mounts in reconciler.toml',
+                        at=service.position,
+                    )
+
+
+def _host_sources(service: Service, stack: Stack) -> Iterator[str]:
+    """Every path of the host that a container would see: binds, configs and secrets, and volumes that are binds."""
+    for mount in service.mounts:
+        harmless = mount.read_only and mount.source in HARMLESS
+        if mount.kind == "bind" and mount.repo_path is None and mount.source not in DOCKER_SOCKETS and not harmless:
+            yield mount.source
+    granted = {(grant.kind, grant.key) for grant in service.grants}
+    for item in stack.files:
+        if (item.kind, item.key) in granted and item.host_path is not None:
+            yield item.host_path
+    used = {mount.source for mount in service.mounts if mount.kind == "volume"}
+    for volume in stack.volumes:
+        device = dict(volume.driver_opts).get("device", "")
+        if volume.key in used and device.startswith("/"):
+            yield device
+
+
+def _holds_a_socket(path: str) -> bool:
+    return any(_below(socket, (path,)) for socket in DOCKER_SOCKETS)
 
 
 def _below(path: str, folders: tuple[str, ...]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+    real = normpath(path)
+    return any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:
@@ -150,7 +179,7 @@ def _taken(want: Want, holder: Container) -> Refused:
         "E-GUARD-NAME-TAKEN",
         f"{want.slot} wants the container name {want.spec.name}, which another container has",
         why=f"container {holder.id[:12]} ({holder.image}, {holder.state}) belongs to {owner}; it is not ours to touch",
-        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or give the service another container_name",
+        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or choose another container_name",
         at=want.service.position,
     )
 
@@ -188,6 +217,20 @@ def _changed_volumes(desired: Desired, observed: Observed) -> Iterator[Refused]:
                     why="a volume can only be changed by removing it, and its data with it",
                     next="put the definition back, or move the data to a volume with a new name",
                 )
+
+
+def _used_networks(desired: Desired, observed: Observed, plan: Plan) -> Iterator[Refused]:
+    """A network can only be made anew when nothing runs on it, and only our own containers may be stopped for that."""
+    foreign = [c for c in observed.containers if c.owner != desired.owner and c.running]
+    for step in plan.networks:
+        users = [c.name for c in foreign if step.name in c.networks] if step.goes_first else []
+        if users:
+            yield Refused(
+                "E-GUARD-NETWORK",
+                f"network {step.name} has to be removed, but {', '.join(users)} is on it",
+                why=f"{step.reason}; containers that are not ours are not touched",
+                next=f"docker network disconnect {step.name} {users[0]}; afterwards connect it again",
+            )
 
 
 def _unobtainable(plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Refused]:

@@ -72,15 +72,30 @@ class Step:
     def starts_new(self) -> bool:
         return self.action in (Action.CREATE, Action.REPLACE)
 
+    @property
+    def heals(self) -> bool:
+        """Whether it mends what people, time or an engine did, and nothing that a commit asked for."""
+        sick = self.current is not None and self.current.health == "unhealthy"
+        return self.action in (Action.START, Action.UPDATE) or (self.action is Action.RESTART and sick)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkStep:
-    """`network` None: `current` goes; `current` None: `network` is made; both: it is made anew."""
+    """`network` None: `current` goes; `current` None: `network` is made; both: it is made anew.
+
+    `first`: it goes before anything is made, because another network needs its addresses.
+    """
 
     reason: str
     network: Network | None = None
     current: ObservedNetwork | None = None
     stack: str = ""
+    first: bool = False
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether the network that is there has to go before anything is made."""
+        return self.current is not None and (self.first or self.network is not None)
 
     @property
     def sign(self) -> str:

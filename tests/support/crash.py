@@ -20,10 +20,10 @@ from reconciler.convergence.converge import Pass, Request, Rules, World
 from reconciler.convergence.gather import Site
 from reconciler.core.guard import Policy
 from reconciler.errors import Terminal
+from reconciler.git.worktree import record
+from reconciler.git.worktree.apply import Hand
 from reconciler.model.observed import Container, Slot
 from reconciler.model.result import Result
-from reconciler.worktree import record
-from reconciler.worktree.apply import Hand
 from tests.support.clock import FakeClock
 from tests.support.gitremote import Content, Remote
 from tests.support.gitrepository import repository

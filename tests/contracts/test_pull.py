@@ -1,0 +1,74 @@
+"""Pulling from a real registry, and from ones that say no: an error in the stream is never an old image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.adapters.docker import DockerEngine
+from reconciler.errors import Transient
+from tests.support.engine import Engine
+from tests.support.registry import overloaded_registry, registry
+
+
+def test_an_image_that_is_not_here_is_pulled(engine: Engine, images: tuple[str, str], tmp_path: Path) -> None:
+    with registry(tmp_path) as address:
+        reference = f"{address}/app:1"
+        engine.cli("tag", images[0], reference)
+        engine.cli("push", reference)
+        engine.cli("rmi", reference)
+        said: list[str] = []
+
+        DockerEngine(engine.url).pull(reference, "", said.append)
+
+        assert engine.cli("image", "inspect", "-f", "{{.Id}}", reference) == engine.cli(
+            "image", "inspect", "-f", "{{.Id}}", images[0]
+        )
+        assert any(reference in line for line in said)
+        engine.cli("rmi", reference)
+
+
+def test_a_tag_that_the_registry_does_not_have_is_an_error(engine: Engine, tmp_path: Path) -> None:
+    with registry(tmp_path) as address, pytest.raises(Transient) as caught:
+        DockerEngine(engine.url).pull(f"{address}/nothing:1", "", lambda _: None)
+    assert caught.value.code == "E-PULL"
+    assert "not found" in caught.value.why or "unknown" in caught.value.why
+
+
+def test_a_registry_that_limits_is_an_error_even_when_an_old_image_is_here(
+    engine: Engine, images: tuple[str, str]
+) -> None:
+    with overloaded_registry() as address:
+        reference = f"{address}/app:1"
+        engine.cli("tag", images[0], reference)
+        with pytest.raises(Transient) as caught:
+            DockerEngine(engine.url).pull(reference, "", lambda _: None)
+        engine.cli("rmi", reference)
+    assert "toomanyrequests" in caught.value.why
+
+
+def test_a_registry_that_is_not_there_is_an_error(engine: Engine) -> None:
+    with pytest.raises(Transient) as caught:
+        DockerEngine(engine.url).pull("127.0.0.1:1/app:1", "", lambda _: None)
+    assert caught.value.code == "E-PULL"
+
+
+@pytest.mark.parametrize("form", ["{name}@{digest}", "{name}:1@{digest}"])
+def test_a_digest_is_pulled_and_found_again(engine: Engine, images: tuple[str, str], tmp_path: Path, form: str) -> None:
+    with registry(tmp_path) as address:
+        name = f"{address}/app"
+        engine.cli("tag", images[0], f"{name}:1")
+        engine.cli("push", f"{name}:1")
+        pushed = engine.cli("image", "inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1")
+        engine.cli("rmi", f"{name}:1")
+        reference = form.format(name=name, digest=pushed.partition("@")[2])
+        client = DockerEngine(engine.url)
+        assert client.observe("here", "nobody").image(reference) is None
+
+        client.pull(reference, "", lambda _: None)
+
+        found = client.observe("here", "nobody").image(reference)
+        assert found is not None
+        assert found.id == engine.cli("image", "inspect", "-f", "{{.Id}}", images[0])
+        engine.cli("rmi", pushed)
