@@ -6,7 +6,7 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from reconciler.model.desired import Build, Network, Volume
@@ -174,6 +174,9 @@ class HostFiles(Protocol):
 
     def secret(self, name: str) -> bytes:
         """Terminal when it is missing or others may read it."""
+
+    def confidential(self) -> Collection[str]:
+        """Every value of the host's env files and secrets: what may appear in no log, history or notice."""
 
     def key(self) -> bytes:
         """The key of this host's sealed fingerprints; made at first use."""

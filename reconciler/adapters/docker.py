@@ -28,6 +28,33 @@ DEADLINE = 60.0
 NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
 
 
+_INFRASTRUCTURE = (
+    "shutting down",
+    "deadline exceeded",
+    "connection refused",
+    "transport is closing",
+    "ttrpc: closed",
+    "i/o timeout",
+    "input/output error",
+    "too many open files",
+    "cannot allocate memory",
+)
+"""What an engine in trouble of its own says; the same request may well go through later."""
+
+STREAM_IDLE = 600.0
+"""Seconds without a word from a pull or a build after which it is given up."""
+
+
+class _Client(APIClient):
+    """docker-py reads the stream of a pull or a build without any bound; a registry that hangs would hang us."""
+
+    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        bounded: dict[str, Any] = super()._set_request_timeout(kwargs)  # type: ignore[misc]
+        if bounded.get("timeout") is None:
+            bounded["timeout"] = STREAM_IDLE
+        return bounded
+
+
 class DockerEngine(ContainerEngine):
     """`url`: unix:///path or tcp://…; empty: DOCKER_HOST, else the default socket. `deadline`: seconds for one call."""
 
@@ -199,6 +226,9 @@ class DockerEngine(ContainerEngine):
                 raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
 
 
+_PORT_TAKEN = ("port is already allocated", "address already in use")  # a 500 without any other mark
+
+
 class _Gone(Transient):
     """The engine knows no such thing (404)."""
 
@@ -206,10 +236,10 @@ class _Gone(Transient):
 def _connect(url: str, deadline: float) -> APIClient:
     with _translated("reach the Docker engine"):
         options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
-        client = APIClient(**options, timeout=round(deadline))
+        client = _Client(**options, timeout=round(deadline))
         server = tuple(int(part) for part in client.api_version.split("."))
         newest = ".".join(map(str, NEWEST_API))
-        return client if server <= NEWEST_API else APIClient(**options, timeout=round(deadline), version=newest)
+        return client if server <= NEWEST_API else _Client(**options, timeout=round(deadline), version=newest)
 
 
 def _ipam(network: Network) -> IPAMConfig | None:
@@ -271,6 +301,11 @@ def _translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
         ) from error
 
 
+def _is_the_manifests_fault(what: str, reason: str) -> bool:
+    """The engine answers 500 to what it cannot start as asked (a missing device, a bad entrypoint), each time again."""
+    return what.startswith(("start ", "create ")) and not any(word in reason for word in _INFRASTRUCTURE)
+
+
 def _from_api(what: str, error: APIError) -> ReconcilerError:
     reason = str(error.explanation or error)
     status = error.response.status_code if error.response is not None else 0
@@ -280,9 +315,17 @@ def _from_api(what: str, error: APIError) -> ReconcilerError:
         return Transient(
             "E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)"
         )
+    if any(words in reason for words in _PORT_TAKEN):
+        return Terminal(
+            "E-DOCKER-PORT",
+            f"cannot {what}: a port that it publishes is taken on the host",
+            why=reason,
+            next="find who has it (ss -lptn), free it or publish another port, and push;"
+            " when the revision is blocked by it: reconciler sentinels clear SHA",
+        )
     if status == 404:
         return _Gone("E-DOCKER-GONE", f"cannot {what}", why=reason, next="the next pass looks again")
-    if status in (400, 409):
+    if status in (400, 403, 409) or (status == 500 and _is_the_manifests_fault(what, reason)):
         return Terminal(
             "E-DOCKER-REFUSED", f"cannot {what}", why=reason, next="mend the manifest that asks for it, and push"
         )

@@ -22,6 +22,7 @@ def listed(row: Mapping[str, Any]) -> Container:
         state=row["State"],
         image=row["Image"],
         image_id=row.get("ImageID", ""),
+        networks=_networks(row),
         **_identity(labels),
     )
 
@@ -41,7 +42,11 @@ def container(raw: Mapping[str, Any]) -> Container:
         exit_code=state.get("ExitCode", 0),
         started_at="" if started == _NEVER else started,
         restart_count=raw.get("RestartCount", 0),
-        definition={**config, "HostConfig": raw.get("HostConfig") or {}},
+        definition={
+            **config,
+            "HostConfig": raw.get("HostConfig") or {},
+            "NetworkingConfig": {"EndpointsConfig": _asked(raw)},
+        },
         networks=_networks(raw),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
         labels=labels,
@@ -56,7 +61,9 @@ def image(row: Mapping[str, Any]) -> Image:
 
 def network(row: Mapping[str, Any]) -> ObservedNetwork:
     labels = row.get("Labels") or {}
-    return ObservedNetwork(row["Id"], row["Name"], **_made_by(labels))
+    pools = (row.get("IPAM") or {}).get("Config") or []
+    subnets = tuple(pool["Subnet"] for pool in pools if pool.get("Subnet"))
+    return ObservedNetwork(row["Id"], row["Name"], subnets=subnets, **_made_by(labels))
 
 
 def volume(row: Mapping[str, Any]) -> ObservedVolume:
@@ -92,12 +99,23 @@ def _health(state: Mapping[str, Any]) -> Health:
 
 
 def _networks(raw: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {name: (e.get("NetworkID") or "", tuple(e.get("Aliases") or ())) for name, e in _endpoints(raw).items()}
+
+
+def _asked(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each endpoint what was asked for, as a create or connect request has it; what the engine chose stays out."""
+    return {
+        name: {key: endpoint[key] for key in ("Aliases", "IPAMConfig") if endpoint.get(key)}
+        for name, endpoint in _endpoints(raw).items()
+    }
+
+
+def _endpoints(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Shared namespaces and the host's have no endpoints of their own."""
     mode = (raw.get("HostConfig") or {}).get("NetworkMode", "")
     if mode in ("host", "none") or mode.startswith("container:"):
         return {}
-    endpoints = (raw.get("NetworkSettings") or {}).get("Networks") or {}
-    return {name: (e.get("NetworkID") or "", tuple(e.get("Aliases") or ())) for name, e in endpoints.items()}
+    return (raw.get("NetworkSettings") or {}).get("Networks") or {}
 
 
 def _anonymous(mounts: list[Mapping[str, Any]]) -> dict[str, str]:

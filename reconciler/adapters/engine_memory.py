@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +38,7 @@ class _Held:
     starts: int = 0
     started_at: str = ""
     health: Health = "none"
-    networks: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    networks: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 class MemoryEngine(ContainerEngine):
@@ -111,7 +112,10 @@ class MemoryEngine(ContainerEngine):
         with self._did("create_network", network.name):
             if any(n.name == network.name for n in self._networks.values()):
                 raise Terminal("E-DOCKER-REFUSED", f"network {network.name} exists")
-            made = ObservedNetwork(self._new_id(), network.name, **_made_by(labels))
+            subnets = tuple(pool.subnet for pool in network.ipam if pool.subnet)
+            if any(set(subnets) & set(n.subnets) for n in self._networks.values()):
+                raise Transient("E-DOCKER-ERROR", "Pool overlaps with other one on this address space")
+            made = ObservedNetwork(self._new_id(), network.name, subnets=subnets, **_made_by(labels))
             self._networks[made.id] = made
             return made.id
 
@@ -174,13 +178,15 @@ class MemoryEngine(ContainerEngine):
     # What happens from outside
 
     def reboot(self) -> None:
-        """The daemon goes and comes back: everything stops, and what has a policy for it starts again."""
+        """The daemon goes and comes back: everything stops, and what has a policy for it starts again, if it can."""
         with self._lock:
-            for held in self._containers.values():
+            stopped = [held for held in self._containers.values() if held.state == "running"]
+            for held in stopped:
+                held.state, held.exit_code = "exited", 137
+            for held in stopped:
                 policy = (held.body.get("HostConfig", {}).get("RestartPolicy") or {}).get("Name", "no")
-                if held.state == "running":
-                    held.state, held.exit_code = "exited", 137
-                    if policy in ("always", "unless-stopped"):
+                if policy in ("always", "unless-stopped"):
+                    with suppress(Terminal, Transient):
                         self._run(held)
 
     def set_state(self, name: str, state: str, *, exit_code: int = 0, health: Health = "none") -> None:
@@ -219,7 +225,7 @@ class MemoryEngine(ContainerEngine):
         found = next((n for n in self._networks.values() if network in (n.name, n.id)), None)
         if found is None:
             raise Transient("E-DOCKER-GONE", f"network {network} not found")
-        held.networks[found.name] = (found.id, tuple(endpoint.get("Aliases") or ()))
+        held.networks[found.name] = (found.id, dict(endpoint))
 
     def _run(self, held: _Held) -> None:
         self._check_joined(held)
@@ -227,7 +233,7 @@ class MemoryEngine(ContainerEngine):
             return
         behaviour = self.behaviour.get(held.body["Image"], Behaviour())
         held.starts += 1
-        held.started_at = f"start {next(self._numbers)}"
+        held.started_at = f"start {next(self._numbers):09d}"
         held.state, held.health = ("running", behaviour.health) if behaviour.exits is None else ("exited", "none")
         held.exit_code = behaviour.exits or 0
 
@@ -256,8 +262,11 @@ class MemoryEngine(ContainerEngine):
             health=held.health,
             exit_code=held.exit_code,
             started_at=held.started_at,
-            definition=held.body,
-            networks=dict(held.networks),
+            definition={
+                **held.body,
+                "NetworkingConfig": {"EndpointsConfig": {name: asked for name, (_, asked) in held.networks.items()}},
+            },
+            networks={name: (i, tuple(asked.get("Aliases") or ())) for name, (i, asked) in held.networks.items()},
             labels=labels,
             **_made_by(labels),
         )

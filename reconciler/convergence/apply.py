@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.convergence.exchange import NO_RESTART, REMOVE, REPLACE, Exchange, grace, policy_settings
+from reconciler.convergence.networks import make_network
 from reconciler.convergence.wait import Awaited, Failures, Waiting
-from reconciler.core.fingerprint import network_fingerprint, volume_fingerprint
+from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.order import awaited, levels
-from reconciler.core.overlap import may_overlap
+from reconciler.core.overlap import in_the_way, may_overlap
 from reconciler.core.wanted import Want
 from reconciler.errors import ReconcilerError
 from reconciler.model import labels
 from reconciler.model.desired import RestartPolicy
 from reconciler.model.observed import Container, Slot, made_name
-from reconciler.model.plan import Action, ContainerSpec, NetworkStep, Plan, Step, VolumeStep
+from reconciler.model.plan import Action, ContainerSpec, Plan, Step, VolumeStep
 from reconciler.model.report import StepRecord
 from reconciler.ports import Clock, ContainerEngine, Ledger, Progress
 
@@ -60,6 +61,7 @@ class Apply:
         self._ids = {done.slot: done.container.id for done in plan.satisfied}
         self._ids |= {s.slot: s.current.id for s in self._steps.values() if s.current and not s.starts_new}
         self._retired: set[Slot] = set()
+        self._removed: list[Step] = []
         self._failures: Failures = {}
         self._isolate = isolate
         self._bring_by: Mapping[Action, Callable[[Step], None]] = {
@@ -77,11 +79,12 @@ class Apply:
         """
         self._make_room()
         self._stage()
-        self._together(self._remove, self._removals)
+        self._together(self._remove, [step for step in self._removals if step not in self._removed])
+        self._clear_the_way()
         for level in levels(self._steps, self._wants):
             self._wait_for(self._sound(level))
             self._together(self._bring, [self._steps[slot] for slot in self._sound(level)])
-        touched = self._sound([*self._steps, *self._unverified()])
+        touched = self._sound([*self._steps, *self._plan.unverified])
         self._failures |= self._tools.waiting.until_started(self._awaited(slot) for slot in touched)
         self._together(self._settle, [self._steps[slot] for slot in self._sound(self._steps)])
         return Applied(tuple(self._awaited(slot) for slot in self._sound(touched)), self._failures)
@@ -93,38 +96,28 @@ class Apply:
         failed = {slot.stack for slot in self._failures}
         return [slot for slot in slots if slot.stack not in failed]
 
-    def _unverified(self) -> list[Slot]:
-        """Services whose predecessor is still kept: an earlier pass replaced them and never came to verify."""
-        kept = {c.slot for c in self._plan.leftovers if c.role == "kept"}
-        return [done.slot for done in self._plan.satisfied if done.slot in kept]
-
     # Before anything that runs is touched; a network that is made anew is the one exception.
 
     def _make_room(self) -> None:
         for volume in self._plan.volumes:
             self._make_volume(volume)
-        remade = {s.network.name for s in self._plan.networks if s.network and s.current}
-        if remade:
-            self._together(
-                self._retire, [s for s in self._steps.values() if s.current and remade & set(s.current.networks)]
-            )
-        for network in self._plan.networks:
-            self._make_network(network)
+        going = {step.current.name: step.current.id for step in self._plan.networks if step.current and step.goes_first}
+        if going:
+            self._together(self._remove, [s for s in self._removals if self._attached(s, going)])
+            self._together(self._retire, [s for s in self._steps.values() if self._attached(s, going)])
+        for network in going.values():
+            self._engine.remove_network(network)
+        for step in self._plan.networks:
+            if step.network:
+                make_network(self._engine, step.network, step.stack, self._owner)
+
+    def _attached(self, step: Step, networks: Iterable[str]) -> bool:
+        return bool(step.current and set(networks) & set(step.current.networks))
 
     def _make_volume(self, step: VolumeStep) -> None:
+        ours = {labels.OWNER: self._owner, labels.FINGERPRINT: volume_fingerprint(step.volume)}
         compose = {labels.PROJECT: step.stack, labels.VOLUME: step.volume.key}
-        self._engine.create_volume(step.volume, {**self._ours(volume_fingerprint(step.volume)), **compose})
-
-    def _make_network(self, step: NetworkStep) -> None:
-        if step.network is None:
-            return
-        if step.current:
-            self._engine.remove_network(step.current.id)
-        compose = {labels.PROJECT: step.stack, labels.NETWORK: step.network.key}
-        self._engine.create_network(step.network, {**self._ours(network_fingerprint(step.network)), **compose})
-
-    def _ours(self, fingerprint: str) -> dict[str, str]:
-        return {labels.OWNER: self._owner, labels.FINGERPRINT: fingerprint}
+        self._engine.create_volume(step.volume, {**ours, **compose})
 
     def _stage(self) -> None:
         new = [slot for slot, step in self._steps.items() if step.starts_new]
@@ -159,6 +152,11 @@ class Apply:
         return body
 
     # From here on running containers are touched.
+
+    def _clear_the_way(self) -> None:
+        """Services that exchange a name, a port or an address among themselves: the old ones go before any new one."""
+        retiring = in_the_way(list(self._steps.values())) - self._retired
+        self._together(self._retire, [self._steps[slot] for slot in self._sound(retiring)])
 
     def _bring(self, step: Step) -> None:
         begun = self._tools.clock.now()
@@ -204,11 +202,11 @@ class Apply:
         self._reconnect(step, step.current)
 
     def _reconnect(self, step: Step, container: Container) -> None:
+        for network in step.disconnect:
+            self._engine.disconnect(network, container.id)
         for network in step.connect:
             assert step.spec is not None
             self._engine.connect(network, container.id, step.spec.endpoints[network])
-        for network in step.disconnect:
-            self._engine.disconnect(network, container.id)
 
     def _retire(self, step: Step) -> None:
         assert step.current is not None
@@ -220,6 +218,7 @@ class Apply:
         begun = self._tools.clock.now()
         self._tools.progress.step(step.slot, "removing", "; ".join(step.reasons))
         self._exchange.retire(step.current, REMOVE)
+        self._removed.append(step)
         self._record(step, begun)
 
     def _settle(self, step: Step) -> None:
@@ -257,6 +256,8 @@ class Apply:
             try:
                 future.result()
             except ReconcilerError as error:
+                if not error.what.startswith(f"{slot}: "):
+                    error.what = f"{slot}: {error.what}"
                 self._failures[slot] = error
                 self._tools.progress.step(slot, "failed", error.what)
 

@@ -1,23 +1,38 @@
-"""New services of a revision that is given up go again; services that were replaced are put back elsewhere."""
+"""What a revision that is given up has made goes again; services that were replaced are put back elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from reconciler.convergence.exchange import grace
+from reconciler.convergence.tidy import remove_unless_used
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
 from reconciler.ports import ContainerEngine
 
 
-def discard_new(engine: ContainerEngine, plan: Plan, observed: Observed) -> None:
-    """Containers and networks that this plan made from nothing; volumes stay, there may be data in them by now."""
-    created = {step.spec.name: step.spec for step in plan.steps if step.action is Action.CREATE and step.spec}
-    for container in observed.containers:
-        spec = created.get(container.name)
-        if spec and container.fingerprint == spec.fingerprint:
+def discard_made(
+    engine: ContainerEngine, plan: Plan, before: Observed, now: Observed, stacks: Collection[str], *, created: bool
+) -> None:
+    """Containers of `plan` that were not there `before`, of some stacks or of all when none is named.
+
+    A replacement may have another name than the old one, so names alone do not find them. With `created` False new
+    services that came into service stay: there is nothing that they took the place of.
+    """
+    known = {container.id for container in before.containers}
+    actions = {step.slot: step.action for step in plan.steps if step.starts_new and step.spec}
+    for container in now.containers:
+        if container.id in known or container.slot not in actions or (stacks and container.stack not in stacks):
+            continue
+        if created or container.role == "new" or actions[container.slot] is not Action.CREATE:
             if container.running:
                 engine.stop(container.id, grace(container))
             engine.remove(container.id)
+
+
+def discard_networks(engine: ContainerEngine, plan: Plan, observed: Observed) -> None:
+    """Networks that this plan made from nothing; volumes stay, there may be data in them by now."""
     made = {step.network.name for step in plan.networks if step.network and not step.current}
     for network in observed.networks:
         if network.name in made and network.owner:
-            engine.remove_network(network.id)
+            remove_unless_used(engine, network.id)

@@ -5,6 +5,7 @@ Only what the engine alone knows is left open: ids of namespaces that are shared
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +118,7 @@ def _body(service: Service, stack: Stack, paths: HostPaths, sealer: Sealer, netw
         "Tty": service.tty,
         "OpenStdin": service.stdin_open,
         "StopSignal": service.stop_signal,
-        "StopTimeout": None if service.stop_grace_period is None else round(service.stop_grace_period),
+        "StopTimeout": None if service.stop_grace_period is None else math.ceil(service.stop_grace_period),
         "Healthcheck": _healthcheck(service.healthcheck),
         "HostConfig": _host_config(service, stack, paths, sealer, network),
     }
@@ -170,12 +171,18 @@ def restart_policy(policy: RestartPolicy) -> dict[str, Any]:
 
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what was asked for: the engine's own defaults stay the engine's. An empty Cmd or Entrypoint is asked for."""
+    """Only what was asked for: the engine's own defaults stay the engine's."""
     return {
-        k: v
-        for k, v in settings.items()
-        if v or (v == [] and k in ("Cmd", "Entrypoint")) or (k == "Init" and v is False)
+        k: v for k, v in settings.items() if v or any(k == key and v == empty for key, empty in _EMPTY_IS_ASKED_FOR)
     }
+
+
+_EMPTY_IS_ASKED_FOR: tuple[tuple[str, Any], ...] = (
+    ("Cmd", []),
+    ("Entrypoint", []),
+    ("Init", False),
+    ("StopTimeout", 0),
+)
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:

@@ -81,7 +81,7 @@ def _all(body: Mapping[str, Any], live: Mapping[str, Any], *, strict: bool) -> I
         yield f"image {was or 'unknown'} -> {body['Image']}"
     yield from _environment(body.get("Env", []), live.get("Env") or [])
     for key in ("Cmd", "Entrypoint"):
-        if key in body and body[key] != (live.get(key) or []):
+        if key in body and body[key] != (live.get(key) or []) and not _engine_decides(key, body):
             yield f"{_CONFIG[key]} changed"
     yield from _binds(host.get("Binds") or [], live_host.get("Binds") or [])
     yield from _ports(host.get("PortBindings") or {}, live_host.get("PortBindings") or {})
@@ -89,6 +89,11 @@ def _all(body: Mapping[str, Any], live: Mapping[str, Any], *, strict: bool) -> I
         yield f"privileged {live_host.get('Privileged')} -> {host.get('Privileged', False)}"
     if strict:
         yield from _rest(body, live, host, live_host)
+
+
+def _engine_decides(key: str, body: Mapping[str, Any]) -> bool:
+    """An empty command counts only beside an entrypoint; alone, the engine takes the image's all the same."""
+    return key == "Cmd" and not body[key] and "Entrypoint" not in body
 
 
 def _rest(
@@ -101,6 +106,8 @@ def _rest(
         if key == "Privileged":
             continue
         wanted, is_now = host.get(key), live_host.get(key)
+        if key in ("CapAdd", "CapDrop"):  # newer engines add the prefix
+            wanted, is_now = (sorted(cap.removeprefix("CAP_") for cap in caps or ()) for caps in (wanted, is_now))
         if not wanted and (not is_now or is_now in _ENGINE_DEFAULTS.get(key, ())):
             continue
         if wanted != is_now:

@@ -19,6 +19,8 @@ _RESOURCES = {
     "NanoCpus": "cpus",
     "PidsLimit": "pids limit",
 }
+# What an engine shows that cannot set the limit at all (a kernel without that cgroup controller): no hand did that.
+_DISCARDED = {"Memory": 0, "MemoryReservation": 0, "NanoCpus": 0, "PidsLimit": None}
 _NEVER_SET = {
     "CpuShares": "cpu shares",
     "CpuQuota": "cpu quota",
@@ -29,7 +31,10 @@ _NEVER_SET = {
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """What an update of the running container puts right; false when there is nothing."""
+    """What an update of the running container puts right; false when there is nothing.
+
+    A network in both `disconnect` and `connect` is left and joined again, in this order.
+    """
 
     reasons: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +99,13 @@ def joins(container: Container, key: str, host: Container) -> bool:
     return bool(container.definition.get("HostConfig", {}).get(key) == f"container:{host.id}")
 
 
+def left_behind(container: Container, host: Container) -> bool:
+    """Whether `host` was started after the container that joined its namespaces: it still has the old ones."""
+    both = container.running and host.running
+    # RFC 3339 without trailing zeros: as text in the order of time but for the closing Z.
+    return both and container.started_at.rstrip("Z") < host.started_at.rstrip("Z")
+
+
 def mend(spec: ContainerSpec, current: Container) -> Mend:
     """Drift that needs no new container."""
     host, live = spec.body.get("HostConfig", {}), current.definition.get("HostConfig", {})
@@ -104,7 +116,7 @@ def mend(spec: ContainerSpec, current: Container) -> Mend:
         settings["RestartPolicy"] = wanted_policy
         reasons.append(f"restart policy {is_now[0]} -> {wanted_policy['Name']}")
     for key, name in _RESOURCES.items():
-        if host.get(key) and live.get(key) != host[key]:
+        if host.get(key) and live.get(key) not in (host[key], _DISCARDED[key]):
             settings[key] = host[key]
             reasons.append(f"{name} {live.get(key) or 'unset'} -> {host[key]}")
     if "Memory" in settings and (live.get("MemorySwap") or 0) > 0:
@@ -113,11 +125,27 @@ def mend(spec: ContainerSpec, current: Container) -> Mend:
     connect, disconnect = _networks(spec, current)
     reasons += [f"not connected to {name}" for name in connect]
     reasons += [f"connected to {name} by hand" for name in disconnect]
-    return Mend(tuple(reasons), settings, connect, disconnect)
+    again = {name: why for name in spec.endpoints if (why := _connected_otherwise(name, spec, current))}
+    reasons += again.values()
+    return Mend(tuple(reasons), settings, (*connect, *again), (*disconnect, *again))
 
 
 def _policy(policy: Mapping[str, Any] | None) -> tuple[str, int]:
     return ((policy or {}).get("Name") or "no", (policy or {}).get("MaximumRetryCount") or 0)
+
+
+def _connected_otherwise(name: str, spec: ContainerSpec, current: Container) -> str:
+    """Why the container must leave a network and join it again; the engine adds names of its own, which are fine."""
+    if name not in current.networks:
+        return ""
+    wanted = spec.endpoints[name]
+    if not set(wanted.get("Aliases", ())) <= set(current.networks[name][1]):
+        return f"known by other names on {name}"
+    live = (current.definition.get("NetworkingConfig") or {}).get("EndpointsConfig", {}).get(name, {})
+    has = live.get("IPAMConfig") or {}
+    if any(has.get(key) != address for key, address in wanted.get("IPAMConfig", {}).items()):
+        return f"another address on {name}"
+    return ""
 
 
 def _networks(spec: ContainerSpec, current: Container) -> tuple[tuple[str, ...], tuple[str, ...]]:

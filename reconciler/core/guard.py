@@ -5,7 +5,7 @@ A volume is never removed, so nothing here has to forbid it: the planner knows n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import normpath
 
@@ -14,7 +14,7 @@ from reconciler.core.wanted import Want
 from reconciler.errors import Refused
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, Plan, Step
 
 HARMLESS = ("/etc/localtime", "/etc/timezone")
 """What half of all Compose files mount to tell the time; read-only it gives nothing away."""
@@ -31,36 +31,45 @@ class Policy:
     max_removed_stacks: int = 1
 
 
-def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan: Plan, policy: Policy) -> None:
-    """Raises the first `Refused`."""
+def check(
+    desired: Desired,
+    wants: Mapping[Slot, Want],
+    observed: Observed,
+    plan: Plan,
+    policy: Policy,
+    given_up: Collection[str] = (),
+) -> None:
+    """Raises the first `Refused`. `given_up`: blocked revisions; what they brought may always go."""
+    removals = [s for s in plan.steps if s.action is Action.REMOVE and s.current and s.current.revision not in given_up]
     for refusal in (
-        *_emptied(desired, plan),
-        *_removals(plan, policy),
+        *_emptied(desired, removals),
+        *_removals(plan, removals, policy),
         *_privileges(desired, policy),
         *_host_mounts(desired, policy),
         *_twice(wants),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
         *_changed_volumes(desired, observed),
+        *_used_networks(desired, observed, plan),
         *_unobtainable(plan, wants),
     ):
         raise refusal
 
 
-def _emptied(desired: Desired, plan: Plan) -> Iterator[Refused]:
-    if plan.count(Action.REMOVE) and not desired.stacks:
+def _emptied(desired: Desired, removals: Sequence[Step]) -> Iterator[Refused]:
+    if removals and not desired.stacks:
         yield Refused(
             "E-GUARD-EMPTY",
-            f"no stack is wanted on {desired.host}, but {plan.count(Action.REMOVE)} containers run",
+            f"no stack is wanted on {desired.host}, but {len(removals)} containers run",
             why="an empty desired set is far more often a mistake than a wish",
             next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
 
 
-def _removals(plan: Plan, policy: Policy) -> Iterator[Refused]:
+def _removals(plan: Plan, removals: Sequence[Step], policy: Policy) -> Iterator[Refused]:
     kept = {step.slot.stack for step in plan.steps if step.action is not Action.REMOVE}
     kept |= {done.slot.stack for done in plan.satisfied}
-    removed = sorted({step.slot.stack for step in plan.steps if step.action is Action.REMOVE} - kept)
+    removed = sorted({step.slot.stack for step in removals} - kept)
     if len(removed) > policy.max_removed_stacks:
         yield Refused(
             "E-GUARD-REMOVALS",
@@ -208,6 +217,20 @@ def _changed_volumes(desired: Desired, observed: Observed) -> Iterator[Refused]:
                     why="a volume can only be changed by removing it, and its data with it",
                     next="put the definition back, or move the data to a volume with a new name",
                 )
+
+
+def _used_networks(desired: Desired, observed: Observed, plan: Plan) -> Iterator[Refused]:
+    """A network can only be made anew when nothing runs on it, and only our own containers may be stopped for that."""
+    foreign = [c for c in observed.containers if c.owner != desired.owner and c.running]
+    for step in plan.networks:
+        users = [c.name for c in foreign if step.name in c.networks] if step.goes_first else []
+        if users:
+            yield Refused(
+                "E-GUARD-NETWORK",
+                f"network {step.name} has to be removed, but {', '.join(users)} is on it",
+                why=f"{step.reason}; containers that are not ours are not touched",
+                next=f"docker network disconnect {step.name} {users[0]}; afterwards connect it again",
+            )
 
 
 def _unobtainable(plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Refused]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from reconciler.core import drift
 from reconciler.core.differences import differences
 from reconciler.core.fingerprint import VERSION, network_fingerprint, repository_paths, version_of
+from reconciler.core.overlap import overlaps
 from reconciler.core.wanted import Want
 from reconciler.model import labels
 from reconciler.model.desired import Desired, Network, Stack
@@ -175,7 +176,7 @@ def _hardness(step: Step) -> int:
 
 def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping[Slot, Container]) -> Step | None:
     own = current.get(want.slot)
-    if own is None:
+    if own is None or (want.job and not own.running and not drift.stopped(want, own)):
         return None
     for key, slot in want.spec.namespaces.items():
         step, host = decided.get(slot), current.get(slot)
@@ -185,6 +186,8 @@ def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping
             return _step(want, Action.REPLACE, (f"joins a container of {slot.service} that is gone",), own)
         if step and step.action in (Action.START, Action.RESTART):
             return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which is restarted",), own)
+        if host and drift.left_behind(own, host):
+            return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which was restarted",), own)
     for dependency in want.service.depends_on:
         step = decided.get(Slot(want.slot.stack, dependency.service))
         moved = step and step.action in (Action.RESTART, Action.REPLACE)
@@ -208,14 +211,17 @@ def _removal(container: Container, desired: Desired) -> Step:
 def _networks(desired: Desired, observed: Observed) -> Iterator[NetworkStep]:
     existing = {network.name: network for network in observed.networks}
     wanted: set[str] = set()
+    needed: list[str] = []
     for stack in desired.stacks:
         for network in _used(stack):
             wanted.add(network.name)
             if step := _network(network, existing.get(network.name), stack, desired.owner):
+                needed += [pool.subnet for pool in network.ipam]
                 yield step
     for stale in observed.networks:
         if stale.owner == desired.owner and stale.name not in wanted:
-            yield NetworkStep("no service uses it any more", current=stale, stack=stale.stack)
+            first = any(overlaps(one, other) for one in stale.subnets for other in needed)
+            yield NetworkStep("no service uses it any more", current=stale, stack=stale.stack, first=first)
 
 
 def _used(stack: Stack) -> list[Network]:

@@ -78,13 +78,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ObservedNetwork:
-    """`fingerprint` is our label; `owner` is empty when no fleet owns it."""
+    """`fingerprint` is our label; `owner` is empty when no fleet owns it. `subnets` in CIDR notation."""
 
     id: str
     name: str
     owner: str = ""
     stack: str = ""
     fingerprint: str = ""
+    subnets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +155,8 @@ def is_kept(name: str) -> bool:
 def service_name(name: str) -> str:
     """The name in service behind a temporary or kept one."""
     return name.partition(_NEW)[0].partition(_KEPT)[0]
+
+
+def run_of(name: str) -> str:
+    """The run that gave something its temporary or kept name."""
+    return name.partition(_NEW)[2] or name.partition(_KEPT)[2]

@@ -6,9 +6,10 @@ import re
 import shlex
 
 from reconciler.core.compose import keys, read
-from reconciler.core.compose.problems import bad_value, check_keys, fail, unsupported, want_map, want_seq
+from reconciler.core.compose.problems import bad_value, check_keys, fail, show, unsupported, want_map, want_seq
 from reconciler.core.document import Map, Seq
 from reconciler.model.desired import Attachment, Dependency, Device, Healthcheck, Logging, Pairs, RestartPolicy, Ulimit
+from reconciler.model.observed import is_kept, is_made
 
 _ON_FAILURE = re.compile(r"on-failure(?::([0-9]{1,9}))?")
 _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -50,6 +51,9 @@ def container_name(holder: Map, key: str) -> str:
     name = read.text(holder, key)
     if not _CONTAINER_NAME.fullmatch(name):
         bad_value(holder.at(key), key, name, "a container name (letters, digits, _ . -, two at least)")
+    if is_made(name) or is_kept(name):
+        why = "a container that is being replaced has such a name; this one would be taken for what a pass left behind"
+        fail("E-COMPOSE-VALUE", f"container_name {show(name)} is one of reconciler's own", holder.at(key), why=why)
     return name
 
 
