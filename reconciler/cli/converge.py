@@ -17,7 +17,7 @@ from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing
 from reconciler.core.wording import plan_data, plan_lines, result_data, result_lines
-from reconciler.errors import Refused, Terminal
+from reconciler.errors import ReconcilerError, Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
 
@@ -102,9 +102,21 @@ def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bo
         result.warnings,
         result.exit_code,
         ok=result.exit_code == 0,
-        error=result.error,
+        error=result.error or (_not_done(result) if frame.machine else None),
     )
     return give(frame, answer, one_line=True)
+
+
+def _not_done(result: Result) -> ReconcilerError | None:
+    """A program branches on a code; people read it in the headline."""
+    if result.outcome == "paused":
+        return Refused(
+            "E-PAUSED", result.reason, why="somebody asked that nothing be changed", next="reconciler resume"
+        )
+    if result.outcome == "interrupted":
+        why = "the pass was asked to stop, and did after the step at work"
+        return ReconcilerError("E-INTERRUPTED", result.reason, why=why, next="reconciler converge")
+    return None
 
 
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Plan], bool]) -> Result:

@@ -12,8 +12,6 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-import click
-
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 """Priorities of syslog, as sd-daemon(3) writes them in front of a line."""
 
@@ -39,8 +37,11 @@ def ready() -> None:
 
 def say(line: str) -> None:
     """One line of a result, to standard output. Unwritable when that fails though somebody reads."""
+    if sys.stdout is None:
+        return
     try:
-        click.echo(line)
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise Unwritable from error
