@@ -69,7 +69,7 @@ def plan(
     for slot, reason in _stale(wants, current, drifted, stale):
         before = decided[slot]
         if before is None or before.action is Action.UPDATE:
-            decided[slot] = _step(wants[slot], Action.RESTART, (reason,), current[slot])
+            decided[slot] = _in_place(wants[slot], Action.RESTART, (reason,), current[slot])
     _follow_namespaces(decided, wants, current)
     gone = [c for slot, c in current.items() if slot not in wants] + surplus
     steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
@@ -107,15 +107,19 @@ def _decide(
         return _step(want, Action.CREATE, (explain.absence(want.stack),))
     if reasons := tuple(_replacement(want, current, observed, remade, explain)):
         return _step(want, Action.REPLACE, reasons, current)
-    mend = drift.mend(want.spec, current)
     if reason := drift.stopped(want, current):
-        step = _step(want, Action.START, (reason,), current)
-    elif reason := drift.sick(current):
-        step = _step(want, Action.RESTART, (reason,), current)
-    elif mend:
-        step = _step(want, Action.UPDATE, mend.reasons, current)
-    else:
-        return None
+        return _in_place(want, Action.START, (reason,), current)
+    if reason := drift.sick(current):
+        return _in_place(want, Action.RESTART, (reason,), current)
+    if mend := drift.mend(want.spec, current):
+        return _in_place(want, Action.UPDATE, mend.reasons, current)
+    return None
+
+
+def _in_place(want: Want, action: Action, reasons: tuple[str, ...], current: Container) -> Step:
+    """A step that keeps the container, and mends with it all that needs no new one."""
+    mend = drift.mend(want.spec, current)
+    step = _step(want, action, reasons, current)
     return replace(step, settings=mend.settings, connect=mend.connect, disconnect=mend.disconnect)
 
 
@@ -185,14 +189,14 @@ def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping
         if host and not drift.joins(own, key, host):
             return _step(want, Action.REPLACE, (f"joins a container of {slot.service} that is gone",), own)
         if step and step.action in (Action.START, Action.RESTART):
-            return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which is restarted",), own)
+            return _in_place(want, Action.RESTART, (f"shares a namespace of {slot.service}, which is restarted",), own)
         if host and drift.left_behind(own, host):
-            return _step(want, Action.RESTART, (f"shares a namespace of {slot.service}, which was restarted",), own)
+            return _in_place(want, Action.RESTART, (f"shares a namespace of {slot.service}, which was restarted",), own)
     for dependency in want.service.depends_on:
         step = decided.get(Slot(want.slot.stack, dependency.service))
         moved = step and step.action in (Action.RESTART, Action.REPLACE)
         if dependency.restart and moved and not want.job:
-            return _step(want, Action.RESTART, (f"depends on {dependency.service}, which is restarted",), own)
+            return _in_place(want, Action.RESTART, (f"depends on {dependency.service}, which is restarted",), own)
     return None
 
 

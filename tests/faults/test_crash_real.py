@@ -161,14 +161,14 @@ class Box:
         return found
 
     def carry_on(self, how: str) -> None:
-        """All is well after one more pass already, whenever there was no bad revision; a second one keeps it so."""
+        """Never two run, one pass brings all up, and a second leaves nothing to be done."""
         try:
             self.check_never_two()
             self.converge()
-            self.check_converged()
-            if sum(COUNTS.values()) % 4 == 0:
+            assert self.running() == {"web": 1, "side": 1}
+            if "first" in how or sum(COUNTS.values()) % 4 == 0:  # the others are well after one pass already
                 self.converge()
-                self.check_converged()
+            self.check_converged()
             COUNTS[how.partition(" at ")[0]] += 1
         except AssertionError as error:
             error.add_note(how)
