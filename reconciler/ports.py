@@ -6,7 +6,7 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from reconciler.model.desired import Build, Network, Volume
@@ -64,7 +64,7 @@ Say = Callable[[str], None]
 
 
 class ContainerEngine(Protocol):
-    """One host's containers. Every call has a deadline; Unreachable when the engine is away, Transient when it is in trouble."""
+    """One host's containers. Each call has a deadline; Unreachable when the engine is away, Transient in trouble."""
 
     EFFECTS: ClassVar[tuple[str, ...]] = (
         "pull",
@@ -135,13 +135,16 @@ class ContainerEngine(Protocol):
 class Signals(Protocol):
     """Sentinels and stamps: what persons and earlier passes tell this one, in files that a shell can read and write."""
 
-    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "block", "clear", "write_stamp")
+    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "sweep", "block", "clear", "write_stamp")
 
     def paused(self, stack: str = "") -> Pause | None:
         """The pause of the whole host, or of one stack."""
 
     def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
         """`seconds` None: the default of 4 h."""
+
+    def sweep(self) -> tuple[Pause, ...]:
+        """Remove the pauses whose time is over; for the holder of the pass lock."""
 
     def resume(self, stack: str) -> bool:
         """Whether there was a pause to end."""
@@ -172,6 +175,9 @@ class HostFiles(Protocol):
     def secret(self, name: str) -> bytes:
         """Terminal when it is missing or others may read it."""
 
+    def confidential(self) -> Collection[str]:
+        """Every value of the host's env files and secrets: what may appear in no log, history or notice."""
+
     def key(self) -> bytes:
         """The key of this host's sealed fingerprints; made at first use."""
 
@@ -183,7 +189,7 @@ class Identity(Protocol):
     EFFECTS: ClassVar[tuple[str, ...]] = ("owner",)
 
     def owner(self, revision: str = "") -> str:
-        """The ownership key of this fleet on this host; "" while it is unknown and no revision is given to learn it from."""
+        """The ownership key of this fleet on this host; "" while it is unknown and no revision is given."""
 
 
 class Clock(Protocol):

@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -20,6 +20,12 @@ from reconciler.errors import BadConfiguration, Position
 DEFAULT_FILE = "/etc/reconciler/reconciler.toml"
 PREFIX = "RECONCILER"
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds_of(text: str) -> float | None:
+    """A duration above zero in seconds; None when the text is none."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", text.strip())
+    return (float(match[1]) * _UNITS[match[2] or ""] or None) if match else None
 
 
 class Seconds(float):
@@ -57,14 +63,18 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """`host`: unix:///path or tcp://address; empty: DOCKER_HOST, else the default socket."""
+    """`host`: unix:///path or tcp://address; empty: DOCKER_HOST, else the default socket. `deadline`: for one call."""
 
     host: str = ""
+    deadline: Seconds = Seconds(60)
 
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """`window`: how long what was started is watched; `timeout`: for a start without a health check; `job_timeout`: for jobs."""
+    """`window`: how long what was started is watched.
+
+    `timeout`: for a start without a health check; `job_timeout`: for jobs.
+    """
 
     window: Seconds = Seconds(5)
     timeout: Seconds = Seconds(30)
@@ -95,24 +105,43 @@ class Settings:
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
-    raw, text = _read(path, explicit=bool(file), environment=environment)
-    settings: Settings = _section(Settings, raw, "", _Source(str(path), text, environment))
-    settings = _replace_directory(settings, str(path.resolve().parent))
+    raw, text = _read(path, explicit=bool(file or environment.get(f"{PREFIX}_CONFIG")), environment=environment)
+    source = _Source(str(path), text, environment)
+    settings: Settings = _section(Settings, raw, "", source)
+    _check(settings, source)
+    return replace(settings, config_directory=str(path.resolve().parent))
+
+
+def _check(settings: Settings, source: _Source) -> None:
+    """What the type alone does not tell."""
+    for name, value, wanted in (
+        ("host", settings.host, "the name of a host"),
+        ("repository.url", settings.repository.url, "the address of a repository"),
+        ("repository.branch", settings.repository.branch, "the name of a branch"),
+    ):
+        if not value.strip() or value.startswith("-"):
+            raise _wrong(name, value, wanted, source)
+    if not settings.state.directory.startswith("/"):
+        raise _wrong("state.directory", settings.state.directory, "an absolute path", source)
+    for folder in settings.trust.allow_host_mounts:
+        if not folder.startswith("/"):
+            raise _wrong("trust.allow_host_mounts", folder, "a list of absolute paths", source)
+    if settings.apply.parallel < 1:
+        raise _wrong("apply.parallel", settings.apply.parallel, "one or more", source)
+    for name, deadline in (
+        ("repository.deadline", settings.repository.deadline),
+        ("docker.deadline", settings.docker.deadline),
+    ):
+        if not deadline:
+            raise _wrong(name, deadline, "more than zero", source)
     if settings.trust.signatures != "off":
         raise BadConfiguration(
             "E-SETTINGS-UNSUPPORTED",
             f"trust.signatures = {settings.trust.signatures!r} is not supported by this version",
             why="commits would not be checked, and you would believe that they are",
             next='set it to "off", and trust the remote and its host key',
-            at=Position(str(path)),
+            at=source.at("trust.signatures"),
         )
-    return settings
-
-
-def _replace_directory(settings: Settings, directory: str) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, config_directory=directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +150,25 @@ class _Source:
     text: str
     environment: Mapping[str, str]
 
-    def at(self, key: str) -> Position:
-        """The line of a key; the file alone when it is not found."""
-        name = re.escape(key.rpartition(".")[2])
+    def at(self, name: str) -> Position:
+        """The line of a setting or section; the variable where that sets it; else the file alone."""
+        if (variable := variable_of(name)) in self.environment:
+            return Position(f"environment variable {variable}")
+        section = ""
         for number, line in enumerate(self.text.splitlines(), 1):
-            if re.match(rf"\s*\[?\s*(?:[\w.]+\.)?{name}\s*[\]=]", line):
-                return Position(self.file, number, 1)
+            header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+            section = header[1] if header else section
+            key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+            here = section if header else f"{section}.{key[1]}".lstrip(".") if key else ""
+            here = here.replace('"', "").replace("'", "")
+            if here == name or here.startswith(f"{name}."):
+                return Position(self.file, number, len(line) - len(line.lstrip()) + 1)
         return Position(self.file)
+
+
+def variable_of(name: str) -> str:
+    """`repository.url` -> RECONCILER_REPOSITORY_URL."""
+    return f"{PREFIX}_{name.replace('.', '_').upper()}"
 
 
 def _read(path: Path, *, explicit: bool, environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
@@ -167,7 +208,7 @@ def _section(kind: type[Any], raw: Any, prefix: str, source: _Source) -> Any:
                 f"unknown setting {prefix}{key}",
                 why=f"known here: {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else ""),
                 next="mend or remove it",
-                at=source.at(key),
+                at=source.at(f"{prefix}{key}"),
             )
     hints = get_type_hints(kind)
     values = {n: _value(f, hints[n], raw.get(n), f"{prefix}{n}", source) for n, f in known.items()}
@@ -177,7 +218,7 @@ def _section(kind: type[Any], raw: Any, prefix: str, source: _Source) -> Any:
 def _value(spec: Field[Any], hint: type[Any], raw: Any, name: str, source: _Source) -> Any:
     if is_dataclass(hint):
         return _section(hint, {} if raw is None else raw, f"{name}.", source)
-    variable = f"{PREFIX}_{name.replace('.', '_').upper()}"
+    variable = variable_of(name)
     if variable in source.environment:
         return _from_text(hint, source.environment[variable], name, source)
     if raw is not None:
@@ -216,12 +257,13 @@ def _typed(hint: type[Any], raw: Any, name: str, source: _Source) -> Any:
 
 
 def _seconds(raw: Any, name: str, source: _Source) -> Seconds:
-    if isinstance(raw, (int, float)) and not isinstance(raw, bool) and raw >= 0:
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool) and 0 <= raw < 1e12:
         return Seconds(raw)
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", raw) if isinstance(raw, str) else None
-    if not match:
+    if isinstance(raw, str) and re.fullmatch(r"0+(\.0+)?\s*(ms|s|m|h)?", raw.strip()):
+        return Seconds(0)
+    if not isinstance(raw, str) or not (seconds := seconds_of(raw)):
         raise _wrong(name, raw, "a duration, such as 500ms, 90s, 5m or 4h", source)
-    return Seconds(float(match[1]) * _UNITS[match[2] or ""])
+    return Seconds(seconds)
 
 
 def _wrong(name: str, raw: Any, wanted: str, source: _Source) -> BadConfiguration:

@@ -19,6 +19,7 @@ from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.converge import Interrupted, Rules, World
 from reconciler.convergence.gather import Site
 from reconciler.core.guard import Policy
+from reconciler.errors import Terminal
 from reconciler.ports import Clock, Progress
 from reconciler.settings import Settings
 
@@ -49,13 +50,17 @@ class SystemClock(Clock):
 
 @contextmanager
 def stopping_politely(clock: SystemClock) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets the current step end; a second SIGINT aborts at once."""
+    """SIGINT, SIGTERM, a lost terminal: the step at work ends first. A second SIGINT gives up, a third kills."""
 
     def ask(_signal: int, _frame: object) -> None:
         clock.stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, give_up)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    def give_up(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
@@ -63,7 +68,7 @@ def stopping_politely(clock: SystemClock) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def same(name: str, port: Port) -> Port:
+def same(_name: str, port: Port) -> Port:
     """Wraps nothing."""
     return port
 
@@ -71,7 +76,7 @@ def same(name: str, port: Port) -> Port:
 def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap = same) -> World:  # type: ignore[type-arg]
     """Every port of a pass on this host. Opens the ledger; talks to nothing else yet."""
     state, repository = Path(settings.state.directory), settings.repository
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(state)
     secrets = SecretStore(settings.config_directory)
     git = GitRepository(
         state / "repository.git",
@@ -85,7 +90,7 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
     )
     return World(
         repository=wrap("repository", git),
-        engine=wrap("engine", DockerEngine(settings.docker.host)),
+        engine=wrap("engine", DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))),
         ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
         signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
@@ -93,6 +98,18 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
         clock=clock,
         progress=progress,
     )
+
+
+def _make(state: Path) -> None:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Terminal(
+            "E-STATE",
+            f"cannot make the state directory {state}",
+            why=error.strerror or str(error),
+            next="run as root, or set state.directory to a folder that this user may write",
+        ) from error
 
 
 def make_rules(settings: Settings, target: str = "") -> Rules:

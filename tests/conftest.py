@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.support.engine import Engine, private_engine
+
+# CI tries the same examples for the same code, so that it never fails for a change that is not in it; whoever works on
+# the code gets new ones each time. No deadline: a busy machine is no fault.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("work", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "work")
 
 
 @pytest.fixture(scope="session")

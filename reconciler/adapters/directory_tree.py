@@ -5,31 +5,46 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.model.repository import Entry
 from reconciler.ports import Tree
 
+_CHUNK = 1 << 20
+
 
 class DirectoryTree(Tree):
-    """`root` is the folder that stands for the repository's root; `.git` is never seen. Folders have no id."""
+    """`root` is the folder that stands for the repository's root; `.git` is never seen. Folders have no id.
+
+    Each entry is looked at once, and no file is held in memory to tell its id.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._entries: dict[str, Entry | None] = {}
 
     def entry(self, path: str) -> Entry | None:
+        if path not in self._entries:
+            self._entries[path] = self._entry(path)
+        return self._entries[path]
+
+    def _entry(self, path: str) -> Entry | None:
+        full = self._root / path
         try:
-            status = (self._root / path).lstat()
-        except OSError:
+            status = full.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                return Entry("submodule" if path and (full / ".git").exists() else "directory", "")
+            if stat.S_ISLNK(status.st_mode):
+                target = self.read(path)
+                return Entry("symlink", _blob_id(len(target), [target]), len(target))
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            with full.open("rb") as file:
+                name = _blob_id(status.st_size, iter(lambda: file.read(_CHUNK), b""))
+        except (OSError, KeyError, ValueError):
             return None
-        mode = status.st_mode
-        if stat.S_ISDIR(mode):
-            return Entry("submodule" if path and (self._root / path / ".git").exists() else "directory", "")
-        if stat.S_ISLNK(mode):
-            return Entry("symlink", _blob_id(self.read(path)), status.st_size)
-        if stat.S_ISREG(mode):
-            return Entry("executable" if mode & 0o100 else "file", _blob_id(self.read(path)), status.st_size)
-        return None
+        return Entry("executable" if status.st_mode & 0o100 else "file", name, status.st_size)
 
     def read(self, path: str) -> bytes:
         full = self._root / path
@@ -45,6 +60,9 @@ class DirectoryTree(Tree):
             return ()
 
 
-def _blob_id(content: bytes) -> str:
+def _blob_id(size: int, parts: Iterable[bytes]) -> str:
     """git's own id of a blob (git-scm.com/book, Git Objects)."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

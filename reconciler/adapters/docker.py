@@ -22,11 +22,38 @@ from reconciler.adapters.docker_read import container, image, listed, network, v
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
-from reconciler.model.observed import Container, Observed
+from reconciler.model.observed import Container, Observed, without_tag
 from reconciler.ports import ContainerEngine
 
 DEADLINE = 60.0
 NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
+
+
+_INFRASTRUCTURE = (
+    "shutting down",
+    "deadline exceeded",
+    "connection refused",
+    "transport is closing",
+    "ttrpc: closed",
+    "i/o timeout",
+    "input/output error",
+    "too many open files",
+    "cannot allocate memory",
+)
+"""What an engine in trouble of its own says; the same request may well go through later."""
+
+STREAM_IDLE = 600.0
+"""Seconds without a word from a pull or a build after which it is given up."""
+
+
+class _Client(APIClient):
+    """docker-py reads the stream of a pull or a build without any bound; a registry that hangs would hang us."""
+
+    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        bounded: dict[str, Any] = super()._set_request_timeout(kwargs)  # type: ignore[misc]
+        if bounded.get("timeout") is None:
+            bounded["timeout"] = STREAM_IDLE
+        return bounded
 
 
 class DockerEngine(ContainerEngine):
@@ -84,7 +111,7 @@ class DockerEngine(ContainerEngine):
         return tuple(raw.decode(errors="replace").splitlines())
 
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
-        repository, tag = parse_repository_tag(reference)
+        repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
         failure = ""
         with _translated(f"pull {reference}"):
             stream = self._api.pull(
@@ -224,13 +251,13 @@ class _Gone(Transient):
 def _connect(url: str, deadline: float) -> APIClient:
     with _translated("reach the Docker engine"):
         options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
-        client = APIClient(**options, timeout=round(deadline))
+        client = _Client(**options, timeout=round(deadline))
         server = tuple(int(part) for part in client.api_version.split("."))
         newest = ".".join(map(str, NEWEST_API))
         if server <= NEWEST_API:
             return client
         client.close()
-        return APIClient(**options, timeout=round(deadline), version=newest)
+        return _Client(**options, timeout=round(deadline), version=newest)
 
 
 def _ipam(network: Network) -> IPAMConfig | None:
@@ -288,8 +315,13 @@ def _translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
             "E-DOCKER-UNREACHABLE",
             f"cannot reach the Docker engine: {what}",
             why=str(error),
-            next="is it running (systemctl status docker), and may this user open its socket (DOCKER_HOST, group docker)?",
+            next="is it running (systemctl status docker), and may this user open its socket (group docker)?",
         ) from error
+
+
+def _is_the_manifests_fault(what: str, reason: str) -> bool:
+    """The engine answers 500 to what it cannot start as asked (a missing device, a bad entrypoint), each time again."""
+    return what.startswith(("start ", "create ")) and not any(word in reason for word in _INFRASTRUCTURE)
 
 
 def _from_api(what: str, error: APIError) -> ReconcilerError:
@@ -311,7 +343,7 @@ def _from_api(what: str, error: APIError) -> ReconcilerError:
         )
     if status == 404:
         return _Gone("E-DOCKER-GONE", f"cannot {what}", why=reason, next="the next pass looks again")
-    if status in (400, 409):
+    if status in (400, 403, 409) or (status == 500 and _is_the_manifests_fault(what, reason)):
         return Terminal(
             "E-DOCKER-REFUSED", f"cannot {what}", why=reason, next="mend the manifest that asks for it, and push"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,7 @@ class _Held:
 
 
 class MemoryEngine(ContainerEngine):
-    """`images`: references that exist locally; anything in `registry` can be pulled. Not for many threads at speed: one lock."""
+    """`images`: references that exist locally; anything in `registry` can be pulled. One lock guards it all."""
 
     def __init__(self, images: Sequence[str] = (), registry: Sequence[str] = ()) -> None:
         self._lock = threading.RLock()
@@ -178,13 +179,15 @@ class MemoryEngine(ContainerEngine):
     # What happens from outside
 
     def reboot(self) -> None:
-        """The daemon goes and comes back: everything stops, and what has a policy for it starts again."""
+        """The daemon goes and comes back: everything stops, and what has a policy for it starts again, if it can."""
         with self._lock:
-            for held in self._containers.values():
+            stopped = [held for held in self._containers.values() if held.state == "running"]
+            for held in stopped:
+                held.state, held.exit_code = "exited", 137
+            for held in stopped:
                 policy = (held.body.get("HostConfig", {}).get("RestartPolicy") or {}).get("Name", "no")
-                if held.state == "running":
-                    held.state, held.exit_code = "exited", 137
-                    if policy in ("always", "unless-stopped"):
+                if policy in ("always", "unless-stopped"):
+                    with suppress(Terminal, Transient):
                         self._run(held)
 
     def set_state(self, name: str, state: str, *, exit_code: int = 0, health: Health = "none") -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from reconciler.errors import ReconcilerError, Terminal, Transient
-from reconciler.gitobjects import DAMAGED, SHA, GitTree, Objects
-from reconciler.gittransport import Transport
+from reconciler.git.objects import DAMAGED, SHA, GitTree, Objects
+from reconciler.git.transport import Transport
+from reconciler.git.worktree import Worktree
 from reconciler.model.repository import Change, CheckoutReport, Commit
-from reconciler.worktree import Worktree
 
 _RUNS = "refs/reconciler/runs"
 _KEPT_RUNS = 5  # what the last few passes fetched stays reachable, also after a force push

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from reconciler.core.redact import values_of
 from reconciler.errors import Terminal, Transient
 from reconciler.ports import HostFiles, Identity
 
@@ -32,6 +33,18 @@ class LocalHostFiles(HostFiles):
 
     def secret(self, name: str) -> bytes:
         return self._read_secret(name)
+
+    def confidential(self) -> Collection[str]:
+        """What cannot be read cannot have been shown either, and is passed over."""
+        values: set[str] = set()
+        for folder in ("env", "secrets"):
+            for path in (self._config / folder).rglob("*"):
+                try:
+                    content = path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST else b""
+                except OSError:
+                    continue
+                values |= set(values_of(content)) if folder == "env" else {content.decode(errors="replace")}
+        return values
 
     def key(self) -> bytes:
         path = self._state / "fingerprint.key"

@@ -38,9 +38,12 @@ class SecretStore:
                 why=str(error),
                 next=f"write it to {path} with mode 0600",
             ) from error
-        with open(descriptor, "rb") as file:
+        try:
             self._check(os.fstat(descriptor), path)
-            return file.read()
+            with open(descriptor, "rb", closefd=False) as file:  # raises for a folder, so the check comes first
+                return file.read()
+        finally:
+            os.close(descriptor)
 
     def _check(self, status: os.stat_result, path: Path) -> None:
         if not stat.S_ISREG(status.st_mode):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 
 import click
 
-from reconciler.cli.frame import Frame, fail, global_options
+from reconciler.cli import streams
+from reconciler.cli.frame import Frame, HelpfulGroup, fail, global_options, name_of
 from reconciler.errors import ReconcilerError
 
-EX_USAGE, EX_INTERRUPTED = 64, 130
+EX_FAILED, EX_USAGE, EX_INTERRUPTED = 1, 64, 130
 
 _COMMANDS = {
     "validate": "manifests",
@@ -19,7 +22,7 @@ _COMMANDS = {
     "diff": "converge",
     "converge": "converge",
     "status": "status",
-    "history": "status",
+    "history": "history",
     "pause": "signals",
     "resume": "signals",
     "sentinels": "signals",
@@ -27,7 +30,17 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
+class Usage(ReconcilerError):
+    """The command line itself is wrong (EX_USAGE of sysexits.h)."""
+
+    exit_code = EX_USAGE
+
+
+class Unexpected(ReconcilerError):
+    """A mistake of ours."""
+
+
+class _Lazy(HelpfulGroup):
     """Knows the names of all commands, and imports only the one that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -43,17 +56,21 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            if near := get_close_matches(args[0], _COMMANDS, 1):
-                raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
-            raise
+            near = get_close_matches(args[0], _COMMANDS, 1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_EPILOG = """\b
+Exit codes: 0 ok, 1 failed, 2 changes or drift (where asked for), 3 paused, 4 failed and
+put back, 64 usage, 69 unreachable, 75 another pass runs, 78 bad configuration, 130 interrupted.
+A TARGET is HOST, HOST/STACK or HOST/STACK/SERVICE."""
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @global_options
 def cli() -> None:
     """GitOps for plain Docker hosts: what git says is what runs."""
@@ -61,20 +78,77 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """The entry point; always ends by SystemExit with one of the exit codes of docs/cli.md."""
-    frame = Frame()
+    streams.ready()
+    given = sys.argv[1:] if args is None else args
+    code = _run(Frame(), given)
+    if not streams.finish() and code == 0:
+        code = EX_FAILED
+    if code == EX_INTERRUPTED and threading.active_count() > 1:
+        os._exit(code)  # a pull or a build that was given up on would hold the interpreter until it ends
+    sys.exit(code)
+
+
+def _run(frame: Frame, args: list[str]) -> int:
+    try:
+        return _outcome(frame, args)
+    except streams.Unwritable as error:
+        streams.tell(f"cannot write the answer: {error.__cause__}", streams.ERROR)
+        return EX_FAILED
+
+
+def _outcome(frame: Frame, args: list[str]) -> int:
     try:
         code = cli.main(args, prog_name="reconciler", standalone_mode=False, obj=frame)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        return code if isinstance(code, int) else 0
     except click.UsageError as error:
-        error.show()
-        sys.exit(EX_USAGE)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(1)
+        return _misused(frame, error, args)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(EX_INTERRUPTED)
+        streams.tell("interrupted", streams.ERROR)
+        return EX_INTERRUPTED
     except ReconcilerError as error:
-        sys.exit(fail(frame, error))
+        return fail(frame, error)
+    except streams.Unwritable:
+        raise
+    except Exception as error:  # noqa: BLE001  the last resort: a person gets words, a program its envelope
+        return _broken(frame, error)
+
+
+def _misused(frame: Frame, error: click.UsageError, args: list[str]) -> int:
+    if not _for_a_program(frame, args):
+        for line in _shown(error):
+            streams.tell(line, streams.ERROR)
+        return EX_USAGE
+    frame.output = frame.output if frame.machine else "json"
+    frame.command = name_of(error.ctx) if error.ctx else ""
+    help_line = f"{error.ctx.command_path} --help" if error.ctx else "reconciler --help"
+    return fail(frame, Usage("E-USAGE", error.format_message(), why="the command line is wrong", next=help_line))
+
+
+def _shown(error: click.UsageError) -> list[str]:
+    """The words of click, with our priorities."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message().splitlines()
+    usage = [error.ctx.get_usage(), f"Try '{error.ctx.command_path} --help'.", ""] if error.ctx else []
+    return [*usage, f"Error: {error.format_message()}"]
+
+
+def _for_a_program(frame: Frame, args: list[str]) -> bool:
+    """Whether JSON was asked for, also in the part of the line that was not read any more."""
+    words = f" {' '.join(args)} "
+    return frame.machine or any(
+        f" {form} " in words for form in ("--json", "-ojson", "-o json", "--output json", "--output=json")
+    )
+
+
+def _broken(frame: Frame, error: Exception) -> int:
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        streams.tell(line, streams.ERROR)
+    ours = Unexpected(
+        "E-INTERNAL",
+        f"a mistake in reconciler: {type(error).__name__}: {error}",
+        why="something happened that nobody thought of; the lines above say where",
+        next="report it with those lines; the next pass repairs what this one may have left",
+    )
+    return fail(frame, ours)

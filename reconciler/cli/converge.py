@@ -6,34 +6,40 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reconciler.cli.frame import Answer, Frame, give, global_options
+from reconciler.cli.actor import actor
+from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing
-from reconciler.errors import Busy, Refused
+from reconciler.core.wording import plan_data, plan_lines, result_data, result_lines
+from reconciler.errors import ReconcilerError, Refused, Terminal
 from reconciler.model.plan import Action, Plan
-from reconciler.ports import Progress
+from reconciler.model.result import Result
 
 EX_CHANGES = 2
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Show what a pass would do, and why.")
 @click.argument("target", required=False, default="")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
-@click.option("--out", type=click.Path(dir_okay=False, writable=True), help="Write the plan, for converge --plan.")
+@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan, for converge --plan.")
 @global_options
 @click.pass_obj
 def plan(frame: Frame, target: str, detailed_exitcode: bool, out: str | None) -> int:
-    """Show what a pass would do, and why. Changes nothing."""
-    look = _look(frame, target)
+    """Show what a pass would do, and why: for the whole host, or for HOST/STACK or HOST/STACK/SERVICE.
+
+    The branch is fetched; nothing that runs and no file of the working tree is changed.
+    """
+    look = _Look(frame, target)
     data = look.data()
     lines = look.lines()
     if out:
-        Path(out).write_text(json.dumps({"digest": digest(look.plan), **data}, indent=2) + "\n")
+        _save(Path(out), {"digest": digest(look.plan), "target": target, **data})
         lines.append(f"Apply exactly this: reconciler converge --plan {out}")
     changes = not look.plan.empty or bool(look.drifted)
     code = EX_CHANGES if detailed_exitcode and changes else 0
@@ -41,29 +47,31 @@ def plan(frame: Frame, target: str, detailed_exitcode: bool, out: str | None) ->
     return give(frame, Answer(data, lines, names, look.warnings, code))
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Show every difference, field by field and file by file.")
 @click.argument("target")
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @global_options
 @click.pass_obj
 def diff(frame: Frame, target: str, exit_code: bool) -> int:
-    """Show every difference between git and what runs, field by field and file by file."""
-    look = _look(frame, target)
+    """Show every difference between git and what runs, field by field and file by file.
+
+    TARGET is HOST, HOST/STACK or HOST/STACK/SERVICE. Changes nothing.
+    """
+    look = _Look(frame, target)
     lines: list[str] = []
     for step in look.plan.steps:
         lines.append(f"{step.slot}  ({step.action})")
         lines += [f"  {reason}" for reason in step.reasons]
     lines += [f"working tree: {path} differs" for path in look.drifted]
     lines += look.changed_files()
-    data = look.data() | {"working_tree": list(look.drifted), "files": look.changes_data()}
+    data = look.data() | {"files": look.changes_data()}
     differs = not look.plan.empty or bool(look.drifted)
-    shown = lines or ["no difference"]
-    return give(
-        frame, Answer(data, shown, [str(s.slot) for s in look.plan.steps], look.warnings, int(exit_code and differs))
-    )
+    code = int(exit_code and differs)
+    names = [str(step.slot) for step in look.plan.steps]
+    return give(frame, Answer(data, lines or ["no difference"], names, look.warnings, code))
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Make what runs equal to what git says: one pass.")
 @click.argument("target", required=False, default="")
 @click.option(
     "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False), help="Do exactly this plan, or nothing."
@@ -73,32 +81,20 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
 @global_options
 @click.pass_context
 def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bool, yes: bool) -> int:
-    """One pass: fetch, plan, prepare, apply, verify; on failure, what ran before serves again."""
+    """One pass: fetch, plan, prepare, apply, verify; when that fails, what ran before serves again.
+
+    On a terminal it asks before it removes or recreates something. With --json, progress comes as one JSON object
+    a line, and the last line is the answer.
+    """
     frame: Frame = ctx.obj
     if dry_run:
+        if plan_file:
+            raise click.UsageError("--dry-run and --plan exclude each other", ctx)
         return int(ctx.invoke(plan, target=target))
-    from reconciler.adapters.lock import Holder, PassLock
-    from reconciler.convergence.converge import Pass, Request
-    from reconciler.core.wording import result_data, result_lines
-    from reconciler.model.result import Result
-    from reconciler.settings import load_settings
-    from reconciler.wiring import SystemClock, make_rules, make_world, new_run, stopping_politely
-
-    settings = load_settings(frame.config or None)
-    confirm = _Confirm(frame, yes, plan_file)
-    clock = SystemClock()
-    actor = _actor()
-    progress: Progress
-    with showing(quiet=frame.quiet, verbose=frame.verbose, color=frame.color) as progress, stopping_politely(clock):
-        rules = make_rules(settings, target)
-
-        def one_pass() -> Result:
-            request = Request(new_run(), "converge", actor, confirm)
-            return Pass(make_world(settings, clock, progress), rules, request).run()
-
-        lock = PassLock(settings.state.directory)
-        holder = Holder(os.getpid(), clock.now(), f"converge, asked by {actor}")
-        result = lock.take_turns(lambda: holder, one_pass)
+    saved = _saved(plan_file) if plan_file else None
+    if saved and target:
+        raise click.UsageError("a plan has its own target; name the one or the other", ctx)
+    result = _one_pass(frame, saved.target if saved else target, _Confirm(frame, yes, saved))
     answer = Answer(
         result_data(result),
         result_lines(result),
@@ -106,9 +102,70 @@ def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bo
         result.warnings,
         result.exit_code,
         ok=result.exit_code == 0,
-        error=result.error,
+        error=result.error or (_not_done(result) if frame.machine else None),
     )
-    return give(frame, answer)
+    return give(frame, answer, one_line=True)
+
+
+def _not_done(result: Result) -> ReconcilerError | None:
+    """A program branches on a code; people read it in the headline."""
+    if result.outcome == "paused":
+        return Refused(
+            "E-PAUSED", result.reason, why="somebody asked that nothing be changed", next="reconciler resume"
+        )
+    if result.outcome == "interrupted":
+        why = "the pass was asked to stop, and did after the step at work"
+        return ReconcilerError("E-INTERRUPTED", result.reason, why=why, next="reconciler converge")
+    return None
+
+
+def _one_pass(frame: Frame, target: str, confirm: Callable[[Plan], bool]) -> Result:
+    """The pass under its lock, and once more when somebody asked for one meanwhile."""
+    from reconciler.adapters.lock import Holder, PassLock
+    from reconciler.convergence.converge import Pass, Request
+    from reconciler.wiring import SystemClock, make_rules, make_world, new_run, stopping_politely
+
+    settings, clock = settings_of(frame), SystemClock()
+    with showing(frame, streams=True) as progress, stopping_politely(clock):
+        rules = make_rules(settings, target)
+
+        def one_pass() -> Result:
+            request = Request(new_run(), "converge", actor(), confirm)
+            return Pass(make_world(settings, clock, progress), rules, request).run()
+
+        holder = Holder(os.getpid(), clock.now(), f"converge, asked by {actor()}")
+        return PassLock(settings.state.directory).take_turns(lambda: holder, one_pass)
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A plan that `plan --out` wrote: who it is for, and what makes it the same."""
+
+    file: str
+    target: str
+    digest: str
+
+
+def _save(file: Path, plan: dict[str, Any]) -> None:
+    try:
+        file.write_text(json.dumps(plan, indent=2) + "\n")
+    except OSError as error:
+        raise Terminal(
+            "E-PLAN-FILE", f"cannot write {file}", why=error.strerror or str(error), next="name another file with --out"
+        ) from error
+
+
+def _saved(file: str) -> _Saved:
+    try:
+        content = json.loads(Path(file).read_bytes())
+        return _Saved(file, str(content["target"]), str(content["digest"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Terminal(
+            "E-PLAN-FILE",
+            f"{file} is not a plan",
+            why="it was not written by `reconciler plan --out`, or it was changed since",
+            next=f"reconciler plan --out {file}",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,74 +174,58 @@ class _Confirm:
 
     frame: Frame
     yes: bool
-    plan_file: str | None
+    saved: _Saved | None
 
     def __call__(self, plan: Plan) -> bool:
-        if self.plan_file:
-            return self._is_the_same(plan)
+        if self.saved:
+            return _is_the_same(self.saved, plan)
         risky = plan.count(Action.REPLACE) + plan.count(Action.REMOVE)
-        if self.yes or not risky or not sys.stdin.isatty():
+        if self.yes or not risky or not (sys.stdin and sys.stdin.isatty()):
             return True
         if not self.frame.input:
             return False
-        from reconciler.core.wording import plan_lines
-
         for line in plan_lines(plan):
             click.echo(line, err=True)
         return click.confirm("Go ahead?", err=True)
 
-    def _is_the_same(self, plan: Plan) -> bool:
-        assert self.plan_file is not None
-        try:
-            saved = json.loads(Path(self.plan_file).read_text()).get("digest")
-        except (ValueError, AttributeError):
-            saved = None
-        if saved != digest(plan):
-            raise Refused(
-                "E-PLAN-STALE",
-                f"{self.plan_file} is not what would be done now",
-                why="git or the host changed since it was written",
-                next=f"look again: reconciler plan --out {self.plan_file}",
-            )
-        return True
+
+def _is_the_same(saved: _Saved, plan: Plan) -> bool:
+    if saved.digest != digest(plan):
+        raise Refused(
+            "E-PLAN-STALE",
+            f"{saved.file} is not what would be done now",
+            why="git or the host changed since it was written",
+            next=f"look again: reconciler plan --out {saved.file}",
+        )
+    return True
 
 
 def digest(plan: Plan) -> str:
     """What makes two plans the same: revision, steps and the containers they touch."""
-    from reconciler.core.wording import plan_data
-
     return hashlib.sha256(json.dumps(plan_data(plan), sort_keys=True).encode()).hexdigest()
 
 
-class _look:
+class _Look:
     """One look at git and the host, without changing either."""
 
     def __init__(self, frame: Frame, target: str) -> None:
-        from reconciler.adapters.lock import Holder, PassLock
-        from reconciler.cli.look import look
-        from reconciler.settings import load_settings
+        from reconciler.cli.look import fetched, last_seen, look
         from reconciler.wiring import SystemClock, make_rules, make_world
 
-        settings = load_settings(frame.config or None)
-        clock = SystemClock()
-        with showing(quiet=frame.quiet or frame.machine, verbose=frame.verbose, color=frame.color) as progress:
-            world = make_world(settings, clock, progress)
-            lock = PassLock(settings.state.directory)
-            try:
-                lock.acquire(Holder(os.getpid(), clock.now(), "plan"))
-                seen = look(world, make_rules(settings, target), fetch=True)
-            except Busy:
-                seen = look(world, make_rules(settings, target), fetch=False)
-            finally:
-                lock.release()
-        self._seen, self._world = seen, world
-        self.plan: Plan = seen.picture.plan
-        self.drifted = seen.picture.drifted
-        self.warnings = seen.warnings
+        settings, clock = settings_of(frame), SystemClock()
+        with showing(frame) as progress:
+            self._world = make_world(settings, clock, progress)
+            warnings: tuple[str, ...] = ()
+            head = fetched(self._world, settings.state.directory)
+            if not head:
+                head = last_seen(self._world)
+                warnings = ("a pass is running; this is as of the revision it goes for, without a fetch",)
+            self._seen = look(self._world, make_rules(settings, target), head)
+        self.plan: Plan = self._seen.picture.plan
+        self.drifted = self._seen.picture.drifted
+        self.warnings = warnings + self._seen.warnings
 
     def lines(self) -> list[str]:
-        from reconciler.core.wording import plan_lines
-
         lines = plan_lines(self.plan, self._seen.target.reason if self._seen.target.held else "")
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
@@ -192,9 +233,12 @@ class _look:
         return lines
 
     def data(self) -> dict[str, Any]:
-        from reconciler.core.wording import plan_data
-
-        return plan_data(self.plan) | {"held": self._seen.target.held, "target_reason": self._seen.target.reason}
+        target = self._seen.target
+        return plan_data(self.plan) | {
+            "held": target.held,
+            "target_reason": target.reason,
+            "working_tree": list(self.drifted),
+        }
 
     def changed_files(self) -> list[str]:
         return [f"git: {c.path}  +{c.insertions} -{c.deletions} ({c.status})" for c in self._changes()]
@@ -204,10 +248,3 @@ class _look:
 
     def _changes(self) -> Any:
         return self._world.repository.changes(self.plan.base, self.plan.revision) if self.plan.base else ()
-
-
-def _actor() -> str:
-    """Who asks: the init system's own word, or the person behind sudo."""
-    if "INVOCATION_ID" in os.environ and not sys.stdin.isatty():
-        return "timer"
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"

@@ -6,12 +6,16 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.streams import ERROR, WARNING, say, tell
 from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.settings import Settings
 
 SCHEMA = "reconciler/v1"
 FORMATS = ("table", "wide", "json", "yaml", "name")
@@ -55,20 +59,58 @@ class Answer:
     error: ReconcilerError | None = field(default=None)
 
 
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+    """Seconds as a number, or text such as 500ms, 90s, 5m, 4h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from reconciler.settings import seconds_of
+
+        seconds = value if isinstance(value, float) else seconds_of(str(value))
+        if not seconds:
+            self.fail(f"{value!r} is no duration; write 90s, 5m or 1h.", param, ctx)
+        return float(seconds)
+
+
+_GLOBAL = (
+    click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON (as -o json)."),
+    click.Option(
+        ["-o", "--output"], type=click.Choice(FORMATS), metavar="FORM", help=f"The form: {', '.join(FORMATS)}."
+    ),
+    click.Option(["-q", "--quiet"], is_flag=True, help="No progress, only results."),
+    click.Option(["-v", "--verbose"], is_flag=True, help="Every line of pulls and builds."),
+    click.Option(["--no-color"], is_flag=True, help="No colour (NO_COLOR does the same)."),
+    click.Option(["--no-input"], is_flag=True, help="Never ask; a question counts as no."),
+    click.Option(["--config"], metavar="FILE", help="The host's own file, instead of /etc/reconciler/reconciler.toml."),
+    click.Option(
+        ["--timeout"], type=_Duration(), metavar="TIME", help="Give up on the remote or the engine after this long."
+    ),
+)
+
+
+class Helpful(click.Command):
+    """Help that tells a command's own options from those that all commands have."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shared = {option.name for option in _GLOBAL}
+        own = [p for p in self.get_params(ctx) if isinstance(p, click.Option) and p.name not in shared]
+        for title, params in (("Options", own), ("Options of every command", _GLOBAL)):
+            if rows := [row for row in (param.get_help_record(ctx) for param in params) if row]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
+
+class HelpfulGroup(Helpful, click.Group):
+    """A command of commands, with the same help."""
+
+    command_class = Helpful
+
+
 def global_options(command: F) -> F:
     """Options that may stand before or after the name of the command."""
-    options = (
-        click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document (the same as -o json)."),
-        click.option("-o", "--output", type=click.Choice(FORMATS), help="The form of the answer."),
-        click.option("-q", "--quiet", is_flag=True, help="No progress, only results."),
-        click.option("-v", "--verbose", is_flag=True, help="Every line of pulls and builds."),
-        click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same)."),
-        click.option("--no-input", is_flag=True, help="Never ask; a question counts as no."),
-        click.option("--config", metavar="FILE", help="The host's own file [/etc/reconciler/reconciler.toml]."),
-        click.option(
-            "--timeout", type=float, metavar="SECONDS", help="Give up on a remote or an engine after this long."
-        ),
-    )
 
     @functools.wraps(command)
     @click.pass_context
@@ -76,13 +118,37 @@ def global_options(command: F) -> F:
         frame = ctx.ensure_object(Frame)
         _take(frame, given)
         if ctx.parent is not None:
-            frame.command = ctx.command_path.partition(" ")[2]
+            frame.command = name_of(ctx)
         return ctx.invoke(command, *args, **given)
 
     wrapped: Any = framed
-    for option in reversed(options):
-        wrapped = option(wrapped)
+    wrapped.__click_params__ = [*_GLOBAL[::-1], *getattr(framed, "__click_params__", [])]
     return wrapped  # type: ignore[no-any-return]
+
+
+def name_of(ctx: click.Context) -> str:
+    """`history show` of `reconciler history show`; "" for the program itself."""
+    names: list[str] = []
+    here: click.Context | None = ctx
+    while here is not None and here.parent is not None:
+        names.insert(0, here.info_name or "")
+        here = here.parent
+    return " ".join(names)
+
+
+def settings_of(frame: Frame) -> Settings:
+    """The host's own file; `--timeout` stands for its deadlines."""
+    from reconciler.settings import Seconds, load_settings
+
+    settings = load_settings(frame.config or None)
+    if frame.timeout is None:
+        return settings
+    deadline = Seconds(frame.timeout)
+    return replace(
+        settings,
+        repository=replace(settings.repository, deadline=deadline),
+        docker=replace(settings.docker, deadline=deadline),
+    )
 
 
 def _take(frame: Frame, given: dict[str, Any]) -> None:
@@ -97,40 +163,43 @@ def _take(frame: Frame, given: dict[str, Any]) -> None:
     frame.timeout = given.pop("timeout") or frame.timeout
 
 
-def give(frame: Frame, answer: Answer) -> int:
+def give(frame: Frame, answer: Answer, *, one_line: bool = False) -> int:
     """Write an answer to standard output in the form that was asked for; its exit code."""
     if frame.machine:
-        envelope = {
-            "schema": SCHEMA,
-            "command": frame.command,
-            "ok": answer.ok,
-            "data": answer.data,
-            "warnings": list(answer.warnings),
-            "error": as_data(answer.error) if answer.error else None,
-        }
-        click.echo(_text(frame, envelope))
-    elif frame.output == "name":
-        for name in answer.names:
-            click.echo(name)
-    else:
-        for warning in answer.warnings:
-            click.echo(f"warning: {warning}", err=True)
-        for line in answer.lines:
-            click.echo(line)
-        if answer.error:
-            for line in in_words(answer.error):
-                click.echo(line, err=True)
+        say(_text(frame, _envelope(frame, answer), one_line=one_line))
+        return answer.exit_code
+    for warning in answer.warnings:
+        tell(f"warning: {warning}", WARNING)
+    for line in answer.names if frame.output == "name" else answer.lines:
+        say(line)
+    if answer.error:
+        _tell_error(answer.error)
     return answer.exit_code
 
 
 def fail(frame: Frame, error: ReconcilerError) -> int:
     """Say an error in the form that was asked for; its exit code."""
     if frame.machine:
-        give(frame, Answer({}, exit_code=error.exit_code, ok=False, error=error))
-    else:
-        for line in in_words(error):
-            click.echo(line, err=True)
+        answer = Answer({}, exit_code=error.exit_code, ok=False, error=error)
+        return give(frame, answer, one_line=frame.command == "converge")
+    _tell_error(error)
     return error.exit_code
+
+
+def _tell_error(error: ReconcilerError) -> None:
+    for line in in_words(error):
+        tell(line, ERROR)
+
+
+def _envelope(frame: Frame, answer: Answer) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "command": frame.command,
+        "ok": answer.ok,
+        "data": answer.data,
+        "warnings": list(answer.warnings),
+        "error": as_data(answer.error) if answer.error else None,
+    }
 
 
 def in_words(error: ReconcilerError) -> list[str]:
@@ -162,9 +231,9 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _text(frame: Frame, envelope: Mapping[str, Any]) -> str:
+def _text(frame: Frame, envelope: Mapping[str, Any], *, one_line: bool) -> str:
     if frame.output == "json":
-        return json.dumps(envelope, indent=2 if sys.stdout.isatty() else None)
+        return json.dumps(envelope, indent=2 if sys.stdout and sys.stdout.isatty() and not one_line else None)
     import yaml
 
     return str(yaml.safe_dump(dict(envelope), sort_keys=False, allow_unicode=True)).rstrip()

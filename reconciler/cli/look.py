@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from reconciler.adapters.lock import Holder, PassLock
 from reconciler.convergence.converge import Rules, World
 from reconciler.convergence.gather import Gather, Picture
 from reconciler.core.guard import check
 from reconciler.core.target import Target, check_ancestry, choose_target
-from reconciler.errors import ReconcilerError, Terminal
+from reconciler.errors import Busy, ReconcilerError, Terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen. `refusal` is what the guard would say to a pass."""
+    """What was seen; `warnings` hold what the guard would say to a pass."""
 
     target: Target
     picture: Picture
-    refusal: ReconcilerError | None
     warnings: tuple[str, ...]
 
 
-def look(world: World, rules: Rules, *, fetch: bool) -> Seen:
-    """Desired at the head (or at the last one that a pass saw) beside what runs."""
+def fetched(world: World, state: str) -> str:
+    """The head of the branch, fetched under the pass lock and no longer; "" while a pass has it."""
+    lock = PassLock(state)
+    try:
+        lock.acquire(Holder(os.getpid(), world.clock.now(), "a fetch, to look only"))
+        return world.repository.fetch("look")
+    except Busy:
+        return ""
+    finally:
+        lock.release()
+
+
+def last_seen(world: World) -> str:
+    """The revision that the latest pass went for. Terminal when none came as far as that."""
+    for run in world.ledger.runs(20):
+        if run.revision and world.repository.has(run.revision):
+            return run.revision
+    if (stamp := world.signals.stamp()) and world.repository.has(stamp):
+        return stamp
+    raise Terminal(
+        "E-NO-REVISION",
+        "no pass has fetched anything yet",
+        why="there is nothing to compare with",
+        next="reconciler converge",
+    )
+
+
+def look(world: World, rules: Rules, head: str) -> Seen:
+    """Desired at the head of the branch, or at what is followed instead, beside what runs."""
     base = world.signals.stamp() or world.ledger.verified() or ""
-    warnings: tuple[str, ...] = ()
-    if fetch:
-        head = world.repository.fetch("look")
-    else:
-        head = _last_seen(world, base)
-        warnings = ("a pass is running; this is as of the revision it goes for, without a fetch",)
     if base:
         check_ancestry(head, base, descends=world.repository.is_descendant(head, base))
     target = choose_target(head, base, world.signals.blocked())
@@ -37,19 +59,9 @@ def look(world: World, rules: Rules, *, fetch: bool) -> Seen:
     observed = world.engine.observe(rules.site.host, owner)
     gather = Gather(rules.site, world.repository, world.files, world.signals, world.ledger)
     picture = gather.picture(target.revision, base, owner, observed)
-    refusal: ReconcilerError | None = None
+    warnings: tuple[str, ...] = ()
     try:
         check(picture.desired, picture.wants, observed, picture.plan, rules.policy)
     except ReconcilerError as error:
-        refusal = error
-        warnings += (f"a pass would refuse this: {error}",)
-    return Seen(target, picture, refusal, warnings + picture.warnings)
-
-
-def _last_seen(world: World, base: str) -> str:
-    for run in world.ledger.runs(5):
-        if run.revision and world.repository.has(run.revision):
-            return run.revision
-    if base:
-        return base
-    raise Terminal("E-NO-REVISION", "no pass has fetched anything yet", next="reconciler converge")
+        warnings = (f"a pass would refuse this: {error}",)
+    return Seen(target, picture, warnings + picture.warnings)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.frame import Answer, Frame, as_data, give, global_options, in_words
+from reconciler.cli.frame import Answer, Frame, Helpful, as_data, give, global_options, in_words
 from reconciler.errors import BadConfiguration, ReconcilerError
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Check manifests; every mistake is named with its line.")
 @click.argument("path", required=False, default="manifests", type=click.Path(path_type=Path))
 @click.option(
     "--env", "env", type=click.Path(path_type=Path), help="A folder with <stack>/.env and env files, as on a host."
@@ -38,13 +38,14 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
     lines = [f"{host}: {len(stacks)} stacks ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
     if checked.problems:
         lines = [line for problem in checked.problems for line in in_words(problem)]
-        lines.append(f"{len(checked.problems)} problems in {manifests or root}")
+        count = len(checked.problems)
+        lines.append(f"{count} problem{'s' if count > 1 else ''} in {manifests or root}")
     code = _exit_code(checked.problems)
     first = checked.problems[0] if checked.problems and frame.machine else None
     return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Print the JSON Schema of our manifests.")
 @click.argument("which", type=click.Choice(("fleet", "stack")), default="fleet")
 @global_options
 @click.pass_obj

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
+import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.frame import Answer, Frame, give, global_options
+from reconciler.cli.actor import actor
+from reconciler.cli.frame import Answer, Frame, Helpful, HelpfulGroup, give, global_options, settings_of
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.ports import Signals
-    from reconciler.settings import Settings
 
 
 class UnknownSentinel(ReconcilerError):
@@ -22,7 +23,7 @@ class UnknownSentinel(ReconcilerError):
     exit_code = 64
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Change nothing here until told otherwise.")
 @click.argument("target", required=False, default="")
 @click.option("--reason", required=True, help="Why; everybody who looks will see it.")
 @click.option("--for", "duration", default="4h", show_default=True, help="How long: 30m, 4h, 2d.")
@@ -32,18 +33,18 @@ def pause(frame: Frame, target: str, reason: str, duration: str) -> int:
     """Change nothing on this host (or HOST/STACK) until it is resumed or the time is over."""
     signals, host = _signals(frame)
     stack = _stack(target, host)
-    made = signals.pause(stack, reason, getpass.getuser(), "", _seconds(duration))
+    made = signals.pause(stack, reason, actor(), "", _seconds(duration))
     where = f"{host}/{stack}" if stack else host
     lines = [f"Paused {where} for {duration}: {reason}", f"  end it: reconciler resume {where}"]
-    return give(frame, Answer(asdict(made), lines, [where]))
+    return give(frame, Answer({"target": where, **asdict(made)}, lines, [where]))
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="End a pause.")
 @click.argument("target", required=False, default="")
 @global_options
 @click.pass_obj
 def resume(frame: Frame, target: str) -> int:
-    """End a pause; the next pass changes things again."""
+    """End a pause of this host (or of HOST/STACK); the next pass changes things again."""
     signals, host = _signals(frame)
     stack = _stack(target, host)
     where = f"{host}/{stack}" if stack else host
@@ -52,10 +53,10 @@ def resume(frame: Frame, target: str) -> int:
     return give(frame, Answer({"target": where, "was_paused": ended}, [line], [where]))
 
 
-@click.group()
+@click.group(cls=HelpfulGroup, short_help="Show or clear pauses and blocked revisions.")
 @global_options
 def sentinels() -> None:
-    """The files that hold passes back: pauses, blocked revisions, and the stamp of the last verified one."""
+    """The files that hold passes back: pauses, blocked revisions; and the stamp of the last verified one."""
 
 
 @sentinels.command("list")
@@ -63,7 +64,7 @@ def sentinels() -> None:
 @click.pass_obj
 def list_all(frame: Frame) -> int:
     """All that there are."""
-    settings = _settings(frame)
+    settings = settings_of(frame)
     host, entries = settings.host, _entries(settings.state.directory)
     lines = [f"{name}  {_words(fields)}" for name, fields in entries.items()] or ["no sentinel; passes go their way"]
     return give(frame, Answer({"host": host, "sentinels": entries}, lines, list(entries)))
@@ -74,12 +75,11 @@ def list_all(frame: Frame) -> int:
 @global_options
 @click.pass_obj
 def show(frame: Frame, name: str) -> int:
-    """One of them, in full."""
-    entries = _entries(_settings(frame).state.directory)
-    if name not in entries:
-        raise _unknown(name)
-    lines = [name, *(f"  {key:<10} {value}" for key, value in entries[name].items())]
-    return give(frame, Answer({"name": name, **entries[name]}, lines, [name]))
+    """One of them, in full. NAME as `list` shows it, or the beginning of a SHA."""
+    entries = _entries(settings_of(frame).state.directory)
+    found = _named(name, entries)
+    lines = [found, *(f"  {key:<10} {value}" for key, value in entries[found].items())]
+    return give(frame, Answer({"name": found, **entries[found]}, lines, [found]))
 
 
 @sentinels.command()
@@ -87,18 +87,31 @@ def show(frame: Frame, name: str) -> int:
 @global_options
 @click.pass_obj
 def clear(frame: Frame, name: str) -> int:
-    """Clear a blocked revision (its SHA), or a pause (`paused`, `paused.d/STACK`)."""
+    """Clear a blocked revision or a pause. NAME as `list` shows it, or the beginning of a SHA."""
     signals, _ = _signals(frame)
-    kind, _, rest = name.partition("/")
-    if kind == "paused":
-        cleared = signals.resume("")
-    elif kind == "paused.d":
+    found = _named(name, _entries(settings_of(frame).state.directory))
+    kind, _, rest = found.partition("/")
+    if kind in ("paused", "paused.d"):
         cleared = signals.resume(rest)
+    elif kind == "blocked":
+        cleared = signals.clear(rest)
     else:
-        cleared = signals.clear(rest or kind)
+        raise click.UsageError(f"{found} is a record, not an order; it is never cleared")
     if not cleared:
         raise _unknown(name)
-    return give(frame, Answer({"cleared": name}, [f"Cleared {name}"], [name]))
+    return give(frame, Answer({"cleared": found}, [f"Cleared {found}"], [found]))
+
+
+def _named(name: str, entries: Mapping[str, object]) -> str:
+    """The one sentinel that is meant."""
+    if name in entries:
+        return name
+    blocked = [each for each in entries if re.fullmatch("[0-9a-f]{4,}", name) and each.startswith(f"blocked/{name}")]
+    if len(blocked) == 1:
+        return blocked[0]
+    if f"blocked/{name}" in entries:
+        return f"blocked/{name}"
+    raise _unknown(name)
 
 
 def _entries(directory: str) -> dict[str, dict[str, str]]:
@@ -124,24 +137,20 @@ def _unknown(name: str) -> UnknownSentinel:
     )
 
 
-def _settings(frame: Frame) -> Settings:
-    from reconciler.settings import load_settings
-
-    return load_settings(frame.config or None)
-
-
 def _signals(frame: Frame) -> tuple[Signals, str]:
     from reconciler.adapters.signals import SentinelSignals
 
-    settings = _settings(frame)
+    settings = settings_of(frame)
     return SentinelSignals(f"{settings.state.directory}/sentinels"), settings.host
 
 
 def _stack(target: str, host: str) -> str:
     """`host` or `host/stack`; a bare stack name is not guessed at."""
-    named, _, stack = target.partition("/")
-    if named and named != host:
-        raise click.UsageError(f"this machine is the host {host}; a target is {host} or {host}/STACK")
+    named, slash, stack = target.partition("/")
+    if (named or slash) and (named != host or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", stack or "all")):
+        raise click.UsageError(
+            f"{target!r} cannot be paused: this machine is the host {host}; name {host} or {host}/STACK"
+        )
     return stack
 
 

@@ -1,33 +1,39 @@
-"""status, history: how things are, and how they came to be."""
+"""status: how things are."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from reconciler.cli.frame import Answer, Frame, give, global_options, table
+from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of, table
 from reconciler.cli.progress import Silent
-from reconciler.cli.scope import UnknownRun
+from reconciler.cli.times import ago, span
+from reconciler.errors import ReconcilerError, Transient
+from reconciler.model.observed import Container
 from reconciler.model.plan import Plan
 from reconciler.model.report import Pause, Run
 
 EX_DRIFT = 2
 
 
-@click.command()
+@click.command(cls=Helpful, short_help="Show what runs, and whether it is what git wants.")
 @click.option("--check", is_flag=True, help="Exit 2 when something is not as git wants it.")
 @click.option("-w", "--watch", is_flag=True, help="Look again every two seconds, until interrupted.")
 @global_options
 @click.pass_obj
 def status(frame: Frame, check: bool, watch: bool) -> int:
-    """Desired and running revision, sync and health of this host. Asks the engine, not the remote."""
+    """Desired and running revision, sync and health of this host.
+
+    Asks the engine, not the remote: DESIRED is what the latest pass went for. SYNC is one of synced, drift, behind,
+    held (the head is blocked), paused, and unknown (the manifests cannot be read).
+    """
     while watch:
         answer = _status(frame)
-        click.clear()
-        give(frame, answer)
+        if frame.output in ("table", "wide"):
+            click.clear()
+        give(frame, answer, one_line=True)
         time.sleep(2)
     answer = _status(frame)
     give(frame, answer)
@@ -35,30 +41,34 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
 
 
 def _status(frame: Frame) -> Answer:
-    from reconciler.cli.look import look
-    from reconciler.settings import load_settings
+    from reconciler.cli.look import last_seen, look
     from reconciler.wiring import SystemClock, make_rules, make_world
 
-    settings = load_settings(frame.config or None)
+    settings = settings_of(frame)
     world = make_world(settings, SystemClock(), Silent())
-    rules = make_rules(settings)
     pause = world.signals.paused()
     last = next(iter(world.ledger.runs(1)), None)
     if last is None:
         lines = [f"{settings.host}: no pass has run yet", "  next: reconciler plan, then reconciler converge"]
-        return Answer({"host": settings.host, "in_sync": False, "last_run": None}, lines, [settings.host])
-    seen = look(world, rules, fetch=False)
-    plan = seen.picture.plan
+        data = {"host": settings.host, "in_sync": False, "paused": asdict(pause) if pause else None, "last_run": None}
+        return Answer(data, lines, [settings.host])
     running = world.signals.stamp()
+    try:
+        seen = look(world, make_rules(settings), last_seen(world))
+    except Transient:
+        raise
+    except ReconcilerError as error:  # a bad commit must not hide what runs
+        return _unreadable(settings.host, running, pause, last, error)
+    plan = seen.picture.plan
+    held = seen.target.reason if seen.target.held else ""
     sync = _sync(plan, seen.target.held, bool(seen.picture.drifted), running, pause)
     health, sick = _health(plan)
-    note = _note(pause, seen.target.reason if seen.target.held else "", last, sick)
-    row = [settings.host, plan.revision[:7], running[:7] or "-", sync, health, _ago(last.ended or last.started), note]
-    lines = table([["HOST", "DESIRED", "RUNNING", "SYNC", "HEALTH", "CHECKED", "NOTE"], row])
+    lines = _row(settings.host, plan.revision, running, sync, health, last, _note(pause, held, last, sick))
     if frame.wide or sync == "drift":
         lines += [f"  {step.slot}: {step.action} ({'; '.join(step.reasons)})" for step in plan.steps]
+        lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
     if frame.wide:
-        lines += [f"  {s.slot}: {s.container.state} {s.container.health}".rstrip(" none") for s in plan.satisfied]
+        lines += [f"  {done.slot}: {_state(done.container)}" for done in plan.satisfied]
     data = {
         "host": settings.host,
         "desired": plan.revision,
@@ -67,12 +77,44 @@ def _status(frame: Frame) -> Answer:
         "health": health,
         "in_sync": sync == "synced" and health == "ok",
         "paused": asdict(pause) if pause else None,
-        "held": seen.target.reason if seen.target.held else "",
+        "held": held,
         "last_run": asdict(last),
         "drift": [str(step.slot) for step in plan.steps],
+        "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
     }
-    return Answer(data, lines, [settings.host], [w for w in seen.warnings if "without a fetch" not in w])
+    return Answer(data, lines, [settings.host], seen.warnings)
+
+
+def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: ReconcilerError) -> Answer:
+    """What can be said when the manifests of the latest revision, or the branch itself, are no good."""
+    sync = "paused" if pause else "unknown"
+    data = {
+        "host": host,
+        "desired": last.revision,
+        "running": running,
+        "sync": sync,
+        "health": "unknown",
+        "in_sync": False,
+        "paused": asdict(pause) if pause else None,
+        "held": error.what,
+        "last_run": asdict(last),
+        "drift": [],
+        "working_tree": [],
+        "unhealthy": [],
+    }
+    lines = _row(host, last.revision, running, sync, "unknown", last, _note(pause, str(error), last, []))
+    return Answer(data, lines, [host], (str(error),))
+
+
+def _row(host: str, desired: str, running: str, sync: str, health: str, last: Run, note: str) -> list[str]:
+    checked = ago(last.ended or last.started)
+    row = [host, desired[:7] or "-", running[:7] or "-", sync, health, checked, note]
+    return table([["HOST", "DESIRED", "RUNNING", "SYNC", "HEALTH", "CHECKED", "NOTE"], row])
+
+
+def _state(container: Container) -> str:
+    return container.state if container.health == "none" else f"{container.state}, {container.health}"
 
 
 def _sync(plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None) -> str:
@@ -95,83 +137,10 @@ def _health(plan: Plan) -> tuple[str, list[str]]:
 
 def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
     if pause:
-        left = f", {_span(pause.left)} left" if pause.left else ""
+        left = f", {span(pause.left)} left" if pause.left else ""
         return f'"{pause.reason or "no reason given"}" {pause.holder}{left}'.strip()
     if held:
         return held
     if last.outcome not in ("succeeded", "unchanged", ""):
         return f"last pass: {last.outcome}: {last.reason}"
     return f"sick: {', '.join(sick)}" if sick else ""
-
-
-@click.group(invoke_without_command=True)
-@click.option("-n", "--limit", default=20, show_default=True, help="How many passes.")
-@click.option("--stack", default="", help="Only passes with a step of this stack.")
-@global_options
-@click.pass_context
-def history(ctx: click.Context, limit: int, stack: str) -> int:
-    """What passes did, the newest first; `history show ID` has every step of one."""
-    if ctx.invoked_subcommand:
-        return 0
-    frame: Frame = ctx.obj
-    runs = _ledger(frame).runs(limit, stack=stack)
-    rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"]]
-    for run in runs:
-        rows.append(
-            [
-                run.id,
-                _ago(run.started),
-                run.command,
-                run.actor,
-                run.revision[:7] or "-",
-                run.outcome or "running",
-                _took(run),
-                run.reason,
-            ]
-        )
-    data = {"runs": [asdict(run) for run in runs]}
-    return give(frame, Answer(data, table(rows) if runs else ["no pass has run yet"], [run.id for run in runs]))
-
-
-@history.command()
-@click.argument("run_id", metavar="ID")
-@global_options
-@click.pass_obj
-def show(frame: Frame, run_id: str) -> int:
-    """One pass with its steps and their reasons."""
-    try:
-        run, steps = _ledger(frame).run(run_id)
-    except KeyError:
-        raise UnknownRun(
-            "E-RUN", f"there is no pass {run_id!r}", why="history does not have it", next="reconciler history"
-        ) from None
-    lines = [
-        f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'} ({run.reason or 'no reason'})",
-        f"  revision {run.revision or '-'}, verified before it {run.base or '-'}, took {_took(run)}",
-        *(f"  {s.stack}/{s.service}  {s.action}: {s.result}  ({'; '.join(s.reasons)})" for s in steps),
-        *(f"  {line}" for line in run.detail.splitlines()),
-    ]
-    return give(frame, Answer({"run": asdict(run), "steps": [asdict(step) for step in steps]}, lines, [run.id]))
-
-
-def _ledger(frame: Frame) -> Any:
-    from reconciler.adapters.ledger import SqliteLedger
-    from reconciler.settings import load_settings
-
-    return SqliteLedger(f"{load_settings(frame.config or None).state.directory}/ledger.db")
-
-
-def _took(run: Run) -> str:
-    return "-" if run.ended is None else f"{run.ended - run.started:.1f}s"
-
-
-def _ago(then: float) -> str:
-    return f"{_span(max(0.0, time.time() - then))} ago"
-
-
-def _span(seconds: float) -> str:
-    """The largest fitting unit, as people say it."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{seconds:.0f}s"

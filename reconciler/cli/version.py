@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from reconciler import __version__
-from reconciler.cli.frame import Answer, Frame, give, global_options
+from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options
 
 
-@click.command()
+@click.command(cls=Helpful)
 @global_options
 @click.pass_obj
 def version(frame: Frame) -> int:

@@ -84,7 +84,7 @@ class Apply:
         for level in levels(self._steps, self._wants):
             self._wait_for(self._sound(level))
             self._together(self._bring, [self._steps[slot] for slot in self._sound(level)])
-        touched = self._sound([*self._steps, *self._unverified()])
+        touched = self._sound([*self._steps, *self._plan.unverified])
         self._failures |= self._tools.waiting.until_started(self._awaited(slot) for slot in touched)
         self._together(self._settle, [self._steps[slot] for slot in self._sound(self._steps)])
         return Applied(tuple(self._awaited(slot) for slot in self._sound(touched)), self._failures)
@@ -95,11 +95,6 @@ class Apply:
             return []
         failed = {slot.stack for slot in self._failures}
         return [slot for slot in slots if slot.stack not in failed]
-
-    def _unverified(self) -> list[Slot]:
-        """Services whose predecessor is still kept: an earlier pass replaced them and never came to verify."""
-        kept = {c.slot for c in self._plan.leftovers if c.role == "kept"}
-        return [done.slot for done in self._plan.satisfied if done.slot in kept]
 
     # Before anything that runs is touched; a network that is made anew is the one exception.
 

@@ -12,16 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from reconciler.convergence.apply import Apply, Tools
-from reconciler.convergence.exchange import REFRESH, Exchange, put_back
+from reconciler.convergence.exchange import REFRESH, Exchange
 from reconciler.convergence.gather import Gather, Picture, Site
 from reconciler.convergence.networks import restore_networks
 from reconciler.convergence.prepare import prepare_images, render_files
+from reconciler.convergence.put_back import put_back
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.undo import discard_made, discard_networks
 from reconciler.convergence.wait import Failures, Waiting
 from reconciler.core import guard
 from reconciler.core.guard import Policy
+from reconciler.core.redact import redactor
 from reconciler.core.scope import narrowed
 from reconciler.core.target import Target, check_ancestry, choose_target
 from reconciler.errors import ReconcilerError, Refused, Transient
@@ -97,13 +99,17 @@ class Pass:
     def run(self) -> Result:
         """Never raises a ReconcilerError: it becomes the Result, recorded like everything else."""
         self._world.ledger.begin(self._run)
+        if loss := self._world.ledger.loss:
+            self._world.progress.say(f"the ledger was unusable ({loss.why}); a new one begins, the old is {loss.aside}")
+        for pause in self._world.signals.sweep():
+            self._world.progress.say(f"the pause {pause.reason!r} of {pause.holder or 'somebody'} is over")
         try:
             result = self._converge()
         except ReconcilerError as error:
             result = self._result("failed", error.exit_code, error.what, error=error)
         except (KeyboardInterrupt, Interrupted):
             result = self._result("interrupted", 130, "interrupted; the next pass carries on")
-        result = replace(result, seconds=self._world.clock.now() - self._begun)
+        result = self._redacted(replace(result, seconds=self._world.clock.now() - self._begun))
         self._world.ledger.finish(
             self._request.run,
             ended=self._world.clock.now(),
@@ -113,6 +119,14 @@ class Pass:
             detail=str(result.error.why) if result.error else "",
         )
         return result
+
+    def _redacted(self, result: Result) -> Result:
+        """A container may write a password to its log, and an engine may repeat it in an error."""
+        if result.error is None:
+            return result
+        clean = redactor(self._world.files.confidential()).clean
+        result.error.what, result.error.why = clean(result.error.what), clean(result.error.why)
+        return replace(result, reason=clean(result.reason))
 
     def _converge(self) -> Result:
         owner = self._world.identity.owner()
@@ -125,10 +139,12 @@ class Pass:
         observed = observed or self._observe(owner)
         self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
         picture = self._gather.picture(target.revision, self._base, owner, observed)
-        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy)
+        blocked = self._world.signals.blocked()
+        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, blocked)
         self._check_obstacles(picture)
-        if picture.plan.empty and not picture.drifted:
+        if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
+        self._world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):
             return self._result("held", 0, "not confirmed; nothing was done", picture=picture)
         return self._carry_out(picture, target, owner)
@@ -178,10 +194,14 @@ class Pass:
             world.progress.phase("prepare", f"{len(plan.images)} images")
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
+        world.clock.sleep(0)
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         self._promise_restarts(picture)
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
         failures = self._apply(picture, owner)
+        if failures and self._only_sick_before(picture.plan, failures):
+            tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+            return self._not_healed(picture, checkout, failures)
         if failures:
             return self._undone(picture, checkout, failures, owner)
         tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
@@ -192,10 +212,10 @@ class Pass:
         return bool(self._base) and self._base != picture.desired.revision
 
     def _promise_restarts(self, picture: Picture) -> None:
-        """A dead pass must not leave a container with a file that was put back under it."""
+        """A dead pass must not leave a container with a file that was put back under it, or in a namespace gone by."""
         exchange = Exchange(self._world.engine, self._world.ledger, self._world.clock, self._request.run)
         for step in picture.plan.steps:
-            if step.action is Action.RESTART and step.current and picture.drifted:
+            if step.action is Action.RESTART and step.current:
                 exchange.promise_refresh(step.current)
 
     def _apply(self, picture: Picture, owner: str) -> Failures:
@@ -211,6 +231,22 @@ class Pass:
         self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
         return applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
 
+    def _only_sick_before(self, plan: Plan, failures: Failures) -> bool:
+        """Whether all that failed is the healing of what was ill before: no fault of this revision.
+
+        What a pass that died has made for this revision was never well; its failure is the revision's.
+        """
+        kept = {container.slot for container in plan.leftovers}
+        healing = {s.slot for s in plan.steps if s.heals and s.current and s.current.revision != plan.revision}
+        return failures.keys() <= healing - kept
+
+    def _not_healed(self, picture: Picture, checkout: CheckoutReport, failures: Failures) -> Result:
+        """What this revision changed is good and stays; the stamp waits until all is well."""
+        error = _gravest(failures)
+        error.unchanged = error.unchanged or "everything else is as git wants it"
+        reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
+        return self._result("failed", error.exit_code, f"not healed: {reason}", picture, checkout, error)
+
     def _undone(self, picture: Picture, checkout: CheckoutReport, failures: Failures, owner: str) -> Result:
         """The block first, durably; then the files, then the old containers; one way back, never a second."""
         world, revision, moved_on = self._world, picture.desired.revision, self._moved_on(picture)
@@ -218,8 +254,7 @@ class Pass:
         if moved_on and not isinstance(error, Transient):
             world.signals.block(revision, error.what, self._request.run)
         world.progress.phase("undo", error.what)
-        if moved_on:
-            world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
+        undo = self._files_back(picture) if moved_on else None
         stacks = set() if moved_on or _EVERYTHING in failures else {slot.stack for slot in failures}
         now = self._observe(owner)
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
@@ -232,11 +267,21 @@ class Pass:
         if not moved_on:
             sound = narrowed(picture.plan, "", sorted({slot.stack for slot in failures}))
             tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
+        if undo:
+            raise undo
         restored = bool(intents) or moved_on
         error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", [i.name for i in intents])
         reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
         outcome: Outcome = "rolled-back" if restored else "failed"
         return self._result(outcome, 4 if restored else error.exit_code, reason, picture, checkout, error)
+
+    def _files_back(self, picture: Picture) -> ReconcilerError | None:
+        """The files of the base revision; a full disk must not keep the old containers from serving again."""
+        try:
+            self._world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
+        except ReconcilerError as error:
+            return error
+        return None
 
     def _restore_networks(self, plan: Plan, observed: Observed, owner: str) -> None:
         if any(step.goes_first for step in plan.networks):
@@ -255,10 +300,10 @@ class Pass:
         """The stamp moves only for a whole pass over the head's own manifests."""
         whole = not self._rules.site.target.partition("/")[2]
         if whole and not target.held and target.revision != self._base:
-            self._world.signals.write_stamp(target.revision)
             for blocked in self._world.signals.blocked():
                 if self._world.repository.is_descendant(target.revision, blocked):
                     self._world.signals.clear(blocked)
+            self._world.signals.write_stamp(target.revision)
         held = target.reason if target.held else ""
         return replace(self._result(outcome, 0, reason, picture, checkout), held=held)
 

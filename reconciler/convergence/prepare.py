@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from reconciler.core.build_context import archive, read_context
@@ -16,9 +16,16 @@ from reconciler.ports import ContainerEngine, HostFiles, Progress, Tree
 
 
 def prepare_images(engine: ContainerEngine, tree: Tree, plan: Plan, progress: Progress, parallel: int) -> None:
-    """All images of the plan, several at once; the first failure is raised when all have ended."""
-    with ThreadPoolExecutor(parallel) as pool:
+    """All images of the plan, several at once; the first failure is raised when all have ended.
+
+    KeyboardInterrupt does not wait for them: a pull that is given up on changes nothing that runs.
+    """
+    pool = ThreadPoolExecutor(parallel)
+    try:
         futures = [pool.submit(_obtain, engine, tree, need, progress) for need in plan.images]
+        wait(futures)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     for future in futures:
         future.result()
 

@@ -6,10 +6,17 @@ every other case. Either way the planner then sees an ordinary host.
 
 from __future__ import annotations
 
-from reconciler.convergence.exchange import REFRESH, REMOVE, orphaned, put_back
+from collections.abc import Collection, Sequence
+
+from reconciler.convergence.exchange import REFRESH, REMOVE
+from reconciler.convergence.put_back import orphaned, put_back
+from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.observed import Container, Observed
 from reconciler.model.report import Intent
 from reconciler.ports import Clock, ContainerEngine, Ledger, Progress
+
+_REMEMBERED = 1000
+"""How many runs back the ledger is asked for; half-made containers are a pass or two old."""
 
 
 def recover(
@@ -23,18 +30,50 @@ def recover(
         ledger.finish(
             run.id, ended=clock.now(), outcome="interrupted", exit_code=130, reason="it died and was recovered"
         )
-    intents = tuple(intent for intent in ledger.open_intents() if intent.kind != REFRESH)
-    intents += orphaned(observed, owner, intents, clock.now())
+    intents = _promises(ledger, observed)
+    remembered = {run.id for run in ledger.runs(_REMEMBERED)}
+    intents += orphaned(observed, owner, intents, remembered, clock.now())
     by_name = {c.name: c for c in observed.containers}
-    backward = [intent for intent in intents if not _succeeded(intent, by_name)]
+    backward = [intent for intent in _latest(intents) if not _succeeded(intent, by_name)]
     for intent in intents:
         if intent not in backward:
             _forward(engine, by_name.get(intent.name), progress)
     if backward:
-        names = ", ".join(intent.name for intent in backward)
-        progress.say(f"putting back what was being replaced: {names}")
-        put_back(engine, ledger, backward, observed)
+        names = {intent.name: intent for intent in backward}
+        progress.say(f"putting back what was being replaced: {', '.join(names)}")
+        _put_back(engine, ledger, progress, backward, observed, {intent.container for intent in intents})
     return bool(intents) | _clear_half_made(engine, observed, owner, {intent.name for intent in backward})
+
+
+def _promises(ledger: Ledger, observed: Observed) -> tuple[Intent, ...]:
+    """Open promises; those about containers that are gone have nothing left to keep."""
+    there = {c.id for c in observed.containers}
+    opened = ledger.open_intents()
+    for intent in opened:
+        if intent.container not in there:
+            ledger.settle(intent.run, intent.container)
+    return tuple(i for i in opened if i.container in there and i.kind != REFRESH)
+
+
+def _latest(intents: Sequence[Intent]) -> list[Intent]:
+    """For each name only what was promised of the container that had it last; its predecessors wait for a verdict."""
+    last = {intent.name: intent.container for intent in intents}
+    return [intent for intent in intents if last[intent.name] == intent.container]
+
+
+def _put_back(
+    engine: ContainerEngine,
+    ledger: Ledger,
+    progress: Progress,
+    intents: Sequence[Intent],
+    observed: Observed,
+    spared: Collection[str],
+) -> None:
+    """What does not start again is left to the planner: its network may be gone, or what it shares one with."""
+    try:
+        put_back(engine, ledger, intents, observed, spared)
+    except Terminal as error:
+        progress.say(error.what)
 
 
 def _succeeded(intent: Intent, by_name: dict[str, Container]) -> bool:
@@ -46,9 +85,15 @@ def _succeeded(intent: Intent, by_name: dict[str, Container]) -> bool:
 
 
 def _forward(engine: ContainerEngine, successor: Container | None, progress: Progress) -> None:
+    """One that does not start is for the planner, too: only a whole pass can give its verdict and undo it."""
     if successor and successor.state == "created":
         progress.say(f"starting {successor.name}, which was put in place but not started")
-        engine.start(successor.id)
+        try:
+            engine.start(successor.id)
+        except Unreachable:
+            raise
+        except ReconcilerError as error:
+            progress.say(error.what)
 
 
 def _clear_half_made(engine: ContainerEngine, observed: Observed, owner: str, done: set[str]) -> bool:

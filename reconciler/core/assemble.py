@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.build_context import build_id, read_context
 from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
-from reconciler.core.document import Map, parse
+from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest import is_job, load_fleet, load_stack_extension, selects
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
@@ -56,7 +56,7 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
             why="the fleet file names the hosts; the manifests folder is repository.path in reconciler.toml",
             next="commit a fleet.yaml, or mend repository.path",
         )
-    document = parse(tree.read(path), path)
+    document = parse(read_file(tree, path), path)
     if not isinstance(document, Map):
         raise BadConfiguration(
             "E-MANIFEST-VALUE",
@@ -69,12 +69,16 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
 
 
 def assemble(
-    tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, any_connection: bool = False
+    tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, checking: bool = False
 ) -> Assembled:
-    """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected."""
+    """Raises BadConfiguration for the fleet file; what is wrong in stacks is collected.
+
+    A stack that says plainly that another host runs it is not read any further: it may need files that only that
+    host has. `checking` reads all the same, for `validate`, and takes hosts that are reached in any way.
+    """
     fleet = fleet_of(tree, manifests)
     host = _host(fleet, side.name, manifests)
-    if not any_connection:
+    if not checking:
         _require_local(host, manifests)
     problems: list[ReconcilerError] = []
     warnings = list(fleet.warnings)
@@ -82,6 +86,8 @@ def assemble(
     builds: dict[str, str] = {}
     for folder in _stack_folders(tree, manifests, problems):
         try:
+            if not checking and _is_elsewhere(tree, folder[2], host, fleet):
+                continue
             loaded = _load(tree, folder, host, side)
             if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet, _at(loaded)):
                 continue
@@ -93,6 +99,18 @@ def assemble(
     problems += _same_name(stacks)
     desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
+
+
+def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
+    """Whether the file alone says that the stack is for others; one that speaks in variables must be read first."""
+    try:
+        document = parse(read_file(tree, file), file)
+    except ReconcilerError:
+        return False  # loading says what is wrong, and says it better
+    raw = document.get("x-reconciler") if isinstance(document, Map) else None
+    if not isinstance(raw, Map) or "$" in repr(raw):
+        return False
+    return not selects(load_stack_extension(raw, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:

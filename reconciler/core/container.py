@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.fingerprint import Sealer
-from reconciler.errors import BadConfiguration
 from reconciler.model import labels
 from reconciler.model.desired import (
     Attachment,
@@ -54,21 +53,12 @@ def file_path(item: FileObject, stack: Stack, paths: HostPaths, sealer: Sealer) 
     if item.content is not None:
         # The name changes with the content, so a bind of it never shows a stale inode.
         return f"{paths.rendered}/{stack.name}/{item.kind}s/{item.name}-{sealer.seal(item.content)[:16]}"
-    if item.kind == "secret":
-        return f"{paths.secrets}/{item.name}"
-    raise BadConfiguration(
-        "E-COMPOSE-EXTERNAL",
-        f"config {item.name!r} of stack {stack.name!r} is external",
-        why="external configs live in a Docker Swarm; this host runs none",
-        next="give it a `file:` or a `content:`",
-    )
+    return f"{paths.secrets}/{item.name}"
 
 
 def render(service: Service, stack: Stack, number: int, paths: HostPaths, sealer: Sealer) -> ContainerSpec:
     """The container of one replica, without our own labels: `fingerprint.stamp` adds them."""
-    endpoints = {
-        network: endpoint for network, endpoint in (_endpoint(a, service, stack) for a in _by_priority(service))
-    }
+    endpoints = dict(_endpoint(attachment, service, stack) for attachment in _by_priority(service))
     return ContainerSpec(
         slot=Slot(stack.name, service.name, number),
         name=container_name(service, number),

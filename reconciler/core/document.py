@@ -14,8 +14,9 @@ import yaml
 from reconciler.core.positioned import Map, Place, Seq, Tagged
 from reconciler.core.scalars import Scalar, resolve
 from reconciler.errors import BadConfiguration, Position
+from reconciler.ports import Tree
 
-__all__ = ["Limits", "Map", "Place", "Seq", "Tagged", "parse", "shorten"]
+__all__ = ["Limits", "Map", "Place", "Seq", "Tagged", "parse", "read_file", "shorten"]
 
 _CORE = "tag:yaml.org,2002:"
 _MERGE_TAGS: dict[str, Literal["reset", "override"]] = {"!reset": "reset", "!override": "override"}
@@ -67,14 +68,27 @@ def parse(text: bytes, file: str, limits: Limits = Limits()) -> Any:
     return _Builder(_decode(text, file, limits), file, limits).build()
 
 
+def read_file(tree: Tree, path: str, limits: Limits = Limits()) -> bytes:
+    """The bytes of a file that shall be parsed; one that is too large is not even read. BadConfiguration, KeyError."""
+    entry = tree.entry(path)
+    if entry is not None and entry.size > limits.size:
+        _too_large(entry.size, path, limits)
+    return tree.read(path)
+
+
+def _too_large(size: int, file: str, limits: Limits) -> NoReturn:
+    _fail(
+        "E-YAML-SIZE",
+        f"the file has {size} bytes, more than {limits.size}",
+        (file, 0, 0),
+        why="manifests are written by people; a file of this size is something else",
+        next="split it, or move data out of it into files of its own",
+    )
+
+
 def _decode(text: bytes, file: str, limits: Limits) -> str:
     if len(text) > limits.size:
-        _fail(
-            "E-YAML-SIZE",
-            f"the file has {len(text)} bytes, more than {limits.size}",
-            (file, 0, 0),
-            next="split it, or move data out of it into files of its own",
-        )
+        _too_large(len(text), file, limits)
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -83,7 +83,7 @@ def volume_fingerprint(volume: Volume) -> str:
 
 
 def repository_paths(service: Service, stack: Stack) -> tuple[str, ...]:
-    """Paths of the repository whose content the running container sees; what it builds from is in the build's own id."""
+    """Paths of the repository whose content the running container sees; a build has an id of its own."""
     mounted = [m.repo_path for m in service.mounts if m.repo_path is not None]
     granted = {(grant.kind, grant.key) for grant in service.grants}
     files = [f.repo_path for f in stack.files if (f.kind, f.key) in granted and f.repo_path is not None]

@@ -5,15 +5,19 @@ A volume is never removed, so nothing here has to forbid it: the planner knows n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import normpath
 
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.wanted import Want
 from reconciler.errors import Refused
-from reconciler.model.desired import Desired, Service
+from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, Plan, Step
+
+HARMLESS = ("/etc/localtime", "/etc/timezone")
+"""What half of all Compose files mount to tell the time; read-only it gives nothing away."""
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
@@ -27,11 +31,19 @@ class Policy:
     max_removed_stacks: int = 1
 
 
-def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan: Plan, policy: Policy) -> None:
-    """Raises the first `Refused`."""
+def check(
+    desired: Desired,
+    wants: Mapping[Slot, Want],
+    observed: Observed,
+    plan: Plan,
+    policy: Policy,
+    given_up: Collection[str] = (),
+) -> None:
+    """Raises the first `Refused`. `given_up`: blocked revisions; what they brought may always go."""
+    removals = [s for s in plan.steps if s.action is Action.REMOVE and s.current and s.current.revision not in given_up]
     for refusal in (
-        *_emptied(desired, plan),
-        *_removals(plan, policy),
+        *_emptied(desired, removals),
+        *_removals(plan, removals, policy),
         *_privileges(desired, policy),
         *_host_mounts(desired, policy),
         *_twice(wants),
@@ -44,20 +56,20 @@ def check(desired: Desired, wants: Mapping[Slot, Want], observed: Observed, plan
         raise refusal
 
 
-def _emptied(desired: Desired, plan: Plan) -> Iterator[Refused]:
-    if plan.count(Action.REMOVE) and not desired.stacks:
+def _emptied(desired: Desired, removals: Sequence[Step]) -> Iterator[Refused]:
+    if removals and not desired.stacks:
         yield Refused(
             "E-GUARD-EMPTY",
-            f"no stack is wanted on {desired.host}, but {plan.count(Action.REMOVE)} containers run",
+            f"no stack is wanted on {desired.host}, but {len(removals)} containers run",
             why="an empty desired set is far more often a mistake than a wish",
-            next="check the manifests path and x-reconciler.hosts; to really clear the host, remove its containers by hand",
+            next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
 
 
-def _removals(plan: Plan, policy: Policy) -> Iterator[Refused]:
+def _removals(plan: Plan, removals: Sequence[Step], policy: Policy) -> Iterator[Refused]:
     kept = {step.slot.stack for step in plan.steps if step.action is not Action.REMOVE}
     kept |= {done.slot.stack for done in plan.satisfied}
-    removed = sorted({step.slot.stack for step in plan.steps if step.action is Action.REMOVE} - kept)
+    removed = sorted({step.slot.stack for step in removals} - kept)
     if len(removed) > policy.max_removed_stacks:
         yield Refused(
             "E-GUARD-REMOVALS",
@@ -76,9 +88,9 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
     for service in _services(desired):
         if service.stack in policy.allow_privileged:
             continue
-        socket = any(m.kind == "bind" and m.source in DOCKER_SOCKETS for m in service.mounts)
-        if service.privileged or socket:
-            what = "mounts the Docker socket" if socket else "is privileged"
+        ways = [m.source for m in service.mounts if m.kind == "bind" and _holds_a_socket(m.source)]
+        if service.privileged or ways:
+            what = f"mounts {ways[0]}, and with it the Docker socket" if ways else "is privileged"
             yield Refused(
                 "E-GUARD-PRIVILEGED",
                 f"{service.stack}/{service.name} {what}",
@@ -89,22 +101,46 @@ def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
 
 
 def _host_mounts(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    for service in _services(desired):
-        for mount in service.mounts:
-            inside = mount.kind != "bind" or mount.repo_path is not None or mount.source in DOCKER_SOCKETS
-            if inside or service.stack in policy.allow_privileged or _below(mount.source, policy.allow_host_mounts):
-                continue
-            yield Refused(
-                "E-GUARD-MOUNT",
-                f"{service.stack}/{service.name} mounts {mount.source} of the host",
-                why="it lies neither in the repository nor below a folder that the host allows",
-                next=f'if that is wanted, add "{mount.source}" to trust.allow_host_mounts in reconciler.toml',
-                at=service.position,
-            )
+    allowed = (*policy.allow_host_mounts, desired.checkout)
+    for stack in desired.stacks:
+        if stack.name in policy.allow_privileged:
+            continue
+        for service in stack.services:
+            for source in _host_sources(service, stack):
+                if not _below(source, allowed):
+                    yield Refused(
+                        "E-GUARD-MOUNT",
+                        f"{service.stack}/{service.name} mounts {source} of the host",
+                        why="it lies neither in the repository nor below a folder that the host allows",
+                        next=f'if that is wanted, add "{source}" to trust.allow_host_mounts in reconciler.toml',
+                        at=service.position,
+                    )
+
+
+def _host_sources(service: Service, stack: Stack) -> Iterator[str]:
+    """Every path of the host that a container would see: binds, configs and secrets, and volumes that are binds."""
+    for mount in service.mounts:
+        harmless = mount.read_only and mount.source in HARMLESS
+        if mount.kind == "bind" and mount.repo_path is None and mount.source not in DOCKER_SOCKETS and not harmless:
+            yield mount.source
+    granted = {(grant.kind, grant.key) for grant in service.grants}
+    for item in stack.files:
+        if (item.kind, item.key) in granted and item.host_path is not None:
+            yield item.host_path
+    used = {mount.source for mount in service.mounts if mount.kind == "volume"}
+    for volume in stack.volumes:
+        device = dict(volume.driver_opts).get("device", "")
+        if volume.key in used and device.startswith("/"):
+            yield device
+
+
+def _holds_a_socket(path: str) -> bool:
+    return any(_below(socket, (path,)) for socket in DOCKER_SOCKETS)
 
 
 def _below(path: str, folders: tuple[str, ...]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+    real = normpath(path)
+    return any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:
@@ -143,7 +179,7 @@ def _taken(want: Want, holder: Container) -> Refused:
         "E-GUARD-NAME-TAKEN",
         f"{want.slot} wants the container name {want.spec.name}, which another container has",
         why=f"container {holder.id[:12]} ({holder.image}, {holder.state}) belongs to {owner}; it is not ours to touch",
-        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or give the service another container_name",
+        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or choose another container_name",
         at=want.service.position,
     )
 

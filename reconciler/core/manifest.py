@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.core.positioned import Map, Seq
 from reconciler.errors import BadConfiguration, Position
+from reconciler.model.desired import Pairs
 from reconciler.model.fleet import Fleet, Host, StackExtension
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -110,7 +111,7 @@ class StackModel(_Strict):
     """`x-reconciler` at the top of a Compose file."""
 
     hosts: Annotated[
-        list[Name] | dict[str, Label],
+        Annotated[list[Name], Field(min_length=1)] | Annotated[dict[str, Label], Field(min_length=1)],
         Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
     ] = []
 
@@ -123,15 +124,15 @@ class ServiceModel(_Strict):
 
 _LATER_STACK = ("migrations", "verify", "image_drift", "needs")
 _LATER_SERVICE = ("on_change", "image_drift")
-_NOT_ACTED_ON = (
-    "drones",
-    "orchestrators",
-    "gateway",
-    "ci",
-    "rollout",
-    "notifications",
-    "identities",
-)
+_NOT_ACTED_ON = {
+    "drones": "no packages are built",
+    "orchestrators": "no packages are built",
+    "gateway": "nothing is announced to it",
+    "ci": "commits are deployed without waiting for their checks, `require` included",
+    "rollout": "every host converges by itself, there are no waves",
+    "notifications": "nobody is notified",
+    "identities": "addresses are shown as they are",
+}
 
 
 def load_fleet(document: Map, file: str) -> Fleet:
@@ -141,7 +142,9 @@ def load_fleet(document: Map, file: str) -> Fleet:
         Host(name, host.connect, host.checkout.rstrip("/"), _pairs(host.labels)) for name, host in model.hosts.items()
     )
     warnings = tuple(
-        f"{document.key_at(key)}: {key}: is not acted on by this version" for key in _NOT_ACTED_ON if document.get(key)
+        f"{document.key_at(key)}: `{key}:` is not acted on by this version: {effect}"
+        for key, effect in _NOT_ACTED_ON.items()
+        if document.get(key)
     )
     return Fleet(hosts, tuple(model.sites), tuple(model.ignore), tuple(model.quiet), warnings)
 
@@ -178,7 +181,17 @@ def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -
     if extension.hosts:
         return host.name in extension.hosts
     if extension.labels:
-        return set(extension.labels) <= {*host.labels, ("name", host.name)}
+        if not any(_carries(h, extension.labels) for h in fleet.hosts):
+            wanted = ", ".join(f"{key}: {value}" for key, value in extension.labels)
+            carried = sorted({f"{key}: {value}" for h in fleet.hosts for key, value in h.labels})
+            raise BadConfiguration(
+                "E-MANIFEST-HOST",
+                f"no host of the fleet has the labels {wanted}",
+                why=f"labels of the fleet: {', '.join(carried) or 'none'}; a mistyped one would take the stack away",
+                next="mend x-reconciler.hosts, or the labels in fleet.yaml",
+                at=at,
+            )
+        return _carries(host, extension.labels)
     if len(known) > 1:
         raise BadConfiguration(
             "E-MANIFEST-HOST",
@@ -190,8 +203,12 @@ def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -
     return True
 
 
+def _carries(host: Host, labels: Pairs) -> bool:
+    return set(labels) <= {*host.labels, ("name", host.name)}
+
+
 def json_schema(which: Literal["fleet", "stack"]) -> dict[str, Any]:
-    """JSON Schema (2020-12) for editors. `stack` covers what we add to a Compose file and leaves the rest to Compose's own."""
+    """JSON Schema (2020-12) for editors. `stack` covers what we add to a Compose file; the rest is Compose's own."""
     draft = "https://json-schema.org/draft/2020-12/schema"
     if which == "fleet":
         return {"$schema": draft, "$id": "urn:reconciler:v1:fleet", **FleetModel.model_json_schema()}
@@ -225,7 +242,8 @@ def _checked(model: type[Model], raw: Map, file: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is a missing one as well; its own spelling tells more.
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
         raise _complaint(first, raw, file, model) from None
 
 

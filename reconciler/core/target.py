@@ -40,7 +40,7 @@ def check_ancestry(head: str, verified: str, *, descends: bool) -> None:
         raise Terminal(
             "E-REWRITTEN",
             f"the branch is at {head[:7]}, which does not descend from {verified[:7]}",
-            why=f"{verified[:7]} is what was verified last; somebody rewrote the branch, or the remote is another repository",
-            next="push a branch that holds it; if the rewrite is meant: reconciler accept " + head,
+            why=f"{verified[:7]} was verified last; somebody rewrote the branch, or the remote is another repository",
+            next=f"push a branch that holds it; if the rewrite is meant, write {head} into last-successful-deploy-sha",
             unchanged=f"everything still runs as of {verified[:7]}",
         )

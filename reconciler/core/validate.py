@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.assemble import HostSide, assemble, fleet_of
+from reconciler.core.compose.problems import LacksHostValue
 from reconciler.errors import ReconcilerError
 from reconciler.ports import Tree
-
-HOST_VALUES = "E-COMPOSE-ENVFILE"
-"""The complaint about a value that only a host has: no mistake of the manifests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,11 @@ def validate_tree(
         if host.connect != "local":
             warnings[f"host {host.name}: reached by {host.connect}, which this version does not do yet"] = None
         side = HostSide(host.name, environment, lambda stack: f"<config>/env/{stack}")
-        made = assemble(tree, manifests, side, revision="0" * 40, owner="", any_connection=True)
+        made = assemble(tree, manifests, side, revision="0" * 40, owner="", checking=True)
         hosts[host.name] = tuple(stack.name for stack in made.desired.stacks)
         warnings |= dict.fromkeys(made.warnings)
         for problem in made.problems:
-            if problem.code == HOST_VALUES and not with_host_files:
+            if isinstance(problem, LacksHostValue) and not with_host_files:
                 warnings[f"{problem} (a host may have it)"] = None
             else:
                 problems.setdefault(f"{problem}", problem)

@@ -27,7 +27,7 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What rendering needs from the host. `builds`: "stack/service" -> id of its build; `secrets`: name -> sealed content."""
+    """What rendering needs of the host. `builds`: "stack/service" -> build id; `secrets`: name -> sealed content."""
 
     paths: HostPaths
     sealer: Sealer

@@ -12,7 +12,9 @@ Role = Literal["current", "new", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `definition` is what the engine reports, in the shape of a create request; empty for other owners' containers.
+    """One container.
+
+    `definition` is what the engine reports, in the shape of a create request; empty for other owners' containers.
 
     `owner` is empty when no fleet owns it. `started_at` is the engine's own text, compared, never parsed.
     `networks`: real network name -> (network id, aliases) of each endpoint.
@@ -112,14 +114,21 @@ class Observed:
 
 
 def familiar(reference: str) -> str:
-    """The short form that the engine lists: `docker.io/library/caddy` -> `caddy:latest` (distribution's familiar names)."""
+    """The short form that engines list (distribution's familiar name): `docker.io/library/caddy` -> `caddy:latest`."""
     for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/", "library/"):
         if reference.startswith(prefix):
             reference = reference.removeprefix(prefix)
             break
     if "@" in reference:
-        return reference
+        return without_tag(reference)
     return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+
+
+def without_tag(reference: str) -> str:
+    """`name:tag@digest` is `name@digest`: the digest alone decides (distribution's reference grammar)."""
+    name, _, digest = reference.partition("@")
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
 _NEW, _KEPT = ".new-", ".kept-"
@@ -146,3 +155,8 @@ def is_kept(name: str) -> bool:
 def service_name(name: str) -> str:
     """The name in service behind a temporary or kept one."""
     return name.partition(_NEW)[0].partition(_KEPT)[0]
+
+
+def run_of(name: str) -> str:
+    """The run that gave something its temporary or kept name."""
+    return name.partition(_NEW)[2] or name.partition(_KEPT)[2]

@@ -72,6 +72,12 @@ class Step:
     def starts_new(self) -> bool:
         return self.action in (Action.CREATE, Action.REPLACE)
 
+    @property
+    def heals(self) -> bool:
+        """Whether it mends what people, time or an engine did, and nothing that a commit asked for."""
+        sick = self.current is not None and self.current.health == "unhealthy"
+        return self.action in (Action.START, Action.UPDATE) or (self.action is Action.RESTART and sick)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkStep:
@@ -150,6 +156,13 @@ class Plan:
     @property
     def empty(self) -> bool:
         return not (self.steps or self.networks or self.volumes or self.leftovers)
+
+    @property
+    def unverified(self) -> tuple[Slot, ...]:
+        """Satisfied, but never watched: a pass that died made them for this revision, or has kept their predecessor."""
+        kept = {c.slot for c in self.leftovers if c.role == "kept"}
+        made = {d.slot for d in self.satisfied if d.container.revision == self.revision != self.base}
+        return tuple(done.slot for done in self.satisfied if done.slot in kept | made)
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

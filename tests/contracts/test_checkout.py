@@ -17,8 +17,8 @@ import pytest
 
 from reconciler.adapters.git import GitRepository
 from reconciler.errors import Refused, Terminal, Transient
+from reconciler.git.worktree.record import settled
 from reconciler.model.repository import CheckoutReport
-from reconciler.worktree.record import settled
 from tests.support.gitremote import Content, Executable, Remote, Submodule, Symlink
 from tests.support.gitrepository import repository
 
@@ -117,7 +117,8 @@ def test_unchanged_files_are_not_rewritten(bench: Bench) -> None:
     before = (bench.tree / "same").stat()
     c2 = bench.commit({"other": "2"})
     assert bench.checkout(c2) == CheckoutReport(written=("other",))
-    assert (bench.tree / "same").stat() == before
+    after = (bench.tree / "same").stat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)  # its atime may move: it is read
     assert (bench.tree / "other").read_text() == "2"
 
 
@@ -262,7 +263,7 @@ def test_a_known_tree_is_checked_by_its_stats_alone(bench: Bench, monkeypatch: p
     def hashes(path: str, found: os.stat_result) -> str:
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr("reconciler.worktree.disk.blob_id", hashes)
+    monkeypatch.setattr("reconciler.git.worktree.disk.blob_id", hashes)
     assert bench.drift(sha) == ()
 
 
@@ -694,6 +695,7 @@ def test_a_kill_anywhere_is_repaired_by_the_next_checkout(bench: Bench) -> None:
         return snapshot(bench.tree)
 
     wanted = {sha: uncrashed(sha) for sha in (c2, c3, c1)}
+    done = None
     for when in range(500):
         goal = (c2, c3, c1)[when % 3]
         prepare(goal)
@@ -706,5 +708,7 @@ def test_a_kill_anywhere_is_repaired_by_the_next_checkout(bench: Bench) -> None:
         copies = [path.read_bytes() for path in (bench.state / "displaced").rglob("edit*")]
         assert b"edited" in copies, "what was edited is nowhere lost"
         if done.returncode == 0:
+            assert when > 20
             break
-    assert done.returncode == 0 and when > 20
+    else:
+        pytest.fail("the check-out never got through")

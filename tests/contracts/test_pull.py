@@ -14,7 +14,7 @@ from tests.support.engine import Engine
 from tests.support.registry import overloaded_registry, registry
 
 
-def pull(engine: Engine, reference: str, say: Callable[[str], None] = lambda line: None) -> None:
+def pull(engine: Engine, reference: str, say: Callable[[str], None] = lambda _: None) -> None:
     with closing(DockerEngine(engine.url)) as docker:
         docker.pull(reference, "", say)
 
@@ -59,3 +59,23 @@ def test_a_registry_that_is_not_there_is_an_error(engine: Engine) -> None:
     with pytest.raises(Transient) as caught:
         pull(engine, "127.0.0.1:1/app:1")
     assert caught.value.code == "E-PULL"
+
+
+@pytest.mark.parametrize("form", ["{name}@{digest}", "{name}:1@{digest}"])
+def test_a_digest_is_pulled_and_found_again(engine: Engine, images: tuple[str, str], tmp_path: Path, form: str) -> None:
+    with registry(tmp_path) as address:
+        name = f"{address}/app"
+        engine.cli("tag", images[0], f"{name}:1")
+        engine.cli("push", f"{name}:1")
+        pushed = engine.cli("image", "inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1")
+        engine.cli("rmi", f"{name}:1")
+        reference = form.format(name=name, digest=pushed.partition("@")[2])
+        with closing(DockerEngine(engine.url)) as docker:
+            assert docker.observe("here", "nobody").image(reference) is None
+
+            docker.pull(reference, "", lambda _: None)
+
+            found = docker.observe("here", "nobody").image(reference)
+        assert found is not None
+        assert found.id == engine.cli("image", "inspect", "-f", "{{.Id}}", images[0])
+        engine.cli("rmi", pushed)

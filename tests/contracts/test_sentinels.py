@@ -166,8 +166,8 @@ def test_the_stamp_is_forty_digits_and_a_newline(folder: SentinelFolder, path: P
     assert folder.stamp() == OTHER
 
 
-@pytest.mark.parametrize("name", ["", "last-successful-deploy-sha", "../ledger", "blocked/", "blocked/..", "blocked/a/b",
-                                  "paused.d/.seen", "/etc/passwd", ".seen/host", "blocked"])  # fmt: skip
+@pytest.mark.parametrize("name", ["", "last-successful-deploy-sha", "../ledger", "blocked/", "blocked/..",
+                                  "blocked/a/b", "paused.d/.seen", "/etc/passwd", ".seen/host", "blocked"])  # fmt: skip
 def test_only_sentinels_can_be_cleared(folder: SentinelFolder, name: str) -> None:
     with pytest.raises(ValueError, match="not a sentinel"):
         folder.clear(name)

@@ -403,5 +403,5 @@ def test_a_build_is_made_again_only_when_its_context_changes(host: Host) -> None
     with host.moves("app-web-1"):
         ran = host.converge()
     assert host.inspect("app-web-1")["Image"] == first
-    assert "tagging the image" in ran.stderr
+    assert "tagging the image" in ran.stdout
     host.settled()

@@ -132,7 +132,8 @@ def test_the_loser_leaves_its_trigger_as_again(tmp_path: Path, other: tuple[subp
 
 
 def test_the_holder_goes_once_more_for_what_was_left_during_its_pass(tmp_path: Path) -> None:
-    lock, passes = PassLock(str(tmp_path)), []
+    lock = PassLock(str(tmp_path))
+    passes: list[int] = []
 
     def one_pass() -> int:
         passes.append(len(passes))
@@ -151,7 +152,7 @@ def test_a_holder_that_lets_go_between_the_try_and_the_marker_loses_no_trigger(t
     holding.acquire(ME)
 
     class Slow(PassLock):
-        def leave_again(self, trigger: str = "") -> None:
+        def leave_again(self, trigger: str | Path = "") -> None:
             holding.release()
             assert holding.take_again() is False, "the holder looks before the marker is there"
             super().leave_again(trigger)

@@ -133,7 +133,7 @@ class _Threads(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def tcp(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+def tcp(handle: Callable[[socket.socket], object]) -> Iterator[int]:
     """A loopback server on a free port; `handle` gets each connection in a thread of its own."""
 
     class Handler(socketserver.BaseRequestHandler):
@@ -159,7 +159,7 @@ def _serving(server: socketserver.TCPServer) -> Iterator[int]:
 def hanging() -> Iterator[int]:
     """Accepts and never answers."""
     over = threading.Event()
-    with tcp(lambda connection: None if over.wait() else None) as port:
+    with tcp(lambda _: over.wait()) as port:
         yield port
         over.set()
 

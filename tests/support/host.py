@@ -32,7 +32,7 @@ class Ran:
 
     @property
     def envelope(self) -> dict[str, Any]:
-        return dict(json.loads(self.stdout))
+        return dict(json.loads(self.stdout.splitlines()[-1]))
 
     @property
     def data(self) -> dict[str, Any]:

@@ -72,8 +72,8 @@ def overloaded_registry() -> Iterator[str]:
 def _until_it_answers(port: int, server: subprocess.Popen[bytes]) -> None:
     while True:
         assert server.poll() is None, "docker-registry ended at once"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/v2/")
             if connection.getresponse().status == 200:
                 return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.envfile import BadEnvFile, parse_env
 from reconciler.core.compose.interpolate import Lookup
 from reconciler.core.compose.paths import Paths, join, parent
-from reconciler.core.compose.problems import FromHost, bad_value, check_keys, fail, show
+from reconciler.core.compose.problems import FromHost, LacksHostValue, bad_value, check_keys, fail, show
 from reconciler.core.document import Map, Seq
 from reconciler.errors import Position
 
@@ -69,13 +69,13 @@ class EnvFiles:
         relative = "" if path.startswith(("/", "~")) else join("", path) or ""
         return (relative, path.rpartition("/")[2])
 
-    def _missing(self, path: str, at: Position) -> None:
+    def _missing(self, path: str, at: Position) -> NoReturn:
         inside = join(self.folder(at), path) if not path.startswith(("/", "~")) else path
         host = f"{self.root}/{path.rpartition('/')[2]}" if self.root else "the host's own env files of this stack"
-        fail(
-            "E-COMPOSE-REFERENCE",
+        raise LacksHostValue(
+            "E-COMPOSE-HOSTFILE",
             f"the env file {show(path)} is missing",
-            at,
+            at=at,
             why=f"it is neither in git ({inside}) nor on the host ({host})",
             next=f"put it at {host} on the host, or mark it as required: false",
         )

@@ -16,6 +16,10 @@ class FromHost(str):
     __slots__ = ()
 
 
+class LacksHostValue(BadConfiguration):
+    """A variable or an env file is not in git; a host may have it."""
+
+
 def show(value: object) -> str:
     """A value as a message may show it."""
     if isinstance(value, FromHost):

@@ -7,7 +7,7 @@ from typing import Literal
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.deploy import part
 from reconciler.core.compose.envsource import EnvFiles
-from reconciler.core.compose.problems import bad_value, check_keys, fail, want_map, want_seq
+from reconciler.core.compose.problems import LacksHostValue, bad_value, check_keys, fail, want_map, want_seq
 from reconciler.core.compose.variables import Variables
 from reconciler.core.document import Map
 from reconciler.model.desired import FileObject, IpamPool, Network, Volume
@@ -106,6 +106,14 @@ def file_object(
     given = check_file_keys(section, key, kind)
     outside = _external(given, key)
     if outside is not None:
+        if kind == "config":
+            fail(
+                "E-COMPOSE-EXTERNAL",
+                f"the config {key} is external",
+                section.key_at(key),
+                why="external configs live in a Docker Swarm; this host runs none",
+                next="give it a `file:` or a `content:`",
+            )
         return FileObject(kind, key, outside, external=True)
     sources = [k for k in ("file", "content", "environment") if given.get(k) is not None]
     if len(sources) != 1:
@@ -131,10 +139,10 @@ def _from_variable(given: Map, variables: Variables) -> bytes:
     wanted = read.filled(given, "environment")
     value = variables.get(wanted)
     if value is None:
-        fail(
+        raise LacksHostValue(
             "E-COMPOSE-INTERPOLATION",
             f"the variable {wanted} is not set",
-            given.at("environment"),
-            next="set it in .env",
+            next="set it in .env, in git or on the host",
+            at=given.at("environment"),
         )
     return value.encode()

@@ -14,7 +14,7 @@ from reconciler.core.compose.merge import count, merge_files, merge_services, se
 from reconciler.core.compose.paths import Paths, parent
 from reconciler.core.compose.problems import bad_value, check_keys, fail, show, unsupported, want_map, want_seq
 from reconciler.core.compose.variables import Variables, fill_tree
-from reconciler.core.document import Map, Place, Seq, parse
+from reconciler.core.document import Limits, Map, Place, Seq, parse, read_file
 from reconciler.errors import Position
 
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
@@ -54,8 +54,11 @@ class Source:
         self._opened += 1
         if self._opened > _MOST_FILES:
             fail("E-COMPOSE-CYCLE", f"more than {_MOST_FILES} files are read for one stack", at)
-        data = self.paths.read(self.paths.follow(path, at), at)
-        document = want_map(parse(data, path), Position(path, 1, 1), "a Compose file")
+        real = self.paths.follow(path, at)
+        if entry.size <= Limits().size:
+            self.paths.check_content(real, at)
+        self.paths.reads[real] = None
+        document = want_map(parse(read_file(self.paths.tree, real), path), Position(path, 1, 1), "a Compose file")
         check_keys(document, keys.TOP, "the file", keys.TOP_REFUSED)
         return document
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.compose.interpolate import BadTemplate, substitute
-from reconciler.core.compose.problems import FromHost, fail
+from reconciler.core.compose.problems import FromHost, LacksHostValue, fail
 from reconciler.core.document import Map, Seq, Tagged
 from reconciler.errors import Position
 
@@ -48,8 +48,10 @@ class Variables:
         try:
             made = substitute(text, lookup, unset)
         except BadTemplate as error:
-            advice = "set the variable in .env, or give a default: ${NAME:-default}" if error.required else ""
-            fail("E-COMPOSE-INTERPOLATION", str(error), at, next=advice)
+            if not error.required:
+                fail("E-COMPOSE-INTERPOLATION", str(error), at, next="write $$ for a dollar that means itself")
+            advice = "set the variable in .env, in git or on the host, or give a default: ${NAME:-default}"
+            raise LacksHostValue("E-COMPOSE-INTERPOLATION", str(error), next=advice, at=at) from None
         self._made += len(made)
         if self._made > _MOST_TEXT:
             fail("E-COMPOSE-INTERPOLATION", "the variables of this stack grow to too much text", at)

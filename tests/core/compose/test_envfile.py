@@ -109,7 +109,7 @@ def test_git_wins_over_the_host_for_an_env_file() -> None:
 
 def test_a_missing_env_file_names_both_places() -> None:
     error = service_problem("env_file: conf/app.env")
-    assert error.code == "E-COMPOSE-REFERENCE"
+    assert error.code == "E-COMPOSE-HOSTFILE"
     assert "stacks/app/conf/app.env" in error.why
     assert "/etc/reconciler/env/app/app.env" in error.why
 

@@ -244,3 +244,10 @@ def test_a_long_chain_of_includes_is_refused() -> None:
 def test_a_long_chain_of_extends_is_refused() -> None:
     rows = "".join(f"  s{i}: {{extends: s{i + 1}}}\n" for i in range(500))
     assert problem(f"services:\n{rows}  s500: {{image: a}}\n").code == "E-COMPOSE-CYCLE"
+
+
+def test_what_a_merged_service_lacks_is_missed_where_it_is_defined() -> None:
+    files = {"stacks/app/base.yaml": "services:\n  base:\n    user: a\n"}
+    error = problem("services:\n  web:\n    extends: {file: base.yaml, service: base}\n", files)
+    assert "neither image nor build" in error.what
+    assert str(error.at) == "stacks/app/compose.yaml:3:5"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.core.compose.load import HostContext, load_stack
@@ -157,7 +159,7 @@ def test_services_whose_profiles_are_off_are_left_out() -> None:
 
 @pytest.mark.parametrize("host", [{"profiles": frozenset(["dev"])}, {"profiles": frozenset(["*"])},
                                   {"variables": {"COMPOSE_PROFILES": "x, dev"}}])  # fmt: skip
-def test_profiles_switch_services_on(host: dict[str, object]) -> None:
+def test_profiles_switch_services_on(host: dict[str, Any]) -> None:
     loaded = load("services: {web: {image: a}, debug: {image: a, profiles: [dev]}}", **host)
     assert [s.name for s in loaded.stack.services] == ["web", "debug"]
     assert loaded.disabled == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.errors import Refused, Transient
-from reconciler.gitobjects import Objects
+from reconciler.git.objects import Objects
 from reconciler.model.repository import EntryKind
 
 Files = Mapping[str, tuple[EntryKind, str]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.gitobjects import Objects
+from reconciler.git.objects import Objects
+from reconciler.git.worktree.disk import Disk, Found
+from reconciler.git.worktree.record import Record, Stat, settled
+from reconciler.git.worktree.rules import Files, ignored
 from reconciler.model.repository import EntryKind
-from reconciler.worktree.disk import Disk, Found
-from reconciler.worktree.record import Record, Stat, settled
-from reconciler.worktree.rules import Files, ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Planner:
             self._plan.writes.append(Write(path, kind, id, None))
         elif found.kind is None:
             self._plan.obstacles.add(path)
-        elif self._as_written(path, found) or found.id == id and found.is_link == (kind == "symlink"):
+        elif self._as_written(path, found) or (found.id == id and found.is_link == (kind == "symlink")):
             self._plan.writes.append(Write(path, kind, id, found))
         elif path in self._record.entries:
             self._plan.writes.append(Write(path, kind, id, found, displace=True))

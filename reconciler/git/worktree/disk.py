@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.git.worktree.record import Stat, fingerprint, kind_of, settled
 from reconciler.model.repository import EntryKind
-from reconciler.worktree.record import Stat, fingerprint, kind_of, settled
 
 _CHUNK = 1 << 20
 

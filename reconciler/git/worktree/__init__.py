@@ -4,6 +4,6 @@ compare (what differs) -> plan (what to do, and what forbids it) -> apply (doing
 was checked out. Below the adapters, so that the one for git can offer it without importing a sibling.
 """
 
-from reconciler.worktree.worktree import Worktree
+from reconciler.git.worktree.worktree import Worktree
 
 __all__ = ["Worktree"]

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import Refused
-from reconciler.gitobjects import Objects
+from reconciler.git.objects import Objects
+from reconciler.git.worktree import record as records
+from reconciler.git.worktree.apply import Hand, make_root, told
+from reconciler.git.worktree.disk import Disk
+from reconciler.git.worktree.plan import Plan, Planner, Write, drifted
+from reconciler.git.worktree.record import Record, Stat
+from reconciler.git.worktree.rules import Files, listed, require_inner_links, require_safe_paths
 from reconciler.model.repository import CheckoutReport, EntryKind
-from reconciler.worktree import record as records
-from reconciler.worktree.apply import Hand, make_root, told
-from reconciler.worktree.disk import Disk
-from reconciler.worktree.plan import Plan, Planner, Write, drifted
-from reconciler.worktree.record import Record, Stat
-from reconciler.worktree.rules import Files, listed, require_inner_links, require_safe_paths
 
 
 class Worktree:

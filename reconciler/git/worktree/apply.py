@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reconciler.errors import Terminal, Transient
-from reconciler.gitobjects import Objects
+from reconciler.git.objects import Objects
+from reconciler.git.worktree.disk import Found
+from reconciler.git.worktree.plan import Write
+from reconciler.git.worktree.record import fingerprint
 from reconciler.model.repository import EntryKind
-from reconciler.worktree.disk import Found
-from reconciler.worktree.plan import Write
-from reconciler.worktree.record import fingerprint
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -223,7 +223,7 @@ class Hand:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(each, dir_fd=handle)
-                        os.chmod(each, 0o755, dir_fd=handle)  # whatever our umask says: containers read it
+                        os.chmod(each, 0o755, dir_fd=handle)  # noqa: S103  containers read it, whatever our umask says
                 inner = os.open(each, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
                 os.close(handle)
                 handle = inner

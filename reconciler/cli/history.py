@@ -1,0 +1,105 @@
+"""history: how things came to be."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
+from reconciler.cli.scope import UnknownRun
+from reconciler.cli.times import ago
+from reconciler.model.report import Run
+
+_LIST = "(list)"
+
+
+class _TargetOrCommand(HelpfulGroup):
+    """`history show ID` is a command; any other word is a target."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands:
+            return _LIST, self.commands[_LIST], args
+        return super().resolve_command(ctx, args)
+
+
+_limit = click.option("-n", "--limit", default=None, type=click.IntRange(min=1), help="How many passes.  [default: 20]")
+
+
+@click.group(
+    cls=_TargetOrCommand,
+    invoke_without_command=True,
+    subcommand_metavar="[TARGET | show ID]",
+    short_help="What passes did, the newest first.",
+)
+@_limit
+@global_options
+@click.pass_context
+def history(ctx: click.Context, limit: int | None) -> int:
+    """What passes did, the newest first: all, or those that touched HOST/STACK or HOST/STACK/SERVICE.
+
+    `history show ID` has every step of one.
+    """
+    return 0 if ctx.invoked_subcommand else _list(ctx.obj, "", limit)
+
+
+@history.command(_LIST, hidden=True)
+@click.argument("target")
+@_limit
+@global_options
+@click.pass_context
+def list_some(ctx: click.Context, target: str, limit: int | None) -> int:
+    """What passes did to one stack or service."""
+    ctx.obj.command = "history"
+    above = ctx.parent.params.get("limit") if ctx.parent else None
+    return _list(ctx.obj, target, limit or above)
+
+
+def _list(frame: Frame, target: str, limit: int | None) -> int:
+    host, _, rest = target.partition("/")
+    stack, _, service = rest.partition("/")
+    runs = _ledger(frame).runs(limit or 20, host=host, stack=stack, service=service)
+    rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"], *map(_row, runs)]
+    nothing = f"no pass of {target} is known" if target else "no pass has run yet"
+    data = {"runs": [asdict(run) for run in runs]}
+    return give(frame, Answer(data, table(rows) if runs else [nothing], [run.id for run in runs]))
+
+
+def _row(run: Run) -> list[str]:
+    revision, outcome = run.revision[:7] or "-", run.outcome or "running"
+    reason = " ".join(run.reason.split())
+    return [run.id, ago(run.started), run.command, run.actor, revision, outcome, _took(run), reason]
+
+
+@history.command(short_help="One pass with its steps and their reasons.")
+@click.argument("run_id", metavar="ID")
+@global_options
+@click.pass_obj
+def show(frame: Frame, run_id: str) -> int:
+    """One pass with its steps and their reasons. The ID stands in the first column of `reconciler history`."""
+    try:
+        run, steps = _ledger(frame).run(run_id)
+    except KeyError:
+        raise UnknownRun(
+            "E-RUN", f"there is no pass {run_id!r}", why="history does not have it", next="reconciler history"
+        ) from None
+    lines = [
+        f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'} ({run.reason or 'no reason'})",
+        f"  revision {run.revision or '-'}, verified before it {run.base or '-'}, took {_took(run)}",
+        *(f"  {s.stack}/{s.service}  {s.action}: {s.result}  ({'; '.join(s.reasons)})" for s in steps),
+        *(f"  {line}" for line in run.detail.splitlines()),
+    ]
+    return give(frame, Answer({"run": asdict(run), "steps": [asdict(step) for step in steps]}, lines, [run.id]))
+
+
+def _ledger(frame: Frame) -> Any:
+    from reconciler.adapters.ledger import SqliteLedger
+
+    return SqliteLedger(f"{settings_of(frame).state.directory}/ledger.db")
+
+
+def _took(run: Run) -> str:
+    return "-" if run.ended is None else f"{run.ended - run.started:.1f}s"

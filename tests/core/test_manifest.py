@@ -1,0 +1,196 @@
+"""fleet.yaml and `x-reconciler`: what they become, and what is refused with its line and the nearest known key."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.document import Map, parse
+from reconciler.core.manifest import is_job, json_schema, load_fleet, load_stack_extension, selects
+from reconciler.errors import BadConfiguration, Position
+from reconciler.model.fleet import Fleet, Host, StackExtension
+
+HEAD = "apiVersion: reconciler/v1\nkind: Fleet\n"
+ONE = HEAD + "hosts: {a: {connect: local, checkout: /opt/a}}\n"
+
+
+def read(text: str) -> Map:
+    found = parse(text.encode(), "f.yaml")
+    assert isinstance(found, Map)
+    return found
+
+
+def fleet(text: str) -> Fleet:
+    return load_fleet(read(text), "f.yaml")
+
+
+def problem(text: str) -> BadConfiguration:
+    with pytest.raises(BadConfiguration) as caught:
+        fleet(text)
+    return caught.value
+
+
+def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> None:
+    made = fleet(
+        HEAD
+        + textwrap.dedent("""
+        hosts:
+          a: {connect: local, checkout: /opt/a/, labels: {site: x, n: 1, on: true}}
+          b: {connect: ssh://root@10.0.0.1, checkout: /opt/b}
+        sites: {x: {orchestrator: o}}
+        drones: {d: {site: x, cores: 8, unit: {manager: openrc, name: d}, role: sweeper}}
+        orchestrators: {o: {url: 'http://x', primary: true}}
+        gateway: {url: 'http://x'}
+        ci: {provider: github, repository: o/n, require: [a.yml]}
+        rollout: {waves: [[a], [b]], on_failure: rollback}
+        notifications: {discord: {webhook: {secret: w}}}
+        ignore: [docs/**]
+        quiet: [n8n/**]
+        identities: {x: y}
+        """)
+    )
+
+    assert made.hosts[0] == Host("a", "local", "/opt/a", (("n", "1"), ("on", "true"), ("site", "x")))
+    assert made.hosts[1].connect == "ssh://root@10.0.0.1"
+    assert (made.sites, made.ignore, made.quiet) == (("x",), ("docs/**",), ("n8n/**",))
+    warned = [warning.split("`")[1].rstrip(":") for warning in made.warnings if "`" in warning]
+    assert set(warned) >= {"drones", "orchestrators", "gateway", "ci", "rollout", "notifications", "identities"}
+    assert all(warning.startswith("f.yaml:") for warning in made.warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "at", "says"),
+    [
+        (ONE + "hsots: {}\n", "E-MANIFEST-KEY", "4:1", "did you mean 'hosts'?"),
+        (ONE + "x-mine: {}\n", "E-MANIFEST-KEY", "4:1", "known here"),
+        (ONE + "drones: {d: {core: 1}}\n", "E-MANIFEST-KEY", "4:14", "did you mean 'cores'?"),
+        (ONE + "drones: {d: {unit: {manger: openrc, name: d}}}\n", "E-MANIFEST-KEY", "4:21", "did you mean 'manager'?"),
+        (ONE + "drones: {d: {cores: 0}}\n", "E-MANIFEST-VALUE", "4:14", "greater than 0"),
+        (ONE + "drones: {d: {cores: many}}\n", "E-MANIFEST-VALUE", "4:14", "integer"),
+        (ONE + "rollout: {waves: [[a], b]}\n", "E-MANIFEST-VALUE", "4:24", "list"),
+        (ONE + "ci: {provider: jenkins}\n", "E-MANIFEST-VALUE", "4:6", "'github'"),
+        (ONE + "ignore: docs/**\n", "E-MANIFEST-VALUE", "4:1", "list"),
+        (ONE.replace("local", "telnet://x"), "E-MANIFEST-VALUE", "3:13", "connect"),
+        (ONE.replace("/opt/a", "opt"), "E-MANIFEST-VALUE", "3:29", "checkout"),
+        (ONE.replace("/opt/a", "/"), "E-MANIFEST-VALUE", "3:29", "checkout"),
+        (ONE.replace("{a:", "{'a b':"), "E-MANIFEST-VALUE", "3:9", "a b"),
+        (ONE.replace("v1", "v2"), "E-MANIFEST-VALUE", "1:1", "'reconciler/v1'"),
+        (ONE.replace("Fleet", "Flotte"), "E-MANIFEST-VALUE", "2:1", "'Fleet'"),
+        (HEAD, "E-MANIFEST-VALUE", "1:1", "hosts is missing"),
+        (HEAD + "hosts: {}\n", "E-MANIFEST-VALUE", "3:1", "hosts"),
+        (HEAD + "hosts: {a: {connect: local}}\n", "E-MANIFEST-VALUE", "3:9", "hosts.a.checkout is missing"),
+        (HEAD + "hosts: {a: }\n", "E-MANIFEST-VALUE", "3:9", "hosts.a"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place_and_a_way_out(text: str, code: str, at: str, says: str) -> None:
+    error = problem(text)
+
+    assert error.code == code
+    assert str(error.at) == f"f.yaml:{at}"
+    assert says in f"{error.what} {error.why}"
+    assert error.next
+
+
+def test_the_value_in_a_complaint_is_short() -> None:
+    error = problem(ONE + f"ci: {{provider: {'x' * 5000}}}\n")
+
+    assert len(error.why) < 100
+
+
+@pytest.mark.parametrize(
+    ("text", "extension"),
+    [
+        ("hosts: [a, b]", StackExtension(hosts=("a", "b"))),
+        ("hosts: {site: x, n: 1}", StackExtension(labels=(("n", "1"), ("site", "x")))),
+    ],
+)
+def test_a_stack_chooses_its_hosts(text: str, extension: StackExtension) -> None:
+    assert load_stack_extension(read(text), "f.yaml") == extension
+
+
+@pytest.mark.parametrize("key", ["migrations", "verify", "image_drift", "needs"])
+def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        load_stack_extension(read(f"{key}: []"), "f.yaml")
+
+    assert caught.value.code == "E-MANIFEST-UNSUPPORTED"
+    assert str(caught.value.at) == "f.yaml:1:1"
+
+
+def test_a_service_may_be_a_job() -> None:
+    assert is_job(read("job: true"), "f.yaml")
+    assert not is_job(read("job: false"), "f.yaml")
+    assert not is_job(None, "f.yaml")
+    with pytest.raises(BadConfiguration):
+        is_job(read("job: 3 times"), "f.yaml")
+    with pytest.raises(BadConfiguration, match="on_change"):
+        is_job(read("on_change: []"), "f.yaml")
+
+
+A = Host("a", "local", "/a", (("role", "web"), ("site", "x")))
+B = Host("b", "local", "/b", (("site", "x"),))
+AT = Position("f.yaml", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("extension", "hosts", "chosen"),
+    [
+        (StackExtension(), (A,), {"a"}),
+        (StackExtension(hosts=("b",)), (A, B), {"b"}),
+        (StackExtension(hosts=("a", "b")), (A, B), {"a", "b"}),
+        (StackExtension(labels=(("site", "x"),)), (A, B), {"a", "b"}),
+        (StackExtension(labels=(("role", "web"), ("site", "x"))), (A, B), {"a"}),
+        (StackExtension(labels=(("name", "b"),)), (A, B), {"b"}),
+    ],
+)
+def test_which_hosts_run_a_stack(extension: StackExtension, hosts: tuple[Host, ...], chosen: set[str]) -> None:
+    assert {host.name for host in hosts if selects(extension, host, Fleet(hosts), AT)} == chosen
+
+
+@pytest.mark.parametrize("extension", [StackExtension(), StackExtension(hosts=("a", "c"))])
+def test_a_stack_that_could_run_anywhere_or_nowhere_is_refused(extension: StackExtension) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        selects(extension, A, Fleet((A, B)), AT)
+
+    assert caught.value.code == "E-MANIFEST-HOST"
+    assert "a, b" in caught.value.why
+
+
+def test_the_schemas_name_every_key_and_forbid_others() -> None:
+    schema = json_schema("fleet")
+
+    assert schema["required"] == ["apiVersion", "kind", "hosts"]
+    assert schema["additionalProperties"] is False
+    assert schema["$defs"]["HostModel"]["properties"]["checkout"]["description"]
+    assert (
+        "job"
+        in json_schema("stack")["properties"]["services"]["additionalProperties"]["properties"]["x-reconciler"][
+            "properties"
+        ]
+    )
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text("ab:/{}[] ", max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["hosts", "a", "connect", "ci"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_any_document_is_loaded_or_refused_with_a_place(value: object) -> None:
+    import json
+
+    document = parse(json.dumps({"apiVersion": "reconciler/v1", "kind": "Fleet", "hosts": value}).encode(), "f.yaml")
+    found: BadConfiguration | None = None
+    try:
+        load_fleet(document, "f.yaml")
+    except BadConfiguration as error:
+        found = error
+    assert found is None or (found.at is not None and found.at.file == "f.yaml" and found.next)

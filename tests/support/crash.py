@@ -1,0 +1,255 @@
+"""A host whose passes can die: the engine is in memory, git, ledger, sentinels and working tree are real."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from reconciler.adapters.engine_memory import MemoryEngine
+from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
+from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.signals import SentinelSignals
+from reconciler.cli.progress import Silent
+from reconciler.convergence.converge import Pass, Request, Rules, World
+from reconciler.convergence.gather import Site
+from reconciler.core.guard import Policy
+from reconciler.errors import Terminal
+from reconciler.git.worktree import record
+from reconciler.git.worktree.apply import Hand
+from reconciler.model.observed import Container, Slot
+from reconciler.model.result import Result
+from tests.support.clock import FakeClock
+from tests.support.gitremote import Content, Remote
+from tests.support.gitrepository import repository
+from tests.support.seam import Seam
+
+HOST = "box"
+
+
+class CrashEngine(MemoryEngine):
+    """Knows, besides, which start of its host a container joined, what ever started, what will not, and what flaps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses: set[str] = set()
+        self.flaps: set[str] = set()
+        self.joined: dict[str, tuple[str, int]] = {}
+        self.started: list[tuple[Slot, str]] = []
+
+    def copy(self) -> CrashEngine:
+        other = CrashEngine()
+        for name, value in vars(self).items():
+            if name != "_lock":
+                setattr(other, name, copy.deepcopy(value))
+        return other
+
+    def offer(self, *references: str) -> None:
+        """Images that are on the host already."""
+        for reference in references:
+            self._tag(self._new_id("sha256:"), reference)
+
+    def containers(self) -> tuple[Container, ...]:
+        return self.observe(HOST, "").containers
+
+    def by_name(self) -> dict[str, Container]:
+        return {c.name: c for c in self.containers()}
+
+    def lives_in(self, container: Container) -> str:
+        """The name of the container whose network it shares; marked when that was restarted since, or is gone."""
+        mode = str(container.definition.get("HostConfig", {}).get("NetworkMode", ""))
+        if not mode.startswith("container:"):
+            return ""
+        host = self._containers.get(mode.partition(":")[2])
+        if host is None:
+            return "gone"
+        alive = self.joined.get(container.id) == (host.id, host.starts) and host.state == "running"
+        return host.name if alive else f"{host.name} as it was before"
+
+    def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        """What flaps looks well at every single glance, and was started anew since the one before."""
+        glance = next(self._numbers)
+        seen = super().look(ids)
+        return tuple(replace(c, started_at=f"start {glance}") if c.image in self.flaps else c for c in seen)
+
+    def _run(self, held: Any) -> None:
+        if held.state != "running" and held.body["Image"] in self.refuses:
+            raise Terminal("E-DOCKER-REFUSED", "port is already allocated")
+        before = held.starts
+        super()._run(held)
+        if held.starts > before:
+            shown = self._shown(held)
+            self.started.append((shown.slot, shown.fingerprint))
+            host = held.body.get("HostConfig", {}).get("NetworkMode", "").removeprefix("container:")
+            if host in self._containers:
+                self.joined[held.id] = (host, self._containers[host].starts)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that must be the same whether or not a pass died on the way."""
+
+    containers: Mapping[str, tuple[Any, ...]]
+    networks: Mapping[str, str]
+    volumes: Mapping[str, str]
+    sentinels: Mapping[str, str]
+    tree: Mapping[str, str]
+    open_intents: tuple[str, ...]
+    unfinished: tuple[str, ...]
+
+
+@dataclass
+class CrashHost:
+    """One host below `folder`. Every pass gets adapters of its own, as a new process would."""
+
+    folder: Path
+    engine: CrashEngine = field(default_factory=CrashEngine)
+    parallel: int = 1
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.remote = Remote(self.folder)
+        self.clock = FakeClock()
+        put(self.state / "fingerprint.key", b"k" * 32, 0o600)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "host" / "state"
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / "host" / "checkout"
+
+    def commit(self, files: Mapping[str, Content]) -> str:
+        fleet = f"""
+            apiVersion: reconciler/v1
+            kind: Fleet
+            hosts:
+              {HOST}:
+                connect: local
+                checkout: {self.checkout}
+            """
+        return self.remote.commit({"manifests/fleet.yaml": fleet, **files})
+
+    def converge(self, seam: Seam | None = None) -> Result:
+        """One pass, as a process of its own."""
+        seam = seam or Seam()
+        self.runs += 1
+        git = repository(self.state, self.remote.url)
+        ledger = SqliteLedger(self.state / "ledger.db")
+        world = World(
+            repository=seam.wrap("repository", git),
+            engine=seam.wrap("engine", self.engine),
+            ledger=seam.wrap("ledger", ledger),
+            signals=seam.wrap("signals", SentinelSignals(self.state / "sentinels")),
+            files=seam.wrap("files", LocalHostFiles(self.folder / "etc", self.state, str.encode)),
+            identity=seam.wrap("identity", RepositoryIdentity(self.state, HOST, "manifests", git.root)),
+            clock=self.clock,
+            progress=Silent(),
+        )
+        site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
+        rules = Rules(site, Policy(), window=0, timeout=2, job_timeout=2, parallel=self.parallel)
+        try:
+            with _seamed_inside(seam):
+                return Pass(world, rules, Request(f"run-{self.runs}", "converge", "test")).run()
+        finally:
+            ledger.close()
+
+    def save(self) -> Saved:
+        shutil.rmtree(self.folder / "saved", ignore_errors=True)
+        if (self.folder / "host").exists():
+            shutil.copytree(self.folder / "host", self.folder / "saved", symlinks=True)
+        return Saved(self.engine.copy(), self.runs)
+
+    def restore(self, saved: Saved) -> None:
+        shutil.rmtree(self.folder / "host", ignore_errors=True)
+        if (self.folder / "saved").exists():
+            shutil.copytree(self.folder / "saved", self.folder / "host", symlinks=True)
+        self.engine, self.runs = saved.engine.copy(), saved.runs
+
+    def outcome(self) -> Outcome:
+        ledger = SqliteLedger(self.state / "ledger.db")
+        intents = tuple(f"{i.kind} {i.name}" for i in ledger.open_intents())
+        unfinished = tuple(run.id for run in ledger.unfinished())
+        ledger.close()
+        observed = self.engine.observe(HOST, "")
+        ids = {network.id: network.name for network in observed.networks}
+        return Outcome(
+            {c.name: self._container(c, ids) for c in observed.containers},
+            {n.name: n.fingerprint for n in observed.networks},
+            {v.name: v.fingerprint for v in observed.volumes},
+            {name: _meaning(path) for name, path in _files(self.state / "sentinels")},
+            {name: path.read_text() for name, path in _files(self.checkout)},
+            intents,
+            unfinished,
+        )
+
+    def _container(self, container: Container, ids: Mapping[str, str]) -> tuple[Any, ...]:
+        policy = container.definition.get("HostConfig", {}).get("RestartPolicy", {"Name": "no"})["Name"]
+        networks = {ids.get(n, "gone"): sorted(aliases) for n, aliases in container.networks.values()}
+        lives_in = self.engine.lives_in(container)
+        return (container.image, container.fingerprint, container.state, policy, networks, lives_in, container.slot)
+
+
+@dataclass(frozen=True)
+class Saved:
+    engine: CrashEngine
+    runs: int
+
+
+def ours(container: Container) -> bool:
+    return container.owner.endswith(f"@{HOST}")
+
+
+class Watch:
+    """What must hold at every moment: one container for a slot, and nobody else's is touched."""
+
+    def __init__(self, host: CrashHost, overlapping: frozenset[str] = frozenset()) -> None:
+        self._host, self._overlapping = host, overlapping
+        self._foreign = self._of_others()
+
+    def __call__(self, point: str) -> None:
+        running: dict[Slot, str] = {}
+        for container in self._host.engine.containers():
+            if ours(container) and container.running and container.service not in self._overlapping:
+                other = running.setdefault(container.slot, container.name)
+                assert other == container.name, f"{other} and {container.name} run both, {point}"
+        assert self._of_others() == self._foreign, f"a container of somebody else was touched, {point}"
+
+    def _of_others(self) -> list[Container]:
+        return [replace(c, started_at="") for c in self._host.engine.containers() if not ours(c)]
+
+
+@contextlib.contextmanager
+def _seamed_inside(seam: Seam) -> Iterator[None]:
+    """A check-out is one effect with a middle: every file that is placed or removed, and its record."""
+
+    def through(name: str, method: Any) -> Any:
+        def passing(*given: Any) -> Any:
+            seam.at(f"inside checkout: {name}")
+            return method(*given)
+
+        return passing
+
+    with (
+        patch.object(Hand, "place", through("place", Hand.place)),
+        patch.object(Hand, "remove", through("remove", Hand.remove)),
+        patch.object(record, "save", through("record", record.save)),
+    ):
+        yield
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            yield str(path.relative_to(folder)), path
+
+
+def _meaning(sentinel: Path) -> str:
+    """A stamp says which revision; everything else means something by being there."""
+    return sentinel.read_text() if sentinel.name.endswith("sha") else "is there"
