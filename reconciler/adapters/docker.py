@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import requests
@@ -69,6 +70,12 @@ class DockerEngine(ContainerEngine):
             self._client = _connect(self._url, self._deadline)
         return self._client
 
+    def close(self) -> None:
+        """Give its connections back; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
     def version(self) -> str:
         with _translated("ask the engine for its version"):
             return str(self._api.version()["Version"])
@@ -81,9 +88,9 @@ class DockerEngine(ContainerEngine):
             return Observed(
                 host=host,
                 containers=tuple(whole.get(row["Id"]) or listed(row) for row in rows),
-                networks=tuple(network(row) for row in self._api.networks()),
-                volumes=tuple(volume(row) for row in self._api.volumes().get("Volumes") or []),
-                images=tuple(image(row) for row in self._api.images(all=False)),
+                networks=tuple(map(network, _sorted(self._api.networks()))),
+                volumes=tuple(map(volume, sorted(self._api.volumes().get("Volumes") or [], key=itemgetter("Name")))),
+                images=tuple(map(image, _sorted(self._api.images(all=False)))),
             )
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
@@ -105,15 +112,17 @@ class DockerEngine(ContainerEngine):
 
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
+        failure = ""
         with _translated(f"pull {reference}"):
             stream = self._api.pull(
                 repository, tag=tag or "latest", stream=True, decode=True, platform=platform or None
             )
             for event in stream:
-                if "error" in event:
-                    raise _pull_failed(reference, str(event["error"]))
+                failure = failure or str(event.get("error", ""))  # read to the end: the connection is used again
                 if text := event.get("status"):
                     say(f"{reference}: {event.get('id', '')} {text}".strip())
+        if failure:
+            raise _pull_failed(reference, failure)
 
     def build(
         self,
@@ -124,7 +133,7 @@ class DockerEngine(ContainerEngine):
         platform: str,
         say: Callable[[str], None],
     ) -> str:
-        image_id = ""
+        image_id = failure = ""
         with _translated(f"build {reference}"):
             stream = self._api.build(
                 fileobj=io.BytesIO(context),
@@ -140,11 +149,12 @@ class DockerEngine(ContainerEngine):
                 decode=True,
             )
             for event in stream:
-                if "error" in event:
-                    raise _build_failed(reference, str(event["error"]))
+                failure = failure or str(event.get("error", ""))
                 image_id = (event.get("aux") or {}).get("ID", image_id)
                 if text := str(event.get("stream", "")).strip():
                     say(f"{reference}: {text}")
+        if failure:
+            raise _build_failed(reference, failure)
         return image_id
 
     def tag(self, image: str, reference: str) -> None:
@@ -226,6 +236,11 @@ class DockerEngine(ContainerEngine):
                 raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
 
 
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The engine gives them in another order every time; an equal host must give an equal plan."""
+    return sorted(rows, key=itemgetter("Id"))
+
+
 _PORT_TAKEN = ("port is already allocated", "address already in use")  # a 500 without any other mark
 
 
@@ -239,7 +254,10 @@ def _connect(url: str, deadline: float) -> APIClient:
         client = _Client(**options, timeout=round(deadline))
         server = tuple(int(part) for part in client.api_version.split("."))
         newest = ".".join(map(str, NEWEST_API))
-        return client if server <= NEWEST_API else _Client(**options, timeout=round(deadline), version=newest)
+        if server <= NEWEST_API:
+            return client
+        client.close()
+        return _Client(**options, timeout=round(deadline), version=newest)
 
 
 def _ipam(network: Network) -> IPAMConfig | None:

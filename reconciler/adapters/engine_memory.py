@@ -132,7 +132,8 @@ class MemoryEngine(ContainerEngine):
 
     def disconnect(self, network: str, container: str) -> None:
         with self._did("disconnect", network):
-            self._container(container).networks.pop(network, None)
+            if held := self._containers.get(container):
+                held.networks.pop(network, None)
 
     # Containers
 

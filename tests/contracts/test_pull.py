@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ from tests.support.engine import Engine
 from tests.support.registry import overloaded_registry, registry
 
 
+def pull(engine: Engine, reference: str, say: Callable[[str], None] = lambda _: None) -> None:
+    with closing(DockerEngine(engine.url)) as docker:
+        docker.pull(reference, "", say)
+
+
 def test_an_image_that_is_not_here_is_pulled(engine: Engine, images: tuple[str, str], tmp_path: Path) -> None:
     with registry(tmp_path) as address:
         reference = f"{address}/app:1"
@@ -20,7 +27,7 @@ def test_an_image_that_is_not_here_is_pulled(engine: Engine, images: tuple[str, 
         engine.cli("rmi", reference)
         said: list[str] = []
 
-        DockerEngine(engine.url).pull(reference, "", said.append)
+        pull(engine, reference, said.append)
 
         assert engine.cli("image", "inspect", "-f", "{{.Id}}", reference) == engine.cli(
             "image", "inspect", "-f", "{{.Id}}", images[0]
@@ -31,7 +38,7 @@ def test_an_image_that_is_not_here_is_pulled(engine: Engine, images: tuple[str, 
 
 def test_a_tag_that_the_registry_does_not_have_is_an_error(engine: Engine, tmp_path: Path) -> None:
     with registry(tmp_path) as address, pytest.raises(Transient) as caught:
-        DockerEngine(engine.url).pull(f"{address}/nothing:1", "", lambda _: None)
+        pull(engine, f"{address}/nothing:1")
     assert caught.value.code == "E-PULL"
     assert "not found" in caught.value.why or "unknown" in caught.value.why
 
@@ -43,14 +50,14 @@ def test_a_registry_that_limits_is_an_error_even_when_an_old_image_is_here(
         reference = f"{address}/app:1"
         engine.cli("tag", images[0], reference)
         with pytest.raises(Transient) as caught:
-            DockerEngine(engine.url).pull(reference, "", lambda _: None)
+            pull(engine, reference)
         engine.cli("rmi", reference)
     assert "toomanyrequests" in caught.value.why
 
 
 def test_a_registry_that_is_not_there_is_an_error(engine: Engine) -> None:
     with pytest.raises(Transient) as caught:
-        DockerEngine(engine.url).pull("127.0.0.1:1/app:1", "", lambda _: None)
+        pull(engine, "127.0.0.1:1/app:1")
     assert caught.value.code == "E-PULL"
 
 
@@ -63,12 +70,12 @@ def test_a_digest_is_pulled_and_found_again(engine: Engine, images: tuple[str, s
         pushed = engine.cli("image", "inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1")
         engine.cli("rmi", f"{name}:1")
         reference = form.format(name=name, digest=pushed.partition("@")[2])
-        client = DockerEngine(engine.url)
-        assert client.observe("here", "nobody").image(reference) is None
+        with closing(DockerEngine(engine.url)) as docker:
+            assert docker.observe("here", "nobody").image(reference) is None
 
-        client.pull(reference, "", lambda _: None)
+            docker.pull(reference, "", lambda _: None)
 
-        found = client.observe("here", "nobody").image(reference)
+            found = docker.observe("here", "nobody").image(reference)
         assert found is not None
         assert found.id == engine.cli("image", "inspect", "-f", "{{.Id}}", images[0])
         engine.cli("rmi", pushed)

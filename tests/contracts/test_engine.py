@@ -1,0 +1,229 @@
+"""One suite over the engine in memory and a real one: what a pass relies on holds for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.engine_memory import MemoryEngine
+from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
+from reconciler.model import labels
+from reconciler.model.desired import IpamPool, Network, Volume
+from reconciler.model.observed import Container
+from reconciler.ports import ContainerEngine
+from tests.support.engine import Engine
+
+OWNER = "fleet/manifests@box"
+OURS = {labels.OWNER: OWNER, labels.PROJECT: "app", labels.SERVICE: "web", labels.FINGERPRINT: "v1:abc"}
+
+
+@pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
+def docker(request: pytest.FixtureRequest) -> Iterator[ContainerEngine]:
+    """An engine with the images test/box:1 and test/box:2, and nothing else."""
+    if request.param == "memory":
+        yield MemoryEngine(["test/box:1", "test/box:2"])
+    else:
+        with closing(DockerEngine(request.getfixturevalue("engine").url)) as docker:
+            yield docker
+
+
+def body(**host: Any) -> dict[str, Any]:
+    return {"Image": "test/box:1", "Labels": OURS, "HostConfig": host}
+
+
+def only(docker: ContainerEngine, container: str) -> Container:
+    (found,) = docker.look([container])
+    return found
+
+
+def test_a_container_from_its_making_to_its_end(docker: ContainerEngine) -> None:
+    made = docker.create("web", body(RestartPolicy={"Name": "always", "MaximumRetryCount": 0}), "")
+    seen = only(docker, made)
+    assert (seen.name, seen.state, seen.started_at, seen.running) == ("web", "created", "", False)
+    assert (seen.owner, seen.stack, seen.service, seen.number, seen.fingerprint) == (OWNER, "app", "web", 1, "v1:abc")
+
+    docker.start(made)
+    docker.start(made)  # it runs already: fine
+    first = only(docker, made)
+    assert first.running and first.started_at and first.image == "test/box:1"
+
+    docker.update(made, {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}})
+    assert only(docker, made).definition["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    docker.stop(made, 0)
+    docker.stop(made, 0)
+    assert only(docker, made).state == "exited"
+
+    docker.rename(made, "web.kept-1")
+    docker.start(made)
+    again = only(docker, made)
+    assert (again.name, again.role) == ("web.kept-1", "kept")
+    assert again.started_at > first.started_at
+
+    docker.remove(made)
+    docker.remove(made)
+    docker.stop(made, None)  # gone is as good as stopped
+    assert docker.look([made]) == () and docker.logs(made, 5) == ()
+
+
+def test_everything_is_observed_and_ours_in_full(docker: ContainerEngine) -> None:
+    docker.create_network(Network("net", "app_net", ipam=(IpamPool("192.168.213.0/24"),)), OURS)
+    docker.create_volume(Volume("data", "app_data"), OURS)
+    ours = docker.create("web", body() | {"Env": ["A=1"]}, "")
+    docker.create("theirs", {"Image": "test/box:2", "HostConfig": {}}, "")
+
+    observed = docker.observe("box", OWNER)
+
+    by_name = {c.name: c for c in observed.containers}
+    assert by_name.keys() == {"web", "theirs"} and by_name["web"].id == ours
+    assert "A=1" in by_name["web"].definition["Env"] and by_name["theirs"].owner == ""
+    network = next(n for n in observed.networks if n.name == "app_net")
+    assert (network.owner, network.stack, network.subnets) == (OWNER, "app", ("192.168.213.0/24",))
+    volume = next(v for v in observed.volumes if v.name == "app_data")
+    assert (volume.owner, volume.fingerprint) == (OWNER, "v1:abc")
+    one, two = observed.image("test/box:1"), observed.image("docker.io/test/box:2")
+    assert one and two and one.id != two.id and by_name["web"].image_id == one.id
+    assert observed.image("test/none:1") is None
+
+
+def test_a_name_is_taken_once(docker: ContainerEngine) -> None:
+    first = docker.create("web", body(), "")
+    second = docker.create("other", body(), "")
+
+    with pytest.raises(Terminal) as creating:
+        docker.create("web", body(), "")
+    with pytest.raises(Terminal) as renaming:
+        docker.rename(second, "web")
+
+    assert creating.value.code == renaming.value.code == "E-DOCKER-REFUSED"
+    docker.remove(first)
+    docker.rename(second, "web")
+
+
+@pytest.mark.parametrize("act", ["start", "rename", "update", "unpause", "connect", "create"])
+def test_what_is_not_there_is_said_to_be_gone(docker: ContainerEngine, act: str) -> None:
+    missing = "0" * 64
+    docker.create_network(Network("net", "app_net"), OURS)
+    with pytest.raises(Transient) as gone:
+        match act:
+            case "start":
+                docker.start(missing)
+            case "rename":
+                docker.rename(missing, "web")
+            case "update":
+                docker.update(missing, {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}})
+            case "unpause":
+                docker.unpause(missing)
+            case "connect":
+                docker.connect("app_net", missing, {})
+            case _:
+                docker.create("web", body() | {"Image": "test/none:1"}, "")
+    assert gone.value.code == "E-DOCKER-GONE"
+
+
+def test_networks_are_joined_left_and_removed(docker: ContainerEngine) -> None:
+    one = docker.create_network(Network("one", "app_one"), OURS)
+    two = docker.create_network(Network("two", "app_two"), OURS)
+    endpoint = {"Aliases": ["web", "www"]}
+    made = docker.create(
+        "web", body(NetworkMode="app_one") | {"NetworkingConfig": {"EndpointsConfig": {"app_one": endpoint}}}, ""
+    )
+    docker.connect("app_two", made, {"Aliases": ["second"]})
+    docker.start(made)
+
+    seen = only(docker, made)
+    assert {name: found[0] for name, found in seen.networks.items()} == {"app_one": one, "app_two": two}
+    assert {"web", "www"} <= set(seen.networks["app_one"][1])
+    assert "second" in seen.definition["NetworkingConfig"]["EndpointsConfig"]["app_two"]["Aliases"]
+
+    with pytest.raises(ReconcilerError):
+        docker.remove_network(two)  # in use
+    docker.disconnect("app_two", made)
+    docker.disconnect("app_two", "0" * 64)
+    docker.remove_network(two)
+    docker.remove_network(two)
+    assert set(only(docker, made).networks) == {"app_one"}
+
+    with pytest.raises(ReconcilerError):
+        docker.create_network(Network("one", "app_one"), OURS)
+    docker.stop(made, 0)
+    docker.remove_network(one)  # what stands still does not hold it
+    with pytest.raises(Transient) as gone:
+        docker.start(made)
+    assert gone.value.code == "E-DOCKER-GONE"
+
+
+def test_two_networks_cannot_have_the_same_addresses(docker: ContainerEngine) -> None:
+    network = Network("one", "app_one", ipam=(IpamPool("192.168.214.0/24"),))
+    made = docker.create_network(network, OURS)
+    with pytest.raises(ReconcilerError):
+        docker.create_network(replace(network, name="app_two"), OURS)
+    docker.remove_network(made)
+    docker.create_network(replace(network, name="app_two"), OURS)
+
+
+def test_only_a_running_container_can_be_joined(docker: ContainerEngine) -> None:
+    host = docker.create("host", body(), "")
+    guest = docker.create("guest", body(NetworkMode=f"container:{host}") | {"Cmd": ["sleep", "1000"]}, "")
+
+    with pytest.raises(Terminal) as refused:
+        docker.start(guest)
+    assert refused.value.code == "E-DOCKER-REFUSED"
+
+    docker.start(host)
+    docker.start(guest)
+    assert only(docker, guest).running and only(docker, guest).networks == {}
+    assert only(docker, guest).definition["HostConfig"]["NetworkMode"] == f"container:{host}"
+
+
+def test_images_are_tagged_and_not_pulled_from_nowhere(docker: ContainerEngine) -> None:
+    observed = docker.observe("box", OWNER)
+    image = observed.image("test/box:1")
+    assert image
+    docker.tag(image.id, "test/again:1")
+    found = docker.observe("box", OWNER).image("test/again:1")
+    assert found and found.id == image.id
+
+    with pytest.raises(Transient) as failed:
+        docker.pull("127.0.0.1:9/no/such:1", "", lambda text: None)
+    assert failed.value.code == "E-PULL"
+
+
+def test_every_read_touches_nothing(docker: ContainerEngine) -> None:
+    made = docker.create("web", body(), "")
+    assert docker.observe("box", OWNER) == docker.observe("box", OWNER)
+    assert docker.look([made, "0" * 64]) == docker.look([made])
+
+
+# The real one alone
+
+
+@pytest.mark.engine
+def test_a_long_grace_is_no_timeout(engine: Engine) -> None:
+    stubborn = engine.cli(
+        "run", "-d", "--entrypoint", "sh", "test/box:1", "-c", "trap '' TERM; sleep 100 & wait; sleep 100"
+    )
+    with closing(DockerEngine(engine.url, deadline=1)) as docker:
+        docker.stop(stubborn, 2.5)
+        assert only(docker, stubborn).state == "exited"
+
+
+@pytest.mark.engine
+def test_a_file_that_does_not_exist_is_the_manifests_fault(engine: Engine) -> None:
+    mount = {"Type": "bind", "Source": "/no/such/folder", "Target": "/data"}
+    with closing(DockerEngine(engine.url)) as docker:
+        with pytest.raises(Terminal):
+            docker.create("web", body(Mounts=[mount]), "")
+        made = docker.create("web", body() | {"Entrypoint": ["/no/such/program"]}, "")
+        with pytest.raises(Terminal):
+            docker.start(made)
+
+
+def test_an_engine_that_is_away_is_unreachable() -> None:
+    with pytest.raises(Unreachable) as away:
+        DockerEngine("unix:///no/such/docker.sock").observe("box", OWNER)
+    assert away.value.exit_code == 69
