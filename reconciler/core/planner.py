@@ -58,7 +58,7 @@ def plan(
     """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
 
     `drifted`: tracked files that somebody changed in the working tree and that are about to be put back;
-    `stale`: ids of containers whose files were put back by a pass that died before it restarted them.
+    `stale`: ids of containers that a pass was to restart when it died.
     """
     ours = [c for c in observed.containers if c.owner == desired.owner]
     current, surplus = _by_slot(c for c in ours if c.role == "current")
@@ -66,10 +66,10 @@ def plan(
     remade = {step.network.name for step in networks if step.network and step.current}
     explain = Explanation(desired.revision, base, changes or {})
     decided = {slot: _decide(want, current.get(slot), observed, remade, explain) for slot, want in wants.items()}
-    for slot, path in _shown_drifted(wants, current, drifted, stale):
+    for slot, reason in _stale(wants, current, drifted, stale):
         before = decided[slot]
         if before is None or before.action is Action.UPDATE:
-            decided[slot] = _step(wants[slot], Action.RESTART, (f"{path} was changed on the host",), current[slot])
+            decided[slot] = _step(wants[slot], Action.RESTART, (reason,), current[slot])
     _follow_namespaces(decided, wants, current)
     gone = [c for slot, c in current.items() if slot not in wants] + surplus
     steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
@@ -156,10 +156,10 @@ def _follow_namespaces(
                 settled = False
 
 
-def _shown_drifted(
+def _stale(
     wants: Mapping[Slot, Want], current: Mapping[Slot, Container], drifted: Sequence[str], stale: Collection[str]
 ) -> Iterator[tuple[Slot, str]]:
-    """Slots whose container still holds a file that is put back: a mounted file stays the old inode until a restart."""
+    """Slots whose container must be restarted, and why: a mounted file stays the old inode until then."""
     for slot, want in wants.items():
         container = current.get(slot)
         if container is None or want.job:
@@ -167,7 +167,7 @@ def _shown_drifted(
         watched = repository_paths(want.service, want.stack)
         changed = [p for p in drifted if any(p == w or p.startswith(f"{w}/") for w in watched)]
         if changed or container.id in stale:
-            yield slot, changed[0] if changed else "a mounted file"
+            yield slot, f"{changed[0]} was changed on the host" if changed else "a pass died before it was restarted"
 
 
 def _hardness(step: Step) -> int:
