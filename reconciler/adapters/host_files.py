@@ -25,11 +25,7 @@ class LocalHostFiles(HostFiles):
         return str(self._config / "env" / stack)
 
     def environment(self, stack: str) -> Mapping[str, bytes]:
-        folder = Path(self.environment_folder(stack))
-        if not folder.is_dir():
-            return {}
-        found = sorted(p for p in folder.rglob("*") if p.is_file())
-        return {str(path.relative_to(folder)): _read(path) for path in found}
+        return environment_in(Path(self.environment_folder(stack)))
 
     def secret(self, name: str) -> bytes:
         return self._read_secret(name)
@@ -59,6 +55,14 @@ class LocalHostFiles(HostFiles):
             return
         (self._state / "rendered").mkdir(mode=0o700, parents=True, exist_ok=True)
         put(target, content, 0o644)
+
+
+def environment_in(folder: Path) -> Mapping[str, bytes]:
+    """The files below a folder by their relative path; none when there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {str(path.relative_to(folder)): _read(path) for path in found}
 
 
 class RepositoryIdentity(Identity):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -24,13 +25,12 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
 
     root, manifests = _root_of(path)
     from reconciler.adapters.directory_tree import DirectoryTree
-    from reconciler.adapters.host_files import LocalHostFiles
+    from reconciler.adapters.host_files import environment_in
 
-    def no_secret(name: str) -> bytes:
-        raise KeyError(name)
+    def environment(stack: str) -> Mapping[str, bytes]:
+        return environment_in(env / stack) if env else {}
 
-    files = LocalHostFiles(env.parent if env else Path("/nonexistent"), Path("/nonexistent"), no_secret)
-    checked = validate_tree(DirectoryTree(root), manifests, files.environment, with_host_files=env is not None)
+    checked = validate_tree(DirectoryTree(root), manifests, environment, with_host_files=env is not None)
     data = {
         "hosts": {host: list(stacks) for host, stacks in checked.hosts.items()},
         "problems": [as_data(problem) for problem in checked.problems],

@@ -96,3 +96,52 @@ def test_every_file_that_the_docs_name_exists() -> None:
     }
 
     assert not {(page, path) for page, path in named if not (ROOT / path).exists()}
+
+
+def test_every_command_and_global_option_is_in_its_page() -> None:
+    import click
+
+    from reconciler.cli import cli
+
+    def commands(group: click.Group, path: str) -> list[str]:
+        found = []
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            inner = commands(command, f"{path} {name}") if isinstance(command, click.Group) else []
+            found += [] if command.hidden else [f"{path} {name}", *inner]
+        return found
+
+    page = (ROOT / "docs/cli.md").read_text()
+    options = [max(parameter.opts, key=len) for parameter in cli.params if isinstance(parameter, click.Option)]
+    short = {"--output": "-o json", "--quiet": "-q", "--verbose": "-v"}
+    bare = {"reconciler sentinels"}  # a group that does nothing by itself
+
+    assert not [name for name in commands(cli, "reconciler") if f"`{name}" not in page and name not in bare]
+    assert not [option for option in options if f"`{short.get(option, option)}" not in page]
+
+
+def test_every_exit_code_is_in_its_page() -> None:
+    page = (ROOT / "docs/cli.md").read_text()
+
+    assert [code for code in (0, 1, 2, 3, 4, 64, 69, 75, 78, 130) if f"| {code} |" not in page] == []
+
+
+def test_every_key_of_compose_that_is_read_or_refused_is_in_its_page() -> None:
+    from reconciler.core.compose import keys
+
+    page = (ROOT / "docs/manifests.md").read_text()
+    named = [name for value in vars(keys).values() if isinstance(value, frozenset) for name in value]
+    named += keys.SERVICE_REFUSED
+
+    assert not [name for name in named if f"`{name}`" not in page], "add them to docs/manifests.md"
+
+
+def test_every_key_of_the_fleet_is_in_its_page() -> None:
+    from reconciler.core.manifest import FleetModel, ServiceModel, StackModel
+
+    page = (ROOT / "docs/manifests.md").read_text()
+    named = [name for model in (FleetModel, StackModel, ServiceModel) for name in model.model_fields]
+
+    assert not [name for name in named if f"`{name}`" not in page and f"{name}:" not in page]

@@ -315,7 +315,11 @@ def test_what_only_a_host_has_is_a_warning_for_the_author_and_an_error_on_the_ho
     assert checked.code == 0
     assert any(case.says[0] in warning and "a host may have it" in warning for warning in checked.answer["warnings"])
     check_error(converged, case)
-    check_error(run("validate", manifests, "--env", host.config.parent / "env", "--json"), case)
+    check_error(run("validate", manifests, "--env", tmp_path / "empty", "--json"), case)
+    (tmp_path / "envs" / "web").mkdir(parents=True)
+    (tmp_path / "envs" / "web" / "secret.env").write_text("A=1\n")
+    (tmp_path / "envs" / "web" / ".env").write_text("TOKEN=x\n")
+    assert run("validate", manifests, "--env", tmp_path / "envs").code == 0
     check_nothing_happened(host)
 
 
