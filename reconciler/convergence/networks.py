@@ -1,4 +1,4 @@
-"""Networks are made with the labels that show whose they are, and made again as they were when a change is taken back."""
+"""Networks are made with the labels that show whose they are, and made again as before when a change is taken back."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def joins(container: Container, key: str, host: Container) -> bool:
 
 
 def left_behind(container: Container, host: Container) -> bool:
-    """Whether `host` was started after the container that joined its namespaces: those are new, it still has the old."""
+    """Whether `host` was started after the container that joined its namespaces: it still has the old ones."""
     both = container.running and host.running
     # RFC 3339 without trailing zeros: as text in the order of time but for the closing Z.
     return both and container.started_at.rstrip("Z") < host.started_at.rstrip("Z")
