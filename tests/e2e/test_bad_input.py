@@ -359,7 +359,7 @@ def test_every_mistake_is_told_at_once_in_words(tmp_path: Path) -> None:
         ("services: {web: {image: a, volumes: ['/run:/s:ro']}}", "E-GUARD-PRIVILEGED", "Docker socket"),
         ("services: {web: {image: a, volumes: ['/etc:/s:ro']}}", "E-GUARD-MOUNT", "/etc"),
         (
-            "services: {web: {image: a, volumes: ['v:/s']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /etc}}}",
+            "services: {web: {image: a, volumes: ['v:/s']}}\nvolumes: {v: {driver_opts: {o: bind, device: /etc}}}",
             "E-GUARD-MOUNT",
             "/etc",
         ),
