@@ -182,7 +182,13 @@ class HostFiles(Protocol):
         """The key of this host's sealed fingerprints; made at first use."""
 
     def write(self, path: str, content: bytes) -> None:
-        """Put content at an absolute path below the state directory, whole or not at all, readable by containers."""
+        """Put content at an absolute path below the folder of rendered files, whole or not at all, for all to read.
+
+        Terminal when the path really leads elsewhere.
+        """
+
+    def real(self, path: str) -> str:
+        """An absolute path with every link followed; what does not exist stays as it is written."""
 
 
 class Identity(Protocol):

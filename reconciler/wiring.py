@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,12 +129,25 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             allow_privileged=settings.trust.allow_privileged,
             allow_host_mounts=settings.trust.allow_host_mounts,
             max_removed_stacks=settings.trust.max_removed_stacks,
+            own=(state, settings.config_directory, *_program()),
+            engine=_engine_socket(settings.docker.host or os.environ.get("DOCKER_HOST", "")),
         ),
         window=settings.verify.window,
         timeout=settings.verify.timeout,
         job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
+
+
+def _program() -> tuple[str, ...]:
+    """Where the code of this process lies; who writes there is root at the next pass."""
+    environment = (sys.prefix,) if sys.prefix != sys.base_prefix else ()
+    return (str(Path(__file__).resolve().parent), *environment)
+
+
+def _engine_socket(address: str) -> str:
+    path = address.removeprefix("unix://")
+    return path if path.startswith("/") else ""
 
 
 def new_run() -> str:

@@ -231,6 +231,8 @@ def remote_and_configuration(ports: dict[int, int]) -> None:
         "# The host's own file: who this host is, which repository it follows, and what it allows.\n"
         'host = "demo"\n\n'
         f'[repository]\nurl = "{(DEMO / "remote.git").as_uri()}"\nbranch = "main"\npath = "manifests"\n\n'
+        "# Root writes the repository's files only where this host allows it; the default is /opt and /srv.\n"
+        f"[trust]\nallow_host_mounts = [{json.dumps(str(DEMO))}]\n\n"
         f"[state]\ndirectory = {json.dumps(str(DEMO / 'state'))}\n"
     )
     holds(f"the host's own file is {CONFIG.relative_to(ROOT)}")

@@ -50,11 +50,30 @@ class LocalHostFiles(HostFiles):
 
     def write(self, path: str, content: bytes) -> None:
         """Containers run as any user, so the file is readable by all; only root reaches the folder around it."""
-        target = Path(path)
+        target = self._rendered(path)
         if target.exists() and target.read_bytes() == content:
             return
         (self._state / "rendered").mkdir(mode=0o700, parents=True, exist_ok=True)
         put(target, content, 0o644)
+
+    def real(self, path: str) -> str:
+        try:
+            return os.path.realpath(path)
+        except ValueError:  # a NUL: there is no such path, and nobody can mount it
+            return path
+
+    def _rendered(self, path: str) -> Path:
+        """The path, which must really lie in our own folder, whatever a name in a manifest made of it."""
+        folder = os.path.realpath(self._state / "rendered")
+        real = self.real(path)
+        if not os.path.isabs(path) or "\0" in path or not real.startswith(f"{folder}/"):
+            raise Terminal(
+                "E-HOST-FILE",
+                f"{path!r} is not written",
+                why=f"it leads to {real}, and files for containers lie below {folder} only",
+                next="look for links in that folder, and at the names of the stack's configs",
+            )
+        return Path(real)
 
 
 def environment_in(folder: Path) -> Mapping[str, bytes]:

@@ -57,11 +57,11 @@ def look(world: World, rules: Rules, head: str) -> Seen:
     target = choose_target(head, base, world.signals.blocked())
     owner = world.identity.owner(target.revision)
     observed = world.engine.observe(rules.site.host, owner)
-    gather = Gather(rules.site, world.repository, world.files, world.signals, world.ledger)
+    gather = Gather(rules.site, rules.policy, world.repository, world.files, world.signals, world.ledger)
     picture = gather.picture(target.revision, base, owner, observed)
     warnings: tuple[str, ...] = ()
     try:
-        check(picture.desired, picture.wants, observed, picture.plan, rules.policy)
+        check(picture.desired, picture.wants, observed, picture.plan, rules.policy, picture.real)
     except ReconcilerError as error:
         warnings = (f"a pass would refuse this: {error}",)
     return Seen(target, picture, warnings + picture.warnings)

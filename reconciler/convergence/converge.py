@@ -89,7 +89,7 @@ class Pass:
 
     def __init__(self, world: World, rules: Rules, request: Request) -> None:
         self._world, self._rules, self._request = world, rules, request
-        self._gather = Gather(rules.site, world.repository, world.files, world.signals, world.ledger)
+        self._gather = Gather(rules.site, rules.policy, world.repository, world.files, world.signals, world.ledger)
         waiting = Waiting(world.engine, world.clock, world.progress, rules.timeout, rules.job_timeout)
         self._tools = Tools(world.engine, world.ledger, world.clock, world.progress, waiting, rules.parallel)
         self._begun = world.clock.now()
@@ -140,7 +140,7 @@ class Pass:
         self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
         picture = self._gather.picture(target.revision, self._base, owner, observed)
         blocked = self._world.signals.blocked()
-        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, blocked)
+        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, picture.real, blocked)
         self._check_obstacles(picture)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")

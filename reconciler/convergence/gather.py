@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.convergence.exchange import REFRESH
+from reconciler.core import guard
 from reconciler.core.assemble import HostSide, assemble
 from reconciler.core.container import HostPaths
 from reconciler.core.fingerprint import Sealer, external_secrets
+from reconciler.core.guard import Policy
 from reconciler.core.planner import plan
 from reconciler.core.scope import narrowed
 from reconciler.core.wanted import HostFacts, Want, wants
@@ -35,7 +37,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree."""
+    """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree.
+
+    `real`: the paths of the host that matter to the guard -> where they really lead.
+    """
 
     tree: Tree
     desired: Desired
@@ -45,13 +50,22 @@ class Picture:
     plan: Plan
     drifted: tuple[str, ...]
     warnings: tuple[str, ...]
+    real: Mapping[str, str]
 
 
 class Gather:
     """Reads; changes nothing."""
 
-    def __init__(self, site: Site, repository: Repository, files: HostFiles, signals: Signals, ledger: Ledger) -> None:
-        self._site, self._repository, self._ledger = site, repository, ledger
+    def __init__(
+        self,
+        site: Site,
+        policy: Policy,
+        repository: Repository,
+        files: HostFiles,
+        signals: Signals,
+        ledger: Ledger,
+    ) -> None:
+        self._site, self._policy, self._repository, self._ledger = site, policy, repository, ledger
         self._files, self._signals = files, signals
 
     def desired(self, revision: str, owner: str) -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
@@ -68,13 +82,20 @@ class Gather:
         """Desired at `revision` against `observed`, explained from `base`, the revision verified last."""
         tree, desired, facts, warnings = self.desired(revision, owner)
         wanted = wants(desired, facts)
-        drifted = self._repository.checkout_drift(revision, desired.checkout)
+        real = {path: self._files.real(path) for path in guard.paths(desired, self._policy)}
+        drifted = self._drift(desired, real)
         changes = self._changes(base, revision, observed, wanted)
         stale = {intent.container for intent in self._ledger.open_intents() if intent.kind == REFRESH}
         whole = plan(desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale)
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
         chosen = narrowed(whole, self._site.target, paused)
-        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings)
+        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, real)
+
+    def _drift(self, desired: Desired, real: Mapping[str, str]) -> tuple[str, ...]:
+        """Nothing is read below a check-out that the guard will refuse."""
+        if any(guard.checkout_refusals(desired, self._policy, real)):
+            return ()
+        return self._repository.checkout_drift(desired.revision, desired.checkout)
 
     def _changes(
         self, base: str, revision: str, observed: Observed, wanted: Mapping[Slot, Want]

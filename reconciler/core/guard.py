@@ -7,28 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import normpath
 
 from reconciler.core.fingerprint import volume_fingerprint
+from reconciler.core.host_access import SOCKETS, Land, every_path, sources
+from reconciler.core.ports_taken import is_fixed, meet
+from reconciler.core.powers import powers, volume_power
 from reconciler.core.wanted import Want
 from reconciler.errors import Refused
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.plan import Action, Plan, Step
 
-HARMLESS = ("/etc/localtime", "/etc/timezone")
-"""What half of all Compose files mount to tell the time; read-only it gives nothing away."""
-
-DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The host's own limits (reconciler.toml); they never come from the repository (I18)."""
+    """The host's own limits (reconciler.toml); they never come from the repository (I18).
+
+    `own`: folders of reconciler itself (configuration, state, program); `engine`: the path of the engine's socket.
+    """
 
     allow_privileged: tuple[str, ...] = ()
     allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
     max_removed_stacks: int = 1
+    own: tuple[str, ...] = ()
+    engine: str = ""
+
+
+def paths(desired: Desired, policy: Policy) -> frozenset[str]:
+    """Every path of the host of which `check` must know where it really leads."""
+    engine = (policy.engine,) if policy.engine else ()
+    return frozenset((*every_path(desired), *policy.allow_host_mounts, *policy.own, *SOCKETS, *engine))
 
 
 def check(
@@ -37,15 +45,20 @@ def check(
     observed: Observed,
     plan: Plan,
     policy: Policy,
+    real: Mapping[str, str],
     given_up: Collection[str] = (),
 ) -> None:
-    """Raises the first `Refused`. `given_up`: blocked revisions; what they brought may always go."""
+    """Raises the first `Refused`. `real`: each of `paths` with its links followed.
+
+    `given_up`: blocked revisions; what they brought may always go.
+    """
     removals = [s for s in plan.steps if s.action is Action.REMOVE and s.current and s.current.revision not in given_up]
     for refusal in (
+        *checkout_refusals(desired, policy, real),
         *_emptied(desired, removals),
         *_removals(plan, removals, policy),
-        *_privileges(desired, policy),
-        *_host_mounts(desired, policy),
+        *_privileges(desired, policy, real),
+        *_host_mounts(desired, policy, real),
         *_twice(wants),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
@@ -79,81 +92,89 @@ def _removals(plan: Plan, removals: Sequence[Step], policy: Policy) -> Iterator[
         )
 
 
-def _services(desired: Desired) -> Iterator[Service]:
+def _land(policy: Policy, real: Mapping[str, str], *also: str) -> Land:
+    engine = (policy.engine,) if policy.engine else ()
+    return Land((*policy.allow_host_mounts, *also), policy.own, (*SOCKETS, *engine), real)
+
+
+def checkout_refusals(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Refused]:
+    """The repository chooses where root writes its files; the host says where it may choose."""
+    land, folder = _land(policy, real), desired.checkout
+    own = land.own_folder(folder)
+    if real[folder] == "/" or own:
+        yield Refused(
+            "E-GUARD-CHECKOUT",
+            f"the checkout of {desired.host} is {land.shown(folder)}",
+            why=f"it is, contains or lies in {own}, which is reconciler's own" if own else "it is the root folder",
+            next="give the host a folder of its own as its checkout: in fleet.yaml",
+        )
+    elif outside := land.outside(folder):
+        quoted = ", ".join(f'"{each}"' for each in (*policy.allow_host_mounts, outside))
+        yield Refused(
+            "E-GUARD-CHECKOUT",
+            f"the checkout of {desired.host} is {land.shown(folder)}",
+            why="it lies below no folder that the host allows, and root would write there what the repository says",
+            next=f"if that is wanted, write under [trust] in reconciler.toml: allow_host_mounts = [{quoted}]",
+        )
+
+
+def _untrusted(desired: Desired, policy: Policy) -> Iterator[tuple[Stack, Service]]:
     for stack in desired.stacks:
-        yield from stack.services
+        if stack.name not in policy.allow_privileged:
+            yield from ((stack, service) for service in stack.services)
 
 
-def _privileges(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    for service in _services(desired):
-        if service.stack in policy.allow_privileged:
-            continue
-        ways = [m.source for m in service.mounts if m.kind == "bind" and _holds_a_socket(m.source)]
-        if service.privileged or ways:
-            what = f"mounts {ways[0]}, and with it the Docker socket" if ways else "is privileged"
+def _privileges(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Refused]:
+    land = _land(policy, real, desired.checkout)
+    for stack, service in _untrusted(desired, policy):
+        for power in (*powers(service, real), *_powers_by_mounts(service, stack, land)):
             yield Refused(
                 "E-GUARD-PRIVILEGED",
-                f"{service.stack}/{service.name} {what}",
+                f"{service.stack}/{service.name} {power}",
                 why="that is as much as being root on the host, and the host's own file does not allow it",
                 next=f'if you trust the stack, add "{service.stack}" to trust.allow_privileged in reconciler.toml',
                 at=service.position,
             )
 
 
-def _host_mounts(desired: Desired, policy: Policy) -> Iterator[Refused]:
-    allowed = (*policy.allow_host_mounts, desired.checkout)
-    for stack in desired.stacks:
-        if stack.name in policy.allow_privileged:
-            continue
-        for service in stack.services:
-            for source in _host_sources(service, stack):
-                if not _below(source, allowed):
-                    yield Refused(
-                        "E-GUARD-MOUNT",
-                        f"{service.stack}/{service.name} mounts {source} of the host",
-                        why="it lies neither in the repository nor below a folder that the host allows",
-                        next=f'if that is wanted, add "{source}" to trust.allow_host_mounts in reconciler.toml',
-                        at=service.position,
-                    )
-
-
-def _host_sources(service: Service, stack: Stack) -> Iterator[str]:
-    """Every path of the host that a container would see: binds, configs and secrets, and volumes that are binds."""
-    for mount in service.mounts:
-        harmless = mount.read_only and mount.source in HARMLESS
-        if mount.kind == "bind" and mount.repo_path is None and mount.source not in DOCKER_SOCKETS and not harmless:
-            yield mount.source
-    granted = {(grant.kind, grant.key) for grant in service.grants}
-    for item in stack.files:
-        if (item.kind, item.key) in granted and item.host_path is not None:
-            yield item.host_path
+def _powers_by_mounts(service: Service, stack: Stack, land: Land) -> Iterator[str]:
+    for source in sources(service, stack):
+        if socket := land.socket(source):
+            yield f"mounts {land.shown(source)}, and with it the Docker socket or its like ({socket})"
+        elif own := land.own_folder(source):
+            yield f"mounts {land.shown(source)}, and with it reconciler's own {own}"
     used = {mount.source for mount in service.mounts if mount.kind == "volume"}
-    for volume in stack.volumes:
-        device = dict(volume.driver_opts).get("device", "")
-        if volume.key in used and device.startswith("/"):
-            yield device
+    yield from (power for volume in stack.volumes if volume.key in used and (power := volume_power(volume)))
 
 
-def _holds_a_socket(path: str) -> bool:
-    return any(_below(socket, (path,)) for socket in DOCKER_SOCKETS)
-
-
-def _below(path: str, folders: tuple[str, ...]) -> bool:
-    real = normpath(path)
-    return any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in folders)
+def _host_mounts(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Refused]:
+    land = _land(policy, real, desired.checkout)
+    for stack, service in _untrusted(desired, policy):
+        for source in sources(service, stack):
+            if outside := land.outside(source):
+                yield Refused(
+                    "E-GUARD-MOUNT",
+                    f"{service.stack}/{service.name} mounts {land.shown(source)} of the host",
+                    why="it lies neither in the repository nor below a folder that the host allows",
+                    next=f'if that is wanted, add "{outside}" to trust.allow_host_mounts in reconciler.toml',
+                    at=service.position,
+                )
 
 
 def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:
     """The same container name, or the same published port, in two stacks of one host."""
     names: dict[str, Slot] = {}
-    ports: dict[str, Slot] = {}
+    ports: dict[tuple[str, str], list[tuple[str, Slot]]] = {}
     for slot, want in wants.items():
         if (other := names.setdefault(want.spec.name, slot)) != slot:
             yield _clash("E-GUARD-NAME-TWICE", f"container name {want.spec.name}", slot, other, want)
-        for port in want.service.ports:
-            key = f"{port.host_ip}:{port.host_port}/{port.protocol}"
-            if port.host_port and (other := ports.setdefault(key, slot)) != slot:
-                yield _clash("E-GUARD-PORT-TWICE", f"port {key.lstrip(':')}", slot, other, want)
+        for port in filter(is_fixed, want.service.ports):
+            taken = ports.setdefault((port.host_port, port.protocol), [])
+            for address, other in taken:
+                if other != slot and meet(address, port.host_ip):
+                    what = f"port {port.host_ip}:{port.host_port}/{port.protocol}".replace(" :", " ")
+                    yield _clash("E-GUARD-PORT-TWICE", what, slot, other, want)
+            taken.append((port.host_ip, slot))
 
 
 def _clash(code: str, what: str, slot: Slot, other: Slot, want: Want) -> Refused:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.gitremote import Content, Remote
+from tests.support.settings import allowing
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "reconciler"]
@@ -121,10 +122,11 @@ class Host:
 
     def write(self, more: str | None = None) -> None:
         """The host's own file; `more` is added at its end."""
+        settings = allowing(self.checkout, self.more if more is None else more)
         self.config.write_text(
             f'host = "{self.name}"\n\n[repository]\nurl = "{self.remote.url}"\n\n'
             f'[state]\ndirectory = "{self.state}"\n\n[docker]\nhost = "{self.engine}"\n\n'
-            f'[verify]\nwindow = "200ms"\ntimeout = "5s"\n{self.more if more is None else more}'
+            f'[verify]\nwindow = "200ms"\ntimeout = "5s"\n{settings}'
         )
 
     def push(self, files: Mapping[str, Content], message: str = "a change") -> str:

@@ -17,10 +17,12 @@ FILE = "stacks/app/compose.yaml"
 HOST = "/opt/fleet"
 
 
-def load(text: str, files: Mapping[str, Content] | None = None, **host: Any) -> LoadedStack:
+def load(
+    text: str, files: Mapping[str, Content] | None = None, *, default_name: str = "app", **host: Any
+) -> LoadedStack:
     """The stack of a Compose file that lies at `FILE`, in a check-out at `HOST`."""
     tree = MemoryTree({FILE: textwrap.dedent(text), **(files or {})})
-    return load_stack(tree, FILE, HostContext(HOST, host_file_root="/etc/reconciler/env/app", **host), "app")
+    return load_stack(tree, FILE, HostContext(HOST, host_file_root="/etc/reconciler/env/app", **host), default_name)
 
 
 def service(body: str, files: Mapping[str, Content] | None = None, rest: str = "", **host: Any) -> Service:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.support.engine import ROOT, Engine
 from tests.support.gitremote import Content, Remote
+from tests.support.settings import allowing
 
 NAME = "box"
 
@@ -65,7 +66,8 @@ class Host:
         self.config.parent.mkdir()
         self.config.write_text(
             f'host = "{NAME}"\n[repository]\nurl = "{self.remote.url}"\n[state]\ndirectory = "{self.state}"\n'
-            f'[docker]\nhost = "{engine.url}"\n[verify]\nwindow = "0s"\ntimeout = "5s"\n{textwrap.dedent(settings)}'
+            f'[docker]\nhost = "{engine.url}"\n[verify]\nwindow = "0s"\ntimeout = "5s"\n'
+            + allowing(self.checkout, textwrap.dedent(settings))
         )
         hosts = f"{{{NAME}: {{connect: local, checkout: {self.checkout}}}}}"
         fleet = f"apiVersion: reconciler/v1\nkind: Fleet\nhosts: {hosts}\n"

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from reconciler.core.compose.problems import fail, show
 from reconciler.core.document import Map
+from reconciler.core.ports_taken import is_fixed, meet
 from reconciler.errors import Position
 from reconciler.model.desired import Port, Service
-
-_WILDCARDS = frozenset(("0.0.0.0", "::"))  # noqa: S104  # compared with, never bound
 
 
 def check(services: tuple[Service, ...], sections: dict[str, Map], disabled: frozenset[str]) -> None:
@@ -74,7 +73,7 @@ def _check_replicas(service: Service, where: Map) -> None:
             at,
             next="remove container_name",
         )
-    if any(port.host_port and "-" not in port.host_port for port in service.ports):
+    if any(is_fixed(port) for port in service.ports):
         fail(
             "E-COMPOSE-VALUE",
             f"{service.replicas} containers cannot all publish the same port of the host",
@@ -123,21 +122,13 @@ def _check_ports(services: tuple[Service, ...], raw: Map) -> None:
     taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for service in services:
         for port in service.ports:
-            if not port.host_port or "-" in port.host_port:
+            if not is_fixed(port):
                 continue
             others = taken.setdefault((port.host_port, port.protocol), [])
             for address, other in others:
-                if _meet(address, port.host_ip):
+                if meet(address, port.host_ip):
                     _collide(port, service.name, other, raw[service.name].at("ports"))
             others.append((port.host_ip, service.name))
-
-
-def _meet(one: str, other: str) -> bool:
-    """Whether two host addresses share a socket; "" is every address, the wildcards all of their family."""
-    if one == other or not one or not other:
-        return True
-    same_family = (":" in one) == (":" in other)
-    return same_family and (one in _WILDCARDS or other in _WILDCARDS)
 
 
 def _collide(port: Port, name: str, other: str, at: Position) -> None:

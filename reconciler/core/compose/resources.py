@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from reconciler.core.compose import keys, read
@@ -11,6 +12,10 @@ from reconciler.core.compose.problems import LacksHostValue, bad_value, check_ke
 from reconciler.core.compose.variables import Variables
 from reconciler.core.document import Map
 from reconciler.model.desired import FileObject, IpamPool, Network, Volume
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VOLUME_NAME = _FILE_NAME
+"""What the engine takes (its source: volume/local); a name with a slash would be a folder of the host."""
 
 
 def _given(section: Map, key: str) -> Map:
@@ -39,6 +44,15 @@ def _external(given: Map, key: str) -> str | None:
 
 def _name(given: Map, key: str, project: str) -> str:
     return read.filled(given, "name") if given.get("name") is not None else f"{project}_{key}"
+
+
+def _checked(given: Map, name: str, form: re.Pattern[str], kind: str) -> str:
+    """The name, which becomes part of a path on the host."""
+    if not form.fullmatch(name):
+        at = given.at("name") if given.get("name") is not None else given.position
+        wanted = "made of letters, digits, . _ and -, beginning with a letter or digit"
+        bad_value(at, f"the name of the {kind}", name, wanted, next="rename it")
+    return name
 
 
 def network(section: Map, key: str, project: str) -> Network:
@@ -76,10 +90,10 @@ def volume(section: Map, key: str, project: str) -> Volume:
     check_keys(given, keys.VOLUME, "volumes")
     outside = _external(given, key)
     if outside is not None:
-        return Volume(key, outside, external=True)
+        return Volume(key, _checked(given, outside, _VOLUME_NAME, "volume"), external=True)
     return Volume(
         key,
-        _name(given, key, project),
+        _checked(given, _name(given, key, project), _VOLUME_NAME, "volume"),
         driver=read.text(given, "driver") if given.get("driver") is not None else "",
         driver_opts=read.mapping_pairs(given, "driver_opts") if given.get("driver_opts") is not None else (),
         labels=read.pairs(given, "labels") if given.get("labels") is not None else (),
@@ -114,13 +128,13 @@ def file_object(
                 why="external configs live in a Docker Swarm; this host runs none",
                 next="give it a `file:` or a `content:`",
             )
-        return FileObject(kind, key, outside, external=True)
+        return FileObject(kind, key, _checked(given, outside, _FILE_NAME, kind), external=True)
     sources = [k for k in ("file", "content", "environment") if given.get(k) is not None]
     if len(sources) != 1:
         fail(
             "E-COMPOSE-VALUE", f"the {kind} {key} needs one of file, content, environment or external", section.at(key)
         )
-    name = _name(given, key, project)
+    name = _checked(given, _name(given, key, project), _FILE_NAME, kind)
     source = sources[0]
     if source == "content":
         if kind == "secret":

@@ -277,3 +277,32 @@ def test_a_stack_knows_its_folder_and_its_services_their_line() -> None:
     stack = load("services:\n  b: {image: a}\n  a: {image: a}\n").stack
     assert (stack.directory, stack.file) == ("stacks/app", "stacks/app/compose.yaml")
     assert [(s.name, s.position.line) for s in stack.services] == [("b", 2), ("a", 3)]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "configs: {c: {name: '../../../pwn/job', content: x}}",
+        "configs: {c: {name: '/etc/cron.d/job', content: x}}",
+        "configs: {c: {name: '..', content: x}}",
+        "configs: {c: {name: '.hidden', content: x}}",
+        'configs: {c: {name: "a\\n", content: x}}',
+        "configs: {c: {name: 'a:b', environment: X}}",
+        "configs: {c: {name: 'a/b', file: ./f}}",
+        "secrets: {c: {name: '../key', environment: X}}",
+        "secrets: {c: {name: '../reconciler.toml', external: true}}",
+        "secrets: {c: {external: {name: '../reconciler.toml'}}}",
+        "configs: {'a/../../c': {content: x}}",
+        "volumes: {c: {name: /etc}}",
+        "volumes: {c: {name: /etc, external: true}}",
+    ],
+)
+def test_a_name_that_would_be_a_path_is_refused(rest: str) -> None:
+    section, key = rest.split(":", maxsplit=1)[0], "a/../../c" if "a/../../c" in rest else "c"
+    use = f"volumes: ['{key}:/x']" if section == "volumes" else f"{section}: ['{key}']"
+    found = problem(f"services: {{web: {{image: a, {use}}}}}\n{rest}", variables={"X": "1"})
+
+    assert found.code == "E-COMPOSE-VALUE"
+    assert "letters, digits" in found.what
+    assert found.at is not None
+    assert found.at.line == 2
