@@ -7,19 +7,18 @@ low-level one does neither. https://docs.docker.com/reference/api/engine/
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import requests
 from docker import APIClient
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 
+from reconciler.adapters.docker_errors import Gone, build_failed, pull_failed, translated
 from reconciler.adapters.docker_read import container, image, listed, network, volume
-from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Observed, without_tag
@@ -28,19 +27,6 @@ from reconciler.ports import ContainerEngine
 DEADLINE = 60.0
 NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
 
-
-_INFRASTRUCTURE = (
-    "shutting down",
-    "deadline exceeded",
-    "connection refused",
-    "transport is closing",
-    "ttrpc: closed",
-    "i/o timeout",
-    "input/output error",
-    "too many open files",
-    "cannot allocate memory",
-)
-"""What an engine in trouble of its own says; the same request may well go through later."""
 
 STREAM_IDLE = 600.0
 """Seconds without a word from a pull or a build after which it is given up."""
@@ -77,11 +63,11 @@ class DockerEngine(ContainerEngine):
             self._client = None
 
     def version(self) -> str:
-        with _translated("ask the engine for its version"):
+        with translated("ask the engine for its version"):
             return str(self._api.version()["Version"])
 
     def observe(self, host: str, owner: str) -> Observed:
-        with _translated("list containers"):
+        with translated("list containers"):
             rows = self._api.containers(all=True)
             ours = [row["Id"] for row in rows if (row.get("Labels") or {}).get(label.OWNER) == owner]
             whole = {c.id: c for c in self.look(ours)}
@@ -98,9 +84,9 @@ class DockerEngine(ContainerEngine):
 
     def _inspect(self, container_id: str) -> Container | None:
         try:
-            with _translated("inspect a container"):
+            with translated("inspect a container"):
                 return container(self._api.inspect_container(container_id))
-        except _Gone:
+        except Gone:
             return None
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
@@ -113,7 +99,7 @@ class DockerEngine(ContainerEngine):
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
         failure = ""
-        with _translated(f"pull {reference}"):
+        with translated(f"pull {reference}"):
             stream = self._api.pull(
                 repository, tag=tag or "latest", stream=True, decode=True, platform=platform or None
             )
@@ -122,7 +108,7 @@ class DockerEngine(ContainerEngine):
                 if text := event.get("status"):
                     say(f"{reference}: {event.get('id', '')} {text}".strip())
         if failure:
-            raise _pull_failed(reference, failure)
+            raise pull_failed(reference, failure)
 
     def build(
         self,
@@ -134,7 +120,7 @@ class DockerEngine(ContainerEngine):
         say: Callable[[str], None],
     ) -> str:
         image_id = failure = ""
-        with _translated(f"build {reference}"):
+        with translated(f"build {reference}"):
             stream = self._api.build(
                 fileobj=io.BytesIO(context),
                 custom_context=True,
@@ -154,16 +140,16 @@ class DockerEngine(ContainerEngine):
                 if text := str(event.get("stream", "")).strip():
                     say(f"{reference}: {text}")
         if failure:
-            raise _build_failed(reference, failure)
+            raise build_failed(reference, failure)
         return image_id
 
     def tag(self, image: str, reference: str) -> None:
         repository, tag = parse_repository_tag(reference)
-        with _translated(f"tag {reference}"):
+        with translated(f"tag {reference}"):
             self._api.tag(image, repository, tag or "latest")
 
     def create_volume(self, volume: Volume, labels: Mapping[str, str]) -> None:
-        with _translated(f"create volume {volume.name}"):
+        with translated(f"create volume {volume.name}"):
             self._api.create_volume(
                 name=volume.name,
                 driver=volume.driver or None,
@@ -172,7 +158,7 @@ class DockerEngine(ContainerEngine):
             )
 
     def create_network(self, network: Network, labels: Mapping[str, str]) -> str:
-        with _translated(f"create network {network.name}"):
+        with translated(f"create network {network.name}"):
             made = self._api.create_network(
                 network.name,
                 driver=network.driver or "bridge",
@@ -187,7 +173,7 @@ class DockerEngine(ContainerEngine):
         return str(made["Id"])
 
     def remove_network(self, network: str) -> None:
-        with _translated("remove a network", gone_is_fine=True):
+        with translated("remove a network", gone_is_fine=True):
             self._api.remove_network(network)
 
     def connect(self, network: str, container: str, endpoint: Mapping[str, Any]) -> None:
@@ -195,40 +181,40 @@ class DockerEngine(ContainerEngine):
         self._post(f"connect to network {network}", f"/networks/{network}/connect", body)
 
     def disconnect(self, network: str, container: str) -> None:
-        with _translated(f"disconnect from network {network}", gone_is_fine=True):
+        with translated(f"disconnect from network {network}", gone_is_fine=True):
             self._api.disconnect_container_from_network(container, network, force=True)
 
     def create(self, name: str, body: Mapping[str, Any], platform: str) -> str:
-        with _translated(f"create container {name}"):
+        with translated(f"create container {name}"):
             made = self._api.create_container_from_config(dict(body), name, platform or None)  # type: ignore[no-untyped-call]
         return str(made["Id"])
 
     def start(self, container: str) -> None:
-        with _translated("start a container"):
+        with translated("start a container"):
             self._api.start(container)
 
     def unpause(self, container: str) -> None:
-        with _translated("unpause a container"):
+        with translated("unpause a container"):
             self._api.unpause(container)
 
     def stop(self, container: str, grace: float | None) -> None:
-        with _translated("stop a container", gone_is_fine=True):
+        with translated("stop a container", gone_is_fine=True):
             self._api.stop(container, timeout=None if grace is None else round(grace))
 
     def rename(self, container: str, name: str) -> None:
-        with _translated(f"rename a container to {name}"):
+        with translated(f"rename a container to {name}"):
             self._api.rename(container, name)
 
     def update(self, container: str, settings: Mapping[str, Any]) -> None:
         self._post("update a container", f"/containers/{container}/update", settings)
 
     def remove(self, container: str) -> None:
-        with _translated("remove a container", gone_is_fine=True):
+        with translated("remove a container", gone_is_fine=True):
             self._api.remove_container(container, v=False, force=True)
 
     def _post(self, what: str, path: str, body: Mapping[str, Any]) -> None:
         """A request whose fields docker-py's own method does not all offer (NanoCpus, PidsLimit, MacAddress)."""
-        with _translated(what):
+        with translated(what):
             answer = self._api.post(
                 f"{self._api.base_url}/v{self._api.api_version}{path}", json=dict(body), timeout=self._deadline
             )
@@ -241,15 +227,8 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=itemgetter("Id"))
 
 
-_PORT_TAKEN = ("port is already allocated", "address already in use")  # a 500 without any other mark
-
-
-class _Gone(Transient):
-    """The engine knows no such thing (404)."""
-
-
 def _connect(url: str, deadline: float) -> APIClient:
-    with _translated("reach the Docker engine"):
+    with translated("reach the Docker engine"):
         options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
         client = _Client(**options, timeout=round(deadline))
         server = tuple(int(part) for part in client.api_version.split("."))
@@ -273,83 +252,3 @@ def _ipam(network: Network) -> IPAMConfig | None:
         for pool in network.ipam
     ]
     return IPAMConfig(network.ipam_driver or "default", pools, dict(network.ipam_options) or None)
-
-
-def _pull_failed(reference: str, reason: str) -> Transient:
-    return Transient(
-        "E-PULL",
-        f"cannot pull {reference}",
-        why=reason,
-        next="check the name and tag, the registry, and `docker login` on the host; the next pass tries again",
-    )
-
-
-def _build_failed(reference: str, reason: str) -> Terminal:
-    return Terminal(
-        "E-BUILD",
-        f"cannot build {reference}",
-        why=reason,
-        next="mend the Dockerfile or what it copies, and push",
-    )
-
-
-@contextmanager
-def _translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
-    """The client's exceptions become ours."""
-    try:
-        yield
-    except NotFound as error:
-        if not gone_is_fine:
-            raise _from_api(what, error) from error
-    except APIError as error:
-        raise _from_api(what, error) from error
-    except requests.exceptions.ReadTimeout as error:
-        raise Transient(
-            "E-DOCKER-TIMEOUT",
-            f"the Docker engine did not answer in time: {what}",
-            why=str(error),
-            next="look at `docker ps` and the engine's log on the host; the next pass tries again",
-        ) from error
-    except (DockerException, requests.RequestException, OSError) as error:
-        raise Unreachable(
-            "E-DOCKER-UNREACHABLE",
-            f"cannot reach the Docker engine: {what}",
-            why=str(error),
-            next="is it running (systemctl status docker), and may this user open its socket (group docker)?",
-        ) from error
-
-
-def _is_the_manifests_fault(what: str, reason: str) -> bool:
-    """The engine answers 500 to what it cannot start as asked (a missing device, a bad entrypoint), each time again."""
-    return what.startswith(("start ", "create ")) and not any(word in reason for word in _INFRASTRUCTURE)
-
-
-def _from_api(what: str, error: APIError) -> ReconcilerError:
-    reason = str(error.explanation or error)
-    status = error.response.status_code if error.response is not None else 0
-    if what.startswith("pull "):
-        return _pull_failed(what.removeprefix("pull "), reason)
-    if "no space left" in reason:
-        return Transient(
-            "E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)"
-        )
-    if any(words in reason for words in _PORT_TAKEN):
-        return Terminal(
-            "E-DOCKER-PORT",
-            f"cannot {what}: a port that it publishes is taken on the host",
-            why=reason,
-            next="find who has it (ss -lptn), free it or publish another port, and push;"
-            " when the revision is blocked by it: reconciler sentinels clear SHA",
-        )
-    if status == 404:
-        return _Gone("E-DOCKER-GONE", f"cannot {what}", why=reason, next="the next pass looks again")
-    if status in (400, 403, 409) or (status == 500 and _is_the_manifests_fault(what, reason)):
-        return Terminal(
-            "E-DOCKER-REFUSED", f"cannot {what}", why=reason, next="mend the manifest that asks for it, and push"
-        )
-    return Transient(
-        "E-DOCKER-ERROR",
-        f"cannot {what}",
-        why=reason,
-        next="see the engine's log on the host; the next pass tries again",
-    )
