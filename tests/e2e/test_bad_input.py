@@ -281,12 +281,10 @@ def check_nothing_happened(host: Host) -> None:
 def test_validate_names_the_mistake_and_its_place(case: Case, tmp_path: Path) -> None:
     host = host_at(tmp_path)
     manifests = on_disk(case, host, tmp_path / "work")
-    before = time.monotonic()
 
-    done = run("validate", manifests, "--json", limits={resource.RLIMIT_CPU: 5, resource.RLIMIT_AS: 2 * MEMORY})
+    done = run("validate", manifests, "--json", limits={resource.RLIMIT_CPU: 2, resource.RLIMIT_AS: MEMORY})
 
     check_error(done, case)
-    assert time.monotonic() - before < 2
     assert len(done.answer["data"]["problems"]) == 1
 
 
