@@ -139,7 +139,10 @@ def _pattern(line: str) -> tuple[re.Pattern[str], bool]:
     excludes = not line.startswith("!")
     text = posixpath.normpath(line.removeprefix("!").strip()).lstrip("/")
     tokens = re.findall(r"\*\*/?|\*|\?|\[[^\]]*\]|\\.|.", text)
-    return re.compile("".join(map(_token, tokens)) + r"(?:/.*)?\Z", re.DOTALL), excludes
+    try:
+        return re.compile("".join(map(_token, tokens)) + r"(?:/.*)?\Z", re.DOTALL), excludes
+    except re.error:  # a class that is none (`[z-a]`): the engine's own builder refuses the line, we take it literally
+        return re.compile(re.escape(text) + r"(?:/.*)?\Z"), excludes
 
 
 def _token(token: str) -> str:
@@ -152,7 +155,15 @@ def _token(token: str) -> str:
     if token == "?":
         return "[^/]"
     if token.startswith("[") and token.endswith("]") and len(token) > 2:
-        return token.replace("\\", "\\\\").replace("[^", "[^", 1)
+        return _class(token[1:-1])
     if token.startswith("\\") and len(token) == 2:
         return re.escape(token[1])
     return re.escape(token)
+
+
+def _class(members: str) -> str:
+    """A class of characters: only `^` in front and `-` between two mean something."""
+    inverted, members = members.startswith("^"), members.removeprefix("^")
+    ranges = "--" not in members
+    body = "".join(c if c == "-" and ranges else re.escape(c) for c in members)
+    return f"[{'^' if inverted else ''}{body}]"

@@ -20,7 +20,8 @@ def refusal(wanted: Wish, observed: Observed = NOTHING, policy: Policy | None = 
     """The code of the refusal; "" when there is none."""
     found: Refused | None = None
     try:
-        allowed = policy or Policy()
+        given = policy or Policy()
+        allowed = replace(given, allow_host_mounts=(*given.allow_host_mounts, wanted.desired.checkout))
         real = {path: path for path in paths(wanted.desired, allowed)}  # a host without links
         check(wanted.desired, wanted.wants, observed, wanted.plan(observed), allowed, real)
     except Refused as refused:
