@@ -99,7 +99,7 @@ configs:
 @pytest.fixture
 def everything(host: Host) -> tuple[Host, int]:
     text = host.config.read_text()
-    host.config.write_text(f'{text}[trust]\nallow_privileged = ["all"]\n')
+    host.config.write_text(text.replace("[trust]\n", '[trust]\nallow_privileged = ["all"]\n'))
     secrets = host.config.parent / "secrets"
     secrets.mkdir(mode=0o700)
     (secrets / "token").write_text("s3cret")
@@ -149,7 +149,7 @@ def test_every_value_is_as_asked_and_nothing_is_taken_for_drift(everything: tupl
 
 
 def test_the_differences_of_a_new_revision_name_only_what_changed(everything: tuple[Host, int]) -> None:
-    host, port = everything
+    host, _ = everything
     text = host.remote.git("show", "main:manifests/stacks/all/compose.yaml").decode()
     host.push(all=text.replace("A: plain", "A: other").replace("command: 'true'", "command: 'true', labels: {a: b}"))
 

@@ -153,7 +153,14 @@ class CrashHost:
             progress=Silent(),
         )
         site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
-        rules = Rules(site, Policy(), window=0, timeout=2, job_timeout=2, parallel=self.parallel)
+        rules = Rules(
+            site,
+            Policy(allow_host_mounts=(str(self.checkout),)),
+            window=0,
+            timeout=2,
+            job_timeout=2,
+            parallel=self.parallel,
+        )
         try:
             with _seamed_inside(seam):
                 return Pass(world, rules, Request(f"run-{self.runs}", "converge", "test")).run()
