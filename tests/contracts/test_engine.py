@@ -189,7 +189,7 @@ def test_images_are_tagged_and_not_pulled_from_nowhere(docker: ContainerEngine) 
     assert found and found.id == image.id
 
     with pytest.raises(Transient) as failed:
-        docker.pull("127.0.0.1:9/no/such:1", "", lambda text: None)
+        docker.pull("127.0.0.1:9/no/such:1", "", lambda _: None)
     assert failed.value.code == "E-PULL"
 
 

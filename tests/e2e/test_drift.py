@@ -122,11 +122,8 @@ def test_networks_are_joined_and_left_as_git_says(running: Host) -> None:
     docker("network", "disconnect", "app_back", "app-web-1")
     docker("network", "connect", "app_back", "app-web-1")
 
-    running.heals(
-        {
-            "app/web": "update: not connected to app_front; connected to foreign by hand; known by other names on app_back"
-        }
-    )
+    found = "not connected to app_front; connected to foreign by hand; known by other names on app_back"
+    running.heals({"app/web": f"update: {found}"})
 
     assert running.started() == before
     networks = running.inspect("app-web-1")["NetworkSettings"]["Networks"]

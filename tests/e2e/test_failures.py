@@ -13,7 +13,8 @@ pytestmark = pytest.mark.engine
 
 HEALTHY = """
     services:
-      web: {{image: 'test/box:1', command: {0}, healthcheck: {{test: [CMD, test, -e, /ok], interval: 200ms, retries: 2}}}}
+      web:
+        {{image: 'test/box:1', command: {0}, healthcheck: {{test: [CMD, test, -e, /ok], interval: 200ms, retries: 2}}}}
       db: {{image: 'test/box:1', environment: {{A: {1}}}, depends_on: {{web: {{condition: service_healthy}}}}}}
       {2}: {{image: 'test/box:1', depends_on: [db]}}
     """

@@ -87,7 +87,8 @@ services:
   job: {{<<: *base, command: 'true', x-reconciler: {{job: true}}, deploy: {{replicas: 2}}}}
 networks:
   front: {{ipam: {{config: [{{subnet: {2}.0/24, gateway: {2}.1, ip_range: {2}.128/25}}]}}, labels: {{n: '1'}}}}
-  back: {{internal: true, driver: bridge, driver_opts: {{com.docker.network.bridge.enable_icc: 'true'}}, attachable: true}}
+  back:
+    {{internal: true, driver: bridge, driver_opts: {{com.docker.network.bridge.enable_icc: 'true'}}, attachable: true}}
 volumes: {{data: {{labels: {{v: '1'}}}}}}
 secrets: {{token: {{external: true}}}}
 configs:
