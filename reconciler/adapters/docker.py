@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +19,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 
 from reconciler.adapters.docker_errors import Gone, build_failed, pull_failed, translated
-from reconciler.adapters.docker_read import container, image, listed, network, volume
+from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Observed, without_tag
@@ -71,13 +72,21 @@ class DockerEngine(ContainerEngine):
             rows = self._api.containers(all=True)
             ours = [row["Id"] for row in rows if (row.get("Labels") or {}).get(label.OWNER) == owner]
             whole = {c.id: c for c in self.look(ours)}
+            joined = {i for c in whole.values() for i in joined_ids(c.definition)} - whole.keys()
+            whole |= {c.id: c for c in self.look(sorted(joined))}
             return Observed(
                 host=host,
                 containers=tuple(whole.get(row["Id"]) or listed(row) for row in rows),
                 networks=tuple(map(network, _sorted(self._api.networks()))),
                 volumes=tuple(map(volume, sorted(self._api.volumes().get("Volumes") or [], key=itemgetter("Name")))),
                 images=tuple(map(image, _sorted(self._api.images(all=False)))),
+                lacks=self._kernel_lacks,
             )
+
+    @cached_property
+    def _kernel_lacks(self) -> frozenset[str]:
+        """Asked once: a kernel does not change below a pass."""
+        return lacks(self._api.info())
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         return tuple(found for found in map(self._inspect, ids) if found)

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.model import labels as label
 from reconciler.model.observed import Container, Health, Image, ObservedNetwork, ObservedVolume
+from reconciler.model.plan import SHARED
 
 _ANONYMOUS = re.compile(r"^[0-9a-f]{64}$")
 _NEVER = "0001-01-01T00:00:00Z"
@@ -68,6 +69,23 @@ def network(row: Mapping[str, Any]) -> ObservedNetwork:
 
 def volume(row: Mapping[str, Any]) -> ObservedVolume:
     return ObservedVolume(row["Name"], **_made_by(row.get("Labels") or {}))
+
+
+def lacks(info: Mapping[str, Any]) -> frozenset[str]:
+    """Keys of HostConfig that the engine drops, from what GET /info says of the kernel's controllers."""
+    needs = {
+        "Memory": ("MemoryLimit",),
+        "MemoryReservation": ("MemoryLimit",),
+        "PidsLimit": ("PidsLimit",),
+        "NanoCpus": ("CpuCfsQuota", "CpuCfsPeriod"),
+    }
+    return frozenset(key for key, features in needs.items() if any(info.get(f) is False for f in features))
+
+
+def joined_ids(definition: Mapping[str, Any]) -> frozenset[str]:
+    """Ids of the containers whose namespaces it shares."""
+    modes = (str(definition.get("HostConfig", {}).get(key, "")) for key in SHARED)
+    return frozenset(mode.partition(":")[2] for mode in modes if mode.startswith("container:"))
 
 
 def _made_by(labels: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from reconciler.errors import Terminal, Transient
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Health, Image, Observed, ObservedNetwork, ObservedVolume, familiar
+from reconciler.model.plan import SHARED
 from reconciler.ports import ContainerEngine
 
 
@@ -54,6 +55,8 @@ class MemoryEngine(ContainerEngine):
         self.registry = set(map(familiar, registry))
         self.behaviour: dict[str, Behaviour] = {}
         self.calls: list[str] = []
+        self.lacks: frozenset[str] = frozenset()
+        """Keys of HostConfig that are dropped, as without the kernel's controllers."""
         for reference in images:
             self._tag(self._new_id("sha256:"), familiar(reference))
 
@@ -67,6 +70,7 @@ class MemoryEngine(ContainerEngine):
                 tuple(self._networks.values()),
                 tuple(self._volumes.values()),
                 tuple(self._images.values()),
+                self.lacks,
             )
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
@@ -143,7 +147,7 @@ class MemoryEngine(ContainerEngine):
             image = self._images_by_tag().get(familiar(body["Image"]))
             if image is None:
                 raise Transient("E-DOCKER-GONE", f"no such image: {body['Image']}")
-            held = _Held(self._new_id(), name, dict(body), image.id)
+            held = _Held(self._new_id(), name, {**body, "HostConfig": self._kept(body.get("HostConfig", {}))}, image.id)
             for network, endpoint in (body.get("NetworkingConfig") or {}).get("EndpointsConfig", {}).items():
                 self._attach(held, network, endpoint)
             self._containers[held.id] = held
@@ -170,7 +174,7 @@ class MemoryEngine(ContainerEngine):
     def update(self, container: str, settings: Mapping[str, Any]) -> None:
         with self._did("update", container):
             held = self._container(container)
-            held.body = {**held.body, "HostConfig": {**held.body.get("HostConfig", {}), **settings}}
+            held.body = {**held.body, "HostConfig": {**held.body.get("HostConfig", {}), **self._kept(settings)}}
 
     def remove(self, container: str) -> None:
         with self._did("remove", container):
@@ -212,6 +216,12 @@ class MemoryEngine(ContainerEngine):
 
     def _images_by_tag(self) -> dict[str, Image]:
         return {tag: image for image in self._images.values() for tag in image.tags}
+
+    def _kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What the kernel cannot enforce is dropped, and the name of a joined container becomes its id."""
+        kept = {key: value for key, value in settings.items() if key not in self.lacks}
+        ids = {f"container:{held.name}": f"container:{held.id}" for held in self._containers.values()}
+        return kept | {key: ids[kept[key]] for key in SHARED if kept.get(key) in ids}
 
     def _container(self, container: str) -> _Held:
         if container not in self._containers:

@@ -54,11 +54,12 @@ def look(world: World, rules: Rules, head: str) -> Seen:
     base = world.signals.stamp() or world.ledger.verified() or ""
     if base:
         check_ancestry(head, base, descends=world.repository.is_descendant(head, base))
-    target = choose_target(head, base, world.signals.blocked())
+    blocked = world.signals.blocked()
+    target = choose_target(head, base, blocked)
     owner = world.identity.owner(target.revision)
     observed = world.engine.observe(rules.site.host, owner)
     gather = Gather(rules.site, rules.policy, world.repository, world.files, world.signals, world.ledger)
-    picture = gather.picture(target.revision, base, owner, observed)
+    picture = gather.picture(target.revision, base, owner, observed, blocked)
     warnings: tuple[str, ...] = ()
     try:
         check(picture.desired, picture.wants, observed, picture.plan, rules.policy, picture.real)

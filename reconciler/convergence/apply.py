@@ -15,7 +15,7 @@ from reconciler.convergence.exchange import NO_RESTART, REMOVE, REPLACE, Exchang
 from reconciler.convergence.networks import make_network
 from reconciler.convergence.wait import Awaited, Failures, Waiting
 from reconciler.core.fingerprint import volume_fingerprint
-from reconciler.core.order import awaited, levels
+from reconciler.core.order import awaited, entangled, levels
 from reconciler.core.overlap import in_the_way, may_overlap
 from reconciler.core.wanted import Want
 from reconciler.errors import ReconcilerError
@@ -48,18 +48,30 @@ class Applied:
 
 
 class Apply:
-    """One plan for one host within one run. `isolate`: a stack that fails does not stop the others."""
+    """One plan for one host within one run. `isolate`: a stack that fails does not stop the others.
+
+    `existing`: the container of every slot that has one, also of those that the plan leaves alone: new containers
+    join their namespaces, and wait for them.
+    """
 
     def __init__(
-        self, tools: Tools, plan: Plan, wants: Mapping[Slot, Want], owner: str, run: str, *, isolate: bool
+        self,
+        tools: Tools,
+        plan: Plan,
+        wants: Mapping[Slot, Want],
+        existing: Mapping[Slot, Container],
+        owner: str,
+        run: str,
+        *,
+        isolate: bool,
     ) -> None:
         self._engine, self._tools, self._plan, self._wants = tools.engine, tools, plan, wants
         self._owner, self._run = owner, run
         self._exchange = Exchange(tools.engine, tools.ledger, tools.clock, run)
         self._steps = {step.slot: step for step in plan.steps if step.action is not Action.REMOVE}
         self._removals = [step for step in plan.steps if step.action is Action.REMOVE]
-        self._ids = {done.slot: done.container.id for done in plan.satisfied}
-        self._ids |= {s.slot: s.current.id for s in self._steps.values() if s.current and not s.starts_new}
+        self._ids = {slot: container.id for slot, container in existing.items() if slot in wants}
+        self._ours = self._steps.keys() | {done.slot for done in plan.satisfied}
         self._retired: set[Slot] = set()
         self._removed: list[Step] = []
         self._failures: Failures = {}
@@ -93,7 +105,7 @@ class Apply:
         """Those whose stack has not failed; when one failure is to undo all, none once there was one."""
         if self._failures and not self._isolate:
             return []
-        failed = {slot.stack for slot in self._failures}
+        failed = entangled({slot.stack for slot in self._failures}, self._wants)
         return [slot for slot in slots if slot.stack not in failed]
 
     # Before anything that runs is touched; a network that is made anew is the one exception.
@@ -239,7 +251,8 @@ class Apply:
 
     def _awaited(self, slot: Slot) -> Awaited:
         want = self._wants[slot]
-        return Awaited(slot, self._ids[slot], want.job, want.service.restart.name != "no" and not want.job)
+        restarts = want.service.restart.name != "no" and not want.job and slot in self._ours
+        return Awaited(slot, self._ids[slot], want.job, restarts)
 
     def _record(self, step: Step, begun: float) -> None:
         slot, now = step.slot, self._tools.clock.now()

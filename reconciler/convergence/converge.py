@@ -16,19 +16,23 @@ from reconciler.convergence.exchange import REFRESH, Exchange
 from reconciler.convergence.gather import Gather, Picture, Site
 from reconciler.convergence.networks import restore_networks
 from reconciler.convergence.prepare import prepare_images, render_files
+from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.put_back import put_back
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.undo import discard_made, discard_networks
-from reconciler.convergence.wait import Failures, Waiting
+from reconciler.convergence.wait import Failures, Waiting, gravest
 from reconciler.core import guard
+from reconciler.core.drift import images_to_block
 from reconciler.core.guard import Policy
+from reconciler.core.order import entangled
+from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.scope import narrowed
 from reconciler.core.target import Target, check_ancestry, choose_target
 from reconciler.errors import ReconcilerError, Refused, Transient
 from reconciler.model.observed import Observed, Slot
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Plan
 from reconciler.model.report import Intent, Outcome, Pause, Run
 from reconciler.model.repository import CheckoutReport
 from reconciler.model.result import Result
@@ -138,8 +142,8 @@ class Pass:
         owner = self._world.identity.owner(target.revision)
         observed = observed or self._observe(owner)
         self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
-        picture = self._gather.picture(target.revision, self._base, owner, observed)
         blocked = self._world.signals.blocked()
+        picture = self._gather.picture(target.revision, self._base, owner, observed, blocked)
         guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, picture.real, blocked)
         self._check_obstacles(picture)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
@@ -196,7 +200,7 @@ class Pass:
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         world.clock.sleep(0)
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
-        self._promise_restarts(picture)
+        promise_restarts(Exchange(world.engine, world.ledger, world.clock, self._request.run), picture)
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
         failures = self._apply(picture, owner)
         if failures and self._only_sick_before(picture.plan, failures):
@@ -211,19 +215,14 @@ class Pass:
         """Whether there is a verified revision to go back to; then one failure takes everything back to it."""
         return bool(self._base) and self._base != picture.desired.revision
 
-    def _promise_restarts(self, picture: Picture) -> None:
-        """A dead pass must not leave a container with a file that was put back under it, or in a namespace gone by."""
-        exchange = Exchange(self._world.engine, self._world.ledger, self._world.clock, self._request.run)
-        for step in picture.plan.steps:
-            if step.action is Action.RESTART and step.current:
-                exchange.promise_refresh(step.current)
-
     def _apply(self, picture: Picture, owner: str) -> Failures:
         """Apply and verify; what failed, by slot."""
         plan, isolate = picture.plan, not self._moved_on(picture)
         self._world.progress.phase("apply", _summary(plan))
         try:
-            applied = Apply(self._tools, plan, picture.wants, owner, self._request.run, isolate=isolate).run()
+            existing = serving(picture.observed, owner)
+            run = self._request.run
+            applied = Apply(self._tools, plan, picture.wants, existing, owner, run, isolate=isolate).run()
         except ReconcilerError as error:
             return {_EVERYTHING: error}
         if applied.failures and not isolate:
@@ -242,7 +241,7 @@ class Pass:
 
     def _not_healed(self, picture: Picture, checkout: CheckoutReport, failures: Failures) -> Result:
         """What this revision changed is good and stays; the stamp waits until all is well."""
-        error = _gravest(failures)
+        error = gravest(failures)
         error.unchanged = error.unchanged or "everything else is as git wants it"
         reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
         return self._result("failed", error.exit_code, f"not healed: {reason}", picture, checkout, error)
@@ -250,13 +249,16 @@ class Pass:
     def _undone(self, picture: Picture, checkout: CheckoutReport, failures: Failures, owner: str) -> Result:
         """The block first, durably; then the files, then the old containers; one way back, never a second."""
         world, revision, moved_on = self._world, picture.desired.revision, self._moved_on(picture)
-        error = _gravest(failures)
+        error = gravest(failures)
         if moved_on and not isinstance(error, Transient):
             world.signals.block(revision, error.what, self._request.run)
         world.progress.phase("undo", error.what)
         undo = self._files_back(picture) if moved_on else None
-        stacks = set() if moved_on or _EVERYTHING in failures else {slot.stack for slot in failures}
+        failed = entangled({slot.stack for slot in failures}, picture.wants)
+        stacks = set() if moved_on or _EVERYTHING in failures else failed
         now = self._observe(owner)
+        for image in () if moved_on else images_to_block(picture.plan, picture.wants, picture.observed, now, failures):
+            world.signals.block(f"image-{image}", error.what, self._request.run)
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
         if moved_on:
             discard_networks(world.engine, picture.plan, now)
@@ -265,7 +267,7 @@ class Pass:
         intents = self._promises(observed, stacks)
         put_back(world.engine, world.ledger, intents, observed)
         if not moved_on:
-            sound = narrowed(picture.plan, "", sorted({slot.stack for slot in failures}))
+            sound = narrowed(picture.plan, "", sorted(failed), picture.wants)
             tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
         if undo:
             raise undo
@@ -297,9 +299,9 @@ class Pass:
     def _verified(
         self, picture: Picture, target: Target, checkout: CheckoutReport, outcome: Outcome, reason: str
     ) -> Result:
-        """The stamp moves only for a whole pass over the head's own manifests."""
+        """The stamp moves only for a whole pass over the head's own manifests, with nothing left out of it."""
         whole = not self._rules.site.target.partition("/")[2]
-        if whole and not target.held and target.revision != self._base:
+        if whole and picture.complete and not target.held and target.revision != self._base:
             for blocked in self._world.signals.blocked():
                 if self._world.repository.is_descendant(target.revision, blocked):
                     self._world.signals.clear(blocked)
@@ -328,11 +330,6 @@ class Pass:
             error=error,
             warnings=picture.warnings if picture else (),
         )
-
-
-def _gravest(failures: Failures) -> ReconcilerError:
-    """What a person must mend goes before what passes by itself."""
-    return min(failures.values(), key=lambda error: isinstance(error, Transient))
 
 
 def _summary(plan: Plan) -> str:

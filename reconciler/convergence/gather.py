@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from reconciler.convergence.exchange import REFRESH
@@ -11,6 +11,7 @@ from reconciler.core.assemble import HostSide, assemble
 from reconciler.core.container import HostPaths
 from reconciler.core.fingerprint import Sealer, external_secrets
 from reconciler.core.guard import Policy
+from reconciler.core.order import check_order
 from reconciler.core.planner import plan
 from reconciler.core.scope import narrowed
 from reconciler.core.wanted import HostFacts, Want, wants
@@ -39,7 +40,8 @@ class Site:
 class Picture:
     """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree.
 
-    `real`: the paths of the host that matter to the guard -> where they really lead.
+    `real`: the paths of the host that matter to the guard -> where they really lead; `whole`: the plan before it was
+    narrowed to a target and to what is not paused.
     """
 
     tree: Tree
@@ -51,6 +53,16 @@ class Picture:
     drifted: tuple[str, ...]
     warnings: tuple[str, ...]
     real: Mapping[str, str]
+    whole: Plan
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that the host needs was left out of the plan."""
+        return (self.plan.steps, self.plan.networks, self.plan.unverified) == (
+            self.whole.steps,
+            self.whole.networks,
+            self.whole.unverified,
+        )
 
 
 class Gather:
@@ -78,18 +90,26 @@ class Gather:
         facts = HostFacts(paths, sealer, assembled.builds, self._sealed_secrets(assembled.desired, sealer))
         return tree, assembled.desired, facts, assembled.warnings
 
-    def picture(self, revision: str, base: str, owner: str, observed: Observed) -> Picture:
-        """Desired at `revision` against `observed`, explained from `base`, the revision verified last."""
+    def picture(
+        self, revision: str, base: str, owner: str, observed: Observed, blocked: Collection[str] = ()
+    ) -> Picture:
+        """Desired at `revision` against `observed`, explained from `base`, the revision verified last.
+
+        `blocked`: names of what may not be deployed; of images, for revisions were chosen before.
+        """
         tree, desired, facts, warnings = self.desired(revision, owner)
         wanted = wants(desired, facts)
+        check_order(wanted)
         real = {path: self._files.real(path) for path in guard.paths(desired, self._policy)}
         drifted = self._drift(desired, real)
         changes = self._changes(base, revision, observed, wanted)
         stale = {intent.container for intent in self._ledger.open_intents() if intent.kind == REFRESH}
-        whole = plan(desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale)
+        whole = plan(
+            desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale, blocked=blocked
+        )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
-        chosen = narrowed(whole, self._site.target, paused)
-        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, real)
+        chosen = narrowed(whole, self._site.target, paused, wanted)
+        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, real, whole)
 
     def _drift(self, desired: Desired, real: Mapping[str, str]) -> tuple[str, ...]:
         """Nothing is read below a check-out that the guard will refuse."""

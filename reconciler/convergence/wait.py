@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.core.verdict import GOOD, State, Verdict, patience, stable, started
-from reconciler.errors import ReconcilerError, Terminal
+from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container, Slot
 from reconciler.ports import Clock, ContainerEngine, Progress
 
@@ -16,6 +16,11 @@ _SECOND_TRIES = (0.5, 1.0, 2.0, 4.0)
 
 Failures = dict[Slot, ReconcilerError]
 """What went wrong, by the slot that it went wrong for."""
+
+
+def gravest(failures: Failures) -> ReconcilerError:
+    """What a person must mend goes before what passes by itself."""
+    return min(failures.values(), key=lambda error: isinstance(error, Transient))
 
 
 class Failed(Terminal):

@@ -56,8 +56,18 @@ def file_path(item: FileObject, stack: Stack, paths: HostPaths, sealer: Sealer) 
     return f"{paths.secrets}/{item.name}"
 
 
-def render(service: Service, stack: Stack, number: int, paths: HostPaths, sealer: Sealer) -> ContainerSpec:
-    """The container of one replica, without our own labels: `fingerprint.stamp` adds them."""
+def render(
+    service: Service,
+    stack: Stack,
+    number: int,
+    paths: HostPaths,
+    sealer: Sealer,
+    names: Mapping[str, Slot] | None = None,
+) -> ContainerSpec:
+    """The container of one replica, without our own labels: `fingerprint.stamp` adds them.
+
+    `names`: the container names of the whole fleet on this host, so that `container:NAME` finds the slot behind it.
+    """
     endpoints = dict(_endpoint(attachment, service, stack) for attachment in _by_priority(service))
     return ContainerSpec(
         slot=Slot(stack.name, service.name, number),
@@ -66,7 +76,7 @@ def render(service: Service, stack: Stack, number: int, paths: HostPaths, sealer
         fingerprint="",
         body=_body(service, stack, paths, sealer, next(iter(endpoints), "")),
         endpoints=endpoints,
-        namespaces=dict(_namespaces(service)),
+        namespaces=dict(_namespaces(service, names or {})),
         platform=service.platform,
     )
 
@@ -90,12 +100,15 @@ def _endpoint(attachment: Attachment, service: Service, stack: Stack) -> tuple[s
     return name, settings
 
 
-def _namespaces(service: Service) -> Iterator[tuple[str, Slot]]:
+def _namespaces(service: Service, names: Mapping[str, Slot]) -> Iterator[tuple[str, Slot]]:
+    """The engine keeps the id of `container:NAME`; one of ours has another id after each replacement."""
     modes = (("NetworkMode", service.network_mode), ("PidMode", service.pid), ("IpcMode", service.ipc))
     for key, mode in modes:
         kind, _, name = mode.partition(":")
         if kind == "service":
             yield key, Slot(service.stack, name)
+        elif kind == "container" and name in names:
+            yield key, names[name]
 
 
 def _body(service: Service, stack: Stack, paths: HostPaths, sealer: Sealer, network: str) -> dict[str, Any]:

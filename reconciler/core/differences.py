@@ -6,7 +6,7 @@ The words name variables and options but never their values where those may be s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.observed import Container
@@ -61,9 +61,13 @@ _ENGINE_DEFAULTS: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-def differences(spec: ContainerSpec, container: Container) -> tuple[str, ...]:
-    """Every difference that explains why a fingerprint changed; may be empty when only file content did."""
-    return tuple(_all(spec.body, container.definition, strict=True))
+def differences(spec: ContainerSpec, container: Container, lacks: Collection[str] = ()) -> tuple[str, ...]:
+    """Every difference that explains why a fingerprint changed; may be empty when only file content did.
+
+    `lacks`: keys of HostConfig that this host's engine drops.
+    """
+    host = {key: value for key, value in spec.body.get("HostConfig", {}).items() if key not in lacks}
+    return tuple(_all({**spec.body, "HostConfig": host}, container.definition, strict=True))
 
 
 def tampering(spec: ContainerSpec, container: Container) -> tuple[str, ...]:
@@ -81,7 +85,7 @@ def _all(body: Mapping[str, Any], live: Mapping[str, Any], *, strict: bool) -> I
         yield f"image {was or 'unknown'} -> {body['Image']}"
     yield from _environment(body.get("Env", []), live.get("Env") or [])
     for key in ("Cmd", "Entrypoint"):
-        if key in body and body[key] != (live.get(key) or []) and not _engine_decides(key, body):
+        if key in body and _words(body[key]) != _words(live.get(key)) and not _engine_decides(key, body):
             yield f"{_CONFIG[key]} changed"
     yield from _binds(host.get("Binds") or [], live_host.get("Binds") or [])
     yield from _ports(host.get("PortBindings") or {}, live_host.get("PortBindings") or {})
@@ -92,8 +96,8 @@ def _all(body: Mapping[str, Any], live: Mapping[str, Any], *, strict: bool) -> I
 
 
 def _engine_decides(key: str, body: Mapping[str, Any]) -> bool:
-    """An empty command counts only beside an entrypoint; alone, the engine takes the image's all the same."""
-    return key == "Cmd" and not body[key] and "Entrypoint" not in body
+    """An empty command counts only beside an entrypoint that holds something; else the engine takes the image's."""
+    return key == "Cmd" and not body[key] and not body.get("Entrypoint")
 
 
 def _rest(
@@ -110,11 +114,22 @@ def _rest(
             wanted, is_now = (sorted(cap.removeprefix("CAP_") for cap in caps or ()) for caps in (wanted, is_now))
         if not wanted and (not is_now or is_now in _ENGINE_DEFAULTS.get(key, ())):
             continue
-        if wanted != is_now:
+        if wanted != is_now and not _both_shared(wanted, is_now):
             yield _changed(name, is_now, wanted)
-    if (wanted := host.get("NetworkMode")) and wanted != live_host.get("NetworkMode"):
+    wanted, is_now = host.get("NetworkMode"), live_host.get("NetworkMode")
+    if wanted and wanted != is_now and not _both_shared(wanted, is_now):
         yield f"network {live_host.get('NetworkMode')} -> {wanted}"
     yield from _labels(body.get("Labels", {}), live.get("Labels") or {})
+
+
+def _words(given: list[str] | None) -> list[str]:
+    """The engine reports [""], which clears an image's entrypoint, as nothing."""
+    return [] if given in (None, [""]) else list(given)
+
+
+def _both_shared(wanted: Any, is_now: Any) -> bool:
+    """The engine turns names into ids, so text says nothing about who is joined: drift.joins does."""
+    return str(wanted).startswith(("service:", "container:")) and str(is_now).startswith("container:")
 
 
 def _environment(wanted: list[str], live: list[str]) -> Iterator[str]:

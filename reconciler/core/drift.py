@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.differences import tampering
 from reconciler.core.wanted import Want
 from reconciler.model import labels
-from reconciler.model.observed import Container, Observed
-from reconciler.model.plan import ContainerSpec
+from reconciler.model.observed import Container, Observed, Slot
+from reconciler.model.plan import ContainerSpec, Plan
 
 # What `docker update` can set, and the name that people know it by.
 _RESOURCES = {
@@ -19,14 +19,29 @@ _RESOURCES = {
     "NanoCpus": "cpus",
     "PidsLimit": "pids limit",
 }
-# What an engine shows that cannot set the limit at all (a kernel without that cgroup controller): no hand did that.
-_DISCARDED = {"Memory": 0, "MemoryReservation": 0, "NanoCpus": 0, "PidsLimit": None}
 _NEVER_SET = {
     "CpuShares": "cpu shares",
     "CpuQuota": "cpu quota",
     "CpusetCpus": "cpuset",
     "BlkioWeight": "blkio weight",
 }
+
+
+# What a kernel may lack: a controller, and what people know its limits by.
+_CONTROLLERS = {
+    "Memory": ("memory", "memory limits"),
+    "MemoryReservation": ("memory", "memory limits"),
+    "PidsLimit": ("pids", "pids limits"),
+    "NanoCpus": ("cpu", "cpu limits"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The host, and the names of what may not be deployed on it."""
+
+    observed: Observed
+    blocked: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +79,67 @@ def sick(current: Container) -> str:
     return "unhealthy" if current.health == "unhealthy" else ""
 
 
-def tampered(spec: ContainerSpec, current: Container) -> Iterator[str]:
+def unenforced(wants: Iterable[Want], lacks: Collection[str]) -> Iterator[str]:
+    """Limits that are asked for and that the kernel has no controller for: the engine drops them."""
+    found: dict[tuple[str, str], set[Slot]] = {}
+    for want in wants:
+        for key in lacks:
+            if key in _CONTROLLERS and want.spec.body.get("HostConfig", {}).get(key):
+                found.setdefault(_CONTROLLERS[key], set()).add(replace(want.slot, number=1))
+    for (controller, limits), slots in sorted(found.items()):
+        services = "1 service" if len(slots) == 1 else f"{len(slots)} services"
+        yield f"{limits} of {services} are not enforced: this kernel has no {controller} controller"
+
+
+def tampered(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Iterator[str]:
     """Our labels on something that is not what we made, and resources that cannot be taken back in place."""
     for difference in tampering(spec, current):
         yield f"replaced by hand: {difference}"
     host, live = spec.body.get("HostConfig", {}), current.definition.get("HostConfig", {})
     for key, name in (_RESOURCES | _NEVER_SET).items():
-        if not host.get(key) and (live.get(key) or 0) not in (0, "", -1):
+        if key not in lacks and not host.get(key) and (live.get(key) or 0) not in (0, "", -1):
             yield f"{name} set by hand"
 
 
-def image_moved(want: Want, current: Container, observed: Observed) -> Iterator[str]:
-    """The local tag names another image than the one that runs. A built image counts by its build, not by its tag."""
+def image_moved(want: Want, current: Container, observed: Observed, blocked: Collection[str] = ()) -> Iterator[str]:
+    """The local tag names another image than the one that runs. A built image counts by its build, not by its tag.
+
+    One that failed and is `blocked` is not followed; the tag may move on.
+    """
     if want.build_id:
         own = next((i for i in observed.images if i.id == current.image_id), None)
         if own and own.labels.get(labels.BUILD, want.build_id) != want.build_id:
             yield f"image {want.spec.image} was built from something else"
         return
+    moved = _moved_to(want, current, observed)
+    if moved and f"image-{moved}" not in blocked:
+        yield f"image {want.spec.image} is now {moved[:12]}"
+
+
+def held_image(want: Want, current: Container, observed: Observed, blocked: Collection[str]) -> str:
+    """Digest of the blocked image that the tag names by now; "" when there is none."""
+    moved = "" if want.build_id else _moved_to(want, current, observed)
+    return moved if f"image-{moved}" in blocked else ""
+
+
+def _moved_to(want: Want, current: Container, observed: Observed) -> str:
     tagged = observed.image(want.spec.image)
-    if tagged and current.image_id and tagged.id != current.image_id:
-        yield f"image {want.spec.image} is now {tagged.id.removeprefix('sha256:')[:12]}"
+    moved = tagged and current.image_id and tagged.id != current.image_id
+    return tagged.id.removeprefix("sha256:") if tagged and moved else ""
+
+
+def images_to_block(
+    plan: Plan, wants: Mapping[Slot, Want], before: Observed, now: Observed, failed: Collection[Slot]
+) -> Iterator[str]:
+    """Digests (without `sha256:`) of images that failed where nothing but the image changed: their tags had moved."""
+    known = {container.id for container in before.containers}
+    made = {c.slot: c.image_id for c in now.containers if c.id not in known}
+    for step in plan.steps:
+        image, want = made.get(step.slot, ""), wants.get(step.slot)
+        if image and want and not want.build_id and step.current and step.slot in failed:
+            same = step.current.fingerprint == want.spec.fingerprint
+            if same and image != step.current.image_id:
+                yield image.removeprefix("sha256:")
 
 
 def network_gone(spec: ContainerSpec, current: Container, observed: Observed) -> Iterator[str]:
@@ -106,8 +162,8 @@ def left_behind(container: Container, host: Container) -> bool:
     return both and container.started_at.rstrip("Z") < host.started_at.rstrip("Z")
 
 
-def mend(spec: ContainerSpec, current: Container) -> Mend:
-    """Drift that needs no new container."""
+def mend(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Mend:
+    """Drift that needs no new container. `lacks`: keys that this host's engine drops."""
     host, live = spec.body.get("HostConfig", {}), current.definition.get("HostConfig", {})
     settings: dict[str, Any] = {}
     reasons: list[str] = []
@@ -116,7 +172,7 @@ def mend(spec: ContainerSpec, current: Container) -> Mend:
         settings["RestartPolicy"] = wanted_policy
         reasons.append(f"restart policy {is_now[0]} -> {wanted_policy['Name']}")
     for key, name in _RESOURCES.items():
-        if host.get(key) and live.get(key) not in (host[key], _DISCARDED[key]):
+        if key not in lacks and host.get(key) and live.get(key) != host[key]:
             settings[key] = host[key]
             reasons.append(f"{name} {live.get(key) or 'unset'} -> {host[key]}")
     if "Memory" in settings and (live.get("MemorySwap") or 0) > 0:

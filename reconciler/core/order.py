@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 from reconciler.core.wanted import Want
+from reconciler.errors import BadConfiguration
 from reconciler.model.desired import Condition
 from reconciler.model.observed import Slot
 
@@ -31,6 +32,30 @@ def levels(slots: Iterable[Slot], wants: Mapping[Slot, Want]) -> list[list[Slot]
     return [by_level[level] for level in sorted(by_level)]
 
 
+def check_order(wants: Mapping[Slot, Want]) -> None:
+    """BadConfiguration when services of several stacks wait for each other; within one stack the loader looks."""
+    try:
+        TopologicalSorter({slot: _before(slot, wants) for slot in wants}).prepare()
+    except CycleError as error:
+        ring: list[Slot] = error.args[1]
+        raise BadConfiguration(
+            "E-COMPOSE-CYCLE",
+            f"services wait for each other: {' -> '.join(map(str, reversed(ring)))}",
+            why="each shares a namespace of the next (container:NAME), or depends on it",
+            next="remove one of the dependencies",
+            at=wants[ring[0]].service.position,
+        ) from None
+
+
+def entangled(stacks: Iterable[str], wants: Mapping[Slot, Want]) -> set[str]:
+    """The stacks, and those that share a namespace with one of them: they can only be taken back together."""
+    found = set(stacks)
+    pairs = [(slot.stack, host.stack) for slot, want in wants.items() for host in want.spec.namespaces.values()]
+    while more := {stack for pair in pairs if found & set(pair) for stack in pair} - found:
+        found |= more
+    return found
+
+
 def awaited(level: Iterable[Slot], wants: Mapping[Slot, Want]) -> dict[Slot, set[Condition]]:
     """What the slots of a level wait for: every replica of each dependency, and in which condition."""
     conditions: dict[Slot, set[Condition]] = {}
@@ -42,9 +67,9 @@ def awaited(level: Iterable[Slot], wants: Mapping[Slot, Want]) -> dict[Slot, set
 
 
 def _before(slot: Slot, wants: Mapping[Slot, Want]) -> set[Slot]:
-    service = wants[slot].service
-    names = {d.service for d in service.depends_on} | set(service.namespace_hosts)
-    return {target for name in names for target in _replicas(slot.stack, name, wants)}
+    want = wants[slot]
+    awaited = {t for d in want.service.depends_on for t in _replicas(slot.stack, d.service, wants)}
+    return awaited | {host for host in want.spec.namespaces.values() if host in wants}
 
 
 def _replicas(stack: str, service: str, wants: Mapping[Slot, Want]) -> list[Slot]:

@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 
 from reconciler.core import drift
 from reconciler.core.differences import differences
+from reconciler.core.drift import Seen
+from reconciler.core.findings import findings
 from reconciler.core.fingerprint import VERSION, network_fingerprint, repository_paths, version_of
+from reconciler.core.following import follow, in_place
 from reconciler.core.overlap import overlaps
 from reconciler.core.wanted import Want
 from reconciler.model import labels
@@ -54,23 +57,26 @@ def plan(
     changes: Changes | None = None,
     drifted: Sequence[str] = (),
     stale: Collection[str] = (),
+    blocked: Collection[str] = (),
 ) -> Plan:
     """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
 
     `drifted`: tracked files that somebody changed in the working tree and that are about to be put back;
-    `stale`: ids of containers that a pass was to restart when it died.
+    `stale`: ids of containers that an earlier pass promised to restart, and did not;
+    `blocked`: names of blocks, of which `image-<digest>` keeps a moved tag from being followed.
     """
     ours = [c for c in observed.containers if c.owner == desired.owner]
     current, surplus = _by_slot(c for c in ours if c.role == "current")
     networks = tuple(_networks(desired, observed))
     remade = {step.network.name for step in networks if step.network and step.current}
     explain = Explanation(desired.revision, base, changes or {})
-    decided = {slot: _decide(want, current.get(slot), observed, remade, explain) for slot, want in wants.items()}
+    seen = Seen(observed, frozenset(blocked))
+    decided = {slot: _decide(want, current.get(slot), seen, remade, explain) for slot, want in wants.items()}
     for slot, reason in _stale(wants, current, drifted, stale):
         before = decided[slot]
         if before is None or before.action is Action.UPDATE:
-            decided[slot] = _in_place(wants[slot], Action.RESTART, (reason,), current[slot])
-    _follow_namespaces(decided, wants, current)
+            decided[slot] = in_place(wants[slot], Action.RESTART, (reason,), current[slot], observed.lacks)
+    follow(decided, wants, current, observed)
     gone = [c for slot, c in current.items() if slot not in wants] + surplus
     steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
     unchanged = {slot for slot, step in decided.items() if step is None}
@@ -84,8 +90,13 @@ def plan(
         images=tuple(_images(wants, decided, observed)),
         satisfied=tuple(Satisfied(slot, current[slot], wants[slot].job) for slot in wants if slot in unchanged),
         leftovers=tuple(c for c in ours if c.role != "current"),
-        findings=tuple(_findings(current, unchanged)),
+        findings=tuple(findings(wants, current, unchanged, seen)),
     )
+
+
+def serving(observed: Observed, owner: str) -> dict[Slot, Container]:
+    """The container of each slot that has one."""
+    return _by_slot(c for c in observed.containers if c.owner == owner and c.role == "current")[0]
 
 
 def _by_slot(containers: Iterable[Container]) -> tuple[dict[Slot, Container], list[Container]]:
@@ -100,64 +111,39 @@ def _by_slot(containers: Iterable[Container]) -> tuple[dict[Slot, Container], li
     return chosen, surplus
 
 
-def _decide(
-    want: Want, current: Container | None, observed: Observed, remade: set[str], explain: Explanation
-) -> Step | None:
+def _decide(want: Want, current: Container | None, seen: Seen, remade: set[str], explain: Explanation) -> Step | None:
     if current is None:
         return _step(want, Action.CREATE, (explain.absence(want.stack),))
-    if reasons := tuple(_replacement(want, current, observed, remade, explain)):
+    if reasons := tuple(_replacement(want, current, seen, remade, explain)):
         return _step(want, Action.REPLACE, reasons, current)
+    lacks = seen.observed.lacks
     if reason := drift.stopped(want, current):
-        return _in_place(want, Action.START, (reason,), current)
+        return in_place(want, Action.START, (reason,), current, lacks)
     if reason := drift.sick(current):
-        return _in_place(want, Action.RESTART, (reason,), current)
-    if mend := drift.mend(want.spec, current):
-        return _in_place(want, Action.UPDATE, mend.reasons, current)
+        return in_place(want, Action.RESTART, (reason,), current, lacks)
+    if mend := drift.mend(want.spec, current, lacks):
+        return in_place(want, Action.UPDATE, mend.reasons, current, lacks)
     return None
-
-
-def _in_place(want: Want, action: Action, reasons: tuple[str, ...], current: Container) -> Step:
-    """A step that keeps the container, and mends with it all that needs no new one."""
-    mend = drift.mend(want.spec, current)
-    step = _step(want, action, reasons, current)
-    return replace(step, settings=mend.settings, connect=mend.connect, disconnect=mend.disconnect)
 
 
 def _step(want: Want, action: Action, reasons: tuple[str, ...], current: Container | None = None) -> Step:
     return Step(want.slot, action, reasons, current, want.spec, want.service)
 
 
-def _replacement(
-    want: Want, current: Container, observed: Observed, remade: set[str], explain: Explanation
-) -> Iterator[str]:
+def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], explain: Explanation) -> Iterator[str]:
     """Why the container must be made anew; none: it may stay."""
     if current.name != want.spec.name:
         yield f"name {current.name} -> {want.spec.name}"
     if current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION:
-        yield from drift.tampered(want.spec, current)
+        yield from drift.tampered(want.spec, current, seen.observed.lacks)
     else:
-        found = [*differences(want.spec, current), *explain.files(want, current.revision)]
+        found = [*differences(want.spec, current, seen.observed.lacks), *explain.files(want, current.revision)]
         yield from found or ["definition changed"]
-    yield from drift.image_moved(want, current, observed)
-    yield from drift.network_gone(want.spec, current, observed)
+    yield from drift.image_moved(want, current, seen.observed, seen.blocked)
+    yield from drift.network_gone(want.spec, current, seen.observed)
     yield from (f"network {name} is made anew" for name in want.spec.endpoints if name in remade)
     if current.state == "dead":
         yield "container is dead"
-
-
-def _follow_namespaces(
-    decided: dict[Slot, Step | None], wants: Mapping[Slot, Want], current: Mapping[Slot, Container]
-) -> None:
-    """Whoever shares a namespace goes where its host goes; `depends_on.restart` restarts. All the way down."""
-    settled = False
-    while not settled:
-        settled = True
-        for slot, want in wants.items():
-            step = _following(want, decided, current)
-            before = decided[slot]
-            if step and (before is None or _hardness(step) > _hardness(before)):
-                decided[slot] = step
-                settled = False
 
 
 def _stale(
@@ -168,36 +154,14 @@ def _stale(
         container = current.get(slot)
         if container is None or want.job:
             continue
-        watched = repository_paths(want.service, want.stack)
-        changed = [p for p in drifted if any(p == w or p.startswith(f"{w}/") for w in watched)]
+        changed = shown(want, drifted)
         if changed or container.id in stale:
-            yield slot, f"{changed[0]} was changed on the host" if changed else "a pass died before it was restarted"
+            yield slot, f"{changed[0]} was changed on the host" if changed else "a pass ended before it was restarted"
 
 
-def _hardness(step: Step) -> int:
-    return list(Action).index(step.action)
-
-
-def _following(want: Want, decided: Mapping[Slot, Step | None], current: Mapping[Slot, Container]) -> Step | None:
-    own = current.get(want.slot)
-    if own is None or (want.job and not own.running and not drift.stopped(want, own)):
-        return None
-    for key, slot in want.spec.namespaces.items():
-        step, host = decided.get(slot), current.get(slot)
-        if step and step.starts_new:
-            return _step(want, Action.REPLACE, (f"shares a namespace of {slot.service}, which is {step.action}d",), own)
-        if host and not drift.joins(own, key, host):
-            return _step(want, Action.REPLACE, (f"joins a container of {slot.service} that is gone",), own)
-        if step and step.action in (Action.START, Action.RESTART):
-            return _in_place(want, Action.RESTART, (f"shares a namespace of {slot.service}, which is restarted",), own)
-        if host and drift.left_behind(own, host):
-            return _in_place(want, Action.RESTART, (f"shares a namespace of {slot.service}, which was restarted",), own)
-    for dependency in want.service.depends_on:
-        step = decided.get(Slot(want.slot.stack, dependency.service))
-        moved = step and step.action in (Action.RESTART, Action.REPLACE)
-        if dependency.restart and moved and not want.job:
-            return _in_place(want, Action.RESTART, (f"depends on {dependency.service}, which is restarted",), own)
-    return None
+def shown(want: Want, drifted: Sequence[str]) -> list[str]:
+    watched = repository_paths(want.service, want.stack)
+    return [p for p in drifted if any(not w or p == w or p.startswith(f"{w}/") for w in watched)]
 
 
 def _removal(container: Container, desired: Desired) -> Step:
@@ -290,10 +254,3 @@ def _pulled(want: Want, observed: Observed, starts_new: bool) -> ImageNeed | Non
         reason = "not here" if missing else "pull_policy: always"
         return ImageNeed(want.spec.image, reason, (str(want.slot),), want.spec.platform)
     return None
-
-
-def _findings(current: Mapping[Slot, Container], unchanged: set[Slot]) -> Iterator[str]:
-    for slot in sorted(unchanged):
-        container = current[slot]
-        if container.state == "restarting":
-            yield f"{slot} restarts again and again (exit code {container.exit_code})"

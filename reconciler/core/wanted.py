@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core import fingerprint
-from reconciler.core.container import HostPaths, render
+from reconciler.core.container import HostPaths, container_name, render
 from reconciler.core.fingerprint import Sealer
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Slot
@@ -38,21 +38,31 @@ class HostFacts:
 def wants(desired: Desired, facts: HostFacts) -> dict[Slot, Want]:
     """Every slot of the host, stacks and services in their own order."""
     objects = dict(desired.objects)
-    made = (
-        _want(desired, stack, service, number, facts, objects)
+    replicas = [
+        (stack, service, number)
         for stack in desired.stacks
         for service in stack.services
         for number in range(1, service.replicas + 1)
-    )
+    ]
+    names = {
+        container_name(service, number): Slot(stack.name, service.name, number) for stack, service, number in replicas
+    }
+    made = (_want(desired, stack, service, number, facts, objects, names) for stack, service, number in replicas)
     return {want.slot: want for want in made}
 
 
 def _want(
-    desired: Desired, stack: Stack, service: Service, number: int, facts: HostFacts, objects: Mapping[str, str]
+    desired: Desired,
+    stack: Stack,
+    service: Service,
+    number: int,
+    facts: HostFacts,
+    objects: Mapping[str, str],
+    names: Mapping[str, Slot],
 ) -> Want:
     build_id = facts.builds.get(f"{stack.name}/{service.name}", "")
     spec = fingerprint.stamp(
-        render(service, stack, number, facts.paths, facts.sealer),
+        render(service, stack, number, facts.paths, facts.sealer, names),
         service,
         stack,
         owner=desired.owner,

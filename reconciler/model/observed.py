@@ -14,7 +14,8 @@ Role = Literal["current", "new", "kept"]
 class Container:
     """One container.
 
-    `definition` is what the engine reports, in the shape of a create request; empty for other owners' containers.
+    `definition` is what the engine reports, in the shape of a create request; of other owners' containers only
+    those have it (and `started_at`) that ours share a namespace with.
 
     `owner` is empty when no fleet owns it. `started_at` is the engine's own text, compared, never parsed.
     `networks`: real network name -> (network id, aliases) of each endpoint.
@@ -98,11 +99,22 @@ class ObservedVolume:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
+    """`lacks`: keys of HostConfig that this host's kernel cannot enforce, so the engine drops them."""
+
     host: str
     containers: tuple[Container, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()
     images: tuple[Image, ...] = ()
+    lacks: frozenset[str] = frozenset()
+
+    def container(self, name: str) -> Container | None:
+        """The container that a name, an id or the beginning of an id (12 digits at least) names."""
+        for container in self.containers:
+            if name in (container.name, container.id):
+                return container
+        found = [c for c in self.containers if len(name) >= 12 and c.id.startswith(name)]
+        return found[0] if len(found) == 1 else None
 
     def image(self, reference: str) -> Image | None:
         """The local image that a reference names; a missing tag means `latest`."""

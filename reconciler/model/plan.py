@@ -32,6 +32,10 @@ SIGNS = {
 }
 
 
+SHARED = ("NetworkMode", "PidMode", "IpcMode")
+"""Keys of HostConfig that may name a container whose namespace is shared."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """A container to be made. `body` is the create request of the Engine API, but for what only the engine knows.
@@ -48,6 +52,13 @@ class ContainerSpec:
     endpoints: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
     namespaces: Mapping[str, Slot] = field(default_factory=dict)
     platform: str = ""
+
+    @property
+    def joined(self) -> Mapping[str, str]:
+        """HostConfig key -> name or id of the container that it joins, of those that no slot stands behind."""
+        host = self.body.get("HostConfig", {})
+        modes = {key: str(host.get(key, "")) for key in SHARED if key not in self.namespaces}
+        return {key: mode.partition(":")[2] for key, mode in modes.items() if mode.startswith("container:")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ def check(services: tuple[Service, ...], sections: dict[str, Map], disabled: fro
     for service in services:
         where = raw[service.name]
         _check_services(service, where, {s.name for s in services}, disabled)
+        _check_hosts(service, where, {s.name for s in services if not s.replicas})
         _check_named(service, where, sections)
         _check_replicas(service, where)
     _check_cycles(services, raw)
@@ -47,6 +48,18 @@ def _check_services(service: Service, where: Map, names: set[str], disabled: fro
             )
         if name not in names:
             _missing("service", name, where.at(key), "correct the name, or define the service")
+
+
+def _check_hosts(service: Service, where: Map, empty: set[str]) -> None:
+    for key in ("network_mode", "pid", "ipc"):
+        kind, _, name = getattr(service, key).partition(":")
+        if kind == "service" and name in empty and service.replicas:
+            fail(
+                "E-COMPOSE-REFERENCE",
+                f"{service.name} shares a namespace of {name}, which has no container (replicas: 0)",
+                where.at(key),
+                next=f"give {name} a replica, or {service.name} none",
+            )
 
 
 def _check_named(service: Service, where: Map, sections: dict[str, Map]) -> None:

@@ -1,0 +1,20 @@
+"""What a pass promises before its check-out: restarts that must not be forgotten, whoever carries them out."""
+
+from __future__ import annotations
+
+from reconciler.convergence.exchange import Exchange
+from reconciler.convergence.gather import Picture
+from reconciler.core.scope import left_stale
+from reconciler.model.plan import Action
+
+
+def promise_restarts(exchange: Exchange, picture: Picture) -> None:
+    """A dead pass must not leave a container with a file that was put back under it, or in a namespace gone by.
+
+    Nor must a narrowed one: the check-out is always whole, also for services that it leaves alone.
+    """
+    for step in picture.plan.steps:
+        if step.action is Action.RESTART and step.current:
+            exchange.promise_refresh(step.current)
+    for container in left_stale(picture.whole, picture.plan, picture.wants, picture.drifted):
+        exchange.promise_refresh(container)
