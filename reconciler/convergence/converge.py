@@ -286,7 +286,7 @@ class Pass:
         return None
 
     def _restore_networks(self, plan: Plan, observed: Observed, owner: str) -> None:
-        if any(step.goes_first for step in plan.networks):
+        if any(step.network for step in plan.networks):
             before = self._gather.desired(self._base, owner)[1]
             restore_networks(self._world.engine, plan, before.stacks, observed, owner)
 

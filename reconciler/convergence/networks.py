@@ -20,12 +20,17 @@ def make_network(engine: ContainerEngine, network: Network, stack: str, owner: s
 def restore_networks(
     engine: ContainerEngine, plan: Plan, stacks: Iterable[Stack], observed: Observed, owner: str
 ) -> None:
-    """Networks that this plan removed first are made as `stacks` define them; nothing runs on them at this moment."""
+    """Networks that this plan, or a dead pass before it, removed are made as `stacks` define them.
+
+    Nothing runs on them at this moment. What a dead pass removed this plan has made from nothing, and given up again.
+    """
     removed = {step.current.name: step.current.id for step in plan.networks if step.current and step.goes_first}
+    made = {step.network.name for step in plan.networks if step.network and not step.current}
     live = {network.name: network.id for network in observed.networks}
     for stack in stacks:
         for network in stack.networks:
-            if network.name in removed and live.get(network.name) != removed[network.name]:
-                if network.name in live:
-                    engine.remove_network(live[network.name])
+            other = network.name in removed and live.get(network.name) != removed[network.name]
+            if other and network.name in live:
+                engine.remove_network(live[network.name])
+            if other or (network.name in made and network.name not in live):
                 make_network(engine, network, stack.name, owner)
