@@ -21,7 +21,7 @@ from reconciler.model import labels
 from tests.support.engine import ROOT, Engine
 from tests.support.gitremote import Content, Remote
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 COUNTS: Counter[str] = Counter()
 
