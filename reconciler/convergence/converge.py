@@ -17,10 +17,10 @@ from reconciler.convergence.gather import Gather, Picture, Site
 from reconciler.convergence.networks import restore_networks
 from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
-from reconciler.convergence.put_back import put_back
+from reconciler.convergence.put_back import clear_places, put_back
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
-from reconciler.convergence.undo import discard_made, discard_networks
+from reconciler.convergence.undo import discard_made
 from reconciler.convergence.wait import Failures, Waiting, gravest
 from reconciler.core import guard
 from reconciler.core.drift import images_to_block
@@ -30,7 +30,7 @@ from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.scope import narrowed
 from reconciler.core.target import Target, check_ancestry, choose_target
-from reconciler.errors import ReconcilerError, Refused, Transient
+from reconciler.errors import ReconcilerError, Refused, Transient, Unreachable
 from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Plan
 from reconciler.model.report import Intent, Outcome, Pause, Run
@@ -260,12 +260,12 @@ class Pass:
         for image in () if moved_on else images_to_block(picture.plan, picture.wants, picture.observed, now, failures):
             world.signals.block(f"image-{image}", error.what, self._request.run)
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
-        if moved_on:
-            discard_networks(world.engine, picture.plan, now)
-            self._restore_networks(picture.plan, self._observe(owner), owner)
         observed = self._observe(owner)
         intents = self._promises(observed, stacks)
-        put_back(world.engine, world.ledger, intents, observed)
+        if moved_on:
+            clear_places(world.engine, intents, observed)
+            self._restore_networks(self._observe(owner), owner)
+        put_back(world.engine, world.ledger, intents, self._observe(owner))
         if not moved_on:
             sound = narrowed(picture.plan, "", sorted(failed), picture.wants)
             tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
@@ -285,10 +285,15 @@ class Pass:
             return error
         return None
 
-    def _restore_networks(self, plan: Plan, observed: Observed, owner: str) -> None:
-        if any(step.network for step in plan.networks):
+    def _restore_networks(self, observed: Observed, owner: str) -> None:
+        """As far as it goes: what does not start without its network is told by the undo itself."""
+        try:
             before = self._gather.desired(self._base, owner)[1]
-            restore_networks(self._world.engine, plan, before.stacks, observed, owner)
+            restore_networks(self._world.engine, before.stacks, observed, owner)
+        except Unreachable:
+            raise
+        except ReconcilerError as error:
+            self._world.progress.say(error.what)
 
     def _promises(self, observed: Observed, stacks: set[str]) -> tuple[Intent, ...]:
         """Open promises about containers that were replaced; of some stacks, or of all when none is named."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.convergence.tidy import remove_unless_used
 from reconciler.core.fingerprint import network_fingerprint
 from reconciler.model import labels
 from reconciler.model.desired import Network, Stack
-from reconciler.model.observed import Observed
-from reconciler.model.plan import Plan
+from reconciler.model.observed import Observed, ObservedNetwork
 from reconciler.ports import ContainerEngine
 
 
@@ -17,20 +17,28 @@ def make_network(engine: ContainerEngine, network: Network, stack: str, owner: s
     engine.create_network(network, {**ours, labels.PROJECT: stack, labels.NETWORK: network.key})
 
 
-def restore_networks(
-    engine: ContainerEngine, plan: Plan, stacks: Iterable[Stack], observed: Observed, owner: str
-) -> None:
-    """Networks that this plan, or a dead pass before it, removed are made as `stacks` define them.
+def restore_networks(engine: ContainerEngine, stacks: Iterable[Stack], observed: Observed, owner: str) -> None:
+    """Networks of our containers are as `stacks` define them again, and ours that they do not know go.
 
-    Nothing runs on them at this moment. What a dead pass removed this plan has made from nothing, and given up again.
+    What is there decides, not a plan: a pass that died may have removed and made some before the one that is taken
+    back. Nothing runs on them at this moment.
     """
-    removed = {step.current.name: step.current.id for step in plan.networks if step.current and step.goes_first}
-    made = {step.network.name for step in plan.networks if step.network and not step.current}
-    live = {network.name: network.id for network in observed.networks}
+    stacks = tuple(stacks)
+    known = {network.name for stack in stacks for network in stack.networks}
+    for stray in observed.networks:
+        if stray.owner == owner and stray.name not in known:
+            remove_unless_used(engine, stray.id)
+    attached = {name for container in observed.containers if container.owner == owner for name in container.networks}
+    live = {network.name: network for network in observed.networks}
     for stack in stacks:
         for network in stack.networks:
-            other = network.name in removed and live.get(network.name) != removed[network.name]
-            if other and network.name in live:
-                engine.remove_network(live[network.name])
-            if other or (network.name in made and network.name not in live):
-                make_network(engine, network, stack.name, owner)
+            if not network.external and network.name in attached:
+                _restore(engine, network, stack.name, live.get(network.name), owner)
+
+
+def _restore(engine: ContainerEngine, network: Network, stack: str, live: ObservedNetwork | None, owner: str) -> None:
+    if live is None:
+        make_network(engine, network, stack, owner)
+    elif live.owner == owner and live.fingerprint != network_fingerprint(network):
+        engine.remove_network(live.id)
+        make_network(engine, network, stack, owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from reconciler.convergence.exchange import REPLACE, STOPPED, grace, policy, policy_settings, shall_run
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
@@ -28,13 +28,9 @@ def put_back(
     it is kept, stopped, and so is its promise.
     """
     containers = {c.id: c for c in observed.containers}
-    first = {i.name: i for i in reversed(intents) if i.container in containers}
+    first = _first(intents, containers)
     serving = {intent.container for intent in first.values()}
-    owners = {containers[id].owner for id in serving}
-    for container in observed.containers:
-        named = container.owner in owners and service_name(container.name) in first
-        if named and container.id not in serving and container.id not in spared:
-            _discard(engine, container)
+    clear_places(engine, intents, observed, spared)
     for intent in first.values():
         if containers[intent.container].name != intent.name:
             engine.rename(intent.container, intent.name)
@@ -49,6 +45,25 @@ def put_back(
             ledger.settle(intent.run, intent.container)
     for failure in failures.values():
         raise failure
+
+
+def clear_places(
+    engine: ContainerEngine, intents: Sequence[Intent], observed: Observed, spared: Collection[str] = ()
+) -> None:
+    """Whatever took the place of a promised container goes; `put_back` does so, too."""
+    containers = {c.id: c for c in observed.containers}
+    first = _first(intents, containers)
+    serving = {intent.container for intent in first.values()}
+    owners = {containers[id].owner for id in serving}
+    for container in observed.containers:
+        named = container.owner in owners and service_name(container.name) in first
+        if named and container.id not in serving and container.id not in spared:
+            _discard(engine, container)
+
+
+def _first(intents: Sequence[Intent], containers: Mapping[str, Container]) -> dict[str, Intent]:
+    """Of several promises about one name the one that was made first."""
+    return {i.name: i for i in reversed(intents) if i.container in containers}
 
 
 def _discard(engine: ContainerEngine, container: Container) -> None:

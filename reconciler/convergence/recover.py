@@ -6,10 +6,11 @@ every other case. Either way the planner then sees an ordinary host.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.convergence.exchange import REFRESH, REMOVE
 from reconciler.convergence.put_back import orphaned, put_back
+from reconciler.core.overlap import claims
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.observed import Container, Observed
 from reconciler.model.report import Intent
@@ -33,11 +34,11 @@ def recover(
     intents = _promises(ledger, observed)
     remembered = {run.id for run in ledger.runs(_REMEMBERED)}
     intents += orphaned(observed, owner, intents, remembered, clock.now())
-    by_name = {c.name: c for c in observed.containers}
-    backward = [intent for intent in _latest(intents) if not _succeeded(intent, by_name)]
+    successors = _successors(intents, observed)
+    backward = _backward(_latest(intents), successors, observed)
     for intent in intents:
         if intent not in backward:
-            _forward(engine, by_name.get(intent.name), progress)
+            _forward(engine, successors.get(intent.container), progress)
     if backward:
         names = {intent.name: intent for intent in backward}
         progress.say(f"putting back what was being replaced: {', '.join(names)}")
@@ -76,12 +77,41 @@ def _put_back(
         progress.say(error.what)
 
 
-def _succeeded(intent: Intent, by_name: dict[str, Container]) -> bool:
-    """Whether the old container is out of service and, unless it just had to go, its successor has the name."""
-    holder = by_name.get(intent.name)
-    if intent.kind.startswith(REMOVE):
-        return holder is None or holder.id != intent.container
-    return holder is not None and holder.id != intent.container
+def _successors(intents: Sequence[Intent], observed: Observed) -> dict[str, Container]:
+    """By the id of an old container: who is in service in its slot now. It may have another name than the old one."""
+    old = {c.id: c for c in observed.containers if c.id in {intent.container for intent in intents}}
+    serving = {(c.owner, c.slot): c for c in observed.containers if c.role == "current" and c.id not in old}
+    found = ((id, serving.get((c.owner, c.slot))) for id, c in old.items())
+    return {id: successor for id, successor in found if successor}
+
+
+def _backward(intents: Sequence[Intent], successors: Mapping[str, Container], observed: Observed) -> list[Intent]:
+    """Those that did not come to their end, and those whose successor has what one of them needs to serve again."""
+    containers = {c.id: c for c in observed.containers}
+    backward = [i for i in intents if not _succeeded(i, containers[i.container], successors)]
+    settled = False
+    while not settled:
+        needed = {claim for i in backward for claim in _claims(containers[i.container], i.name)}
+        more = [
+            i
+            for i in intents
+            if i not in backward and (new := successors.get(i.container)) and needed & _claims(new, new.name)
+        ]
+        backward += more
+        settled = not more
+    return [intent for intent in intents if intent in backward]
+
+
+def _claims(container: Container, name: str) -> set[str]:
+    asked = (container.definition.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    return set(claims(name, container.definition, asked))
+
+
+def _succeeded(intent: Intent, old: Container, successors: Mapping[str, Container]) -> bool:
+    """Whether the old container is out of service and, unless it just had to go, another serves in its place."""
+    if old.name == intent.name:
+        return False
+    return intent.kind.startswith(REMOVE) or intent.container in successors
 
 
 def _forward(engine: ContainerEngine, successor: Container | None, progress: Progress) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from reconciler.convergence.exchange import grace
-from reconciler.convergence.tidy import remove_unless_used
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
 from reconciler.ports import ContainerEngine
@@ -28,11 +27,3 @@ def discard_made(
             if container.running:
                 engine.stop(container.id, grace(container))
             engine.remove(container.id)
-
-
-def discard_networks(engine: ContainerEngine, plan: Plan, observed: Observed) -> None:
-    """Networks that this plan made from nothing; volumes stay, there may be data in them by now."""
-    made = {step.network.name for step in plan.networks if step.network and not step.current}
-    for network in observed.networks:
-        if network.name in made and network.owner:
-            remove_unless_used(engine, network.id)

@@ -85,7 +85,7 @@ PAIR = """
 name: swap
 services:
   a: {{image: {image}, restart: always, container_name: {a}, networks: {{{net}: {{ipv4_address: 10.9.9.{x}}}}}}}
-  b: {{image: box/b:1, restart: always, container_name: {b}, networks: {{{net}: {{ipv4_address: 10.9.9.{y}}}}}}}
+  b: {{image: box/extra:1, restart: always, container_name: {b}, networks: {{{net}: {{ipv4_address: 10.9.9.{y}}}}}}}
 networks: {{{net}: {{ipam: {{config: [{{subnet: 10.9.9.0/24}}]}}}}}}
 """
 
@@ -95,7 +95,7 @@ def app(**changes: str) -> str:
     return STACK.format(**{**given, "internal": "false", "motd": "hello", "more": "", **changes})
 
 
-def pair(image: str = "box/a:1", a: str = "left", b: str = "right", net: str = "one") -> str:
+def pair(image: str = "box/web:1", a: str = "left", b: str = "right", net: str = "one") -> str:
     """Two services that have a name and an address each, which they may exchange, on a network that may be renamed."""
     x, y = (8, 9) if a == "left" else (9, 8)
     return PAIR.format(image=image, a=a, b=b, net=net, x=x, y=y)
@@ -272,7 +272,8 @@ class Case:
 def learn(host: CrashHost, scenario: Scenario) -> Case:
     for files in scenario.deployed:
         host.commit(files)
-        host.converge()
+        good = host.converge().error is None
+        assert good or files == BAD, f"{scenario} never stood on its feet"
         host.converge()
     host.commit(scenario.change)
     scenario.happens(host)
