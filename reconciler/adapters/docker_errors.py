@@ -24,7 +24,7 @@ _INFRASTRUCTURE = (
 """What an engine in trouble of its own says; the same request may well go through later."""
 
 
-_PORT_TAKEN = ("port is already allocated", "address already in use")  # a 500 without any other mark
+_TAKEN = ("port is already allocated", "address already in use")  # a 500 without any other mark
 
 
 class Gone(Transient):
@@ -89,12 +89,12 @@ def _from_api(what: str, error: APIError) -> ReconcilerError:
         return Transient(
             "E-DISK-FULL", f"{what}: the disk is full", why=reason, next="make room on the host (docker system df)"
         )
-    if any(words in reason for words in _PORT_TAKEN):
+    if any(words in reason.lower() for words in _TAKEN):
         return Terminal(
             "E-DOCKER-PORT",
-            f"cannot {what}: a port that it publishes is taken on the host",
+            f"cannot {what}: a port or an address that it asks for is taken",
             why=reason,
-            next="find who has it (ss -lptn), free it or publish another port, and push;"
+            next="find who has it (ss -lptn, docker network inspect), free it or ask for another, and push;"
             " when the revision is blocked by it: reconciler sentinels clear SHA",
         )
     if status == 404:

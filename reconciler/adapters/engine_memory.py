@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.overlap import claims
 from reconciler.errors import Terminal, Transient
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
@@ -242,11 +243,20 @@ class MemoryEngine(ContainerEngine):
         self._check_joined(held)
         if held.state == "running":
             return
+        self._check_claims(held)
         behaviour = self.behaviour.get(held.body["Image"], Behaviour())
         held.starts += 1
         held.started_at = f"start {next(self._numbers):09d}"
         held.state, held.health = ("running", behaviour.health) if behaviour.exits is None else ("exited", "none")
         held.exit_code = behaviour.exits or 0
+
+    def _check_claims(self, held: _Held) -> None:
+        """Published ports and static addresses are looked at when a container starts, not when it is made."""
+        wanted = _claimed(held)
+        for other in self._containers.values():
+            taken = wanted & _claimed(other) if other.state == "running" else set()
+            if taken:
+                raise Terminal("E-DOCKER-PORT", f"cannot start a container: {', '.join(sorted(taken))} is taken")
 
     def _check_joined(self, held: _Held) -> None:
         """What the real engine looks up at a start: its networks by id, and the container whose namespace it joins."""
@@ -281,6 +291,10 @@ class MemoryEngine(ContainerEngine):
             labels=labels,
             **_made_by(labels),
         )
+
+
+def _claimed(held: _Held) -> set[str]:
+    return set(claims("", held.body, {name: asked for name, (_, asked) in held.networks.items()})) - {"name "}
 
 
 def _made_by(labels: Mapping[str, str]) -> dict[str, Any]:

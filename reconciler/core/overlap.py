@@ -32,8 +32,7 @@ def in_the_way(steps: Sequence[Step]) -> set[Slot]:
     needed: dict[str, Slot] = {}
     for step in steps:
         if step.starts_new and step.spec:
-            claims = _claims(step.spec.name, step.spec.body, step.spec.endpoints)
-            needed |= dict.fromkeys(claims, step.slot)
+            needed |= dict.fromkeys(claims(step.spec.name, step.spec.body, step.spec.endpoints), step.slot)
     return {step.slot for step in steps if any(needed.get(c, step.slot) != step.slot for c in _held(step))}
 
 
@@ -50,10 +49,11 @@ def _held(step: Step) -> Iterator[str]:
     if step.current and step.starts_new:
         definition = step.current.definition
         endpoints = (definition.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
-        yield from _claims(step.current.name, definition, endpoints)
+        yield from claims(step.current.name, definition, endpoints)
 
 
-def _claims(name: str, body: Mapping[str, Any], endpoints: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def claims(name: str, body: Mapping[str, Any], endpoints: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Each name, published port and address that was asked for, in words: equal words cannot be had twice."""
     yield f"name {name}"
     for port, bindings in ((body.get("HostConfig") or {}).get("PortBindings") or {}).items():
         protocol = port.partition("/")[2]

@@ -18,6 +18,7 @@ from reconciler.model.desired import IpamPool, Network, Volume
 from reconciler.model.observed import Container
 from reconciler.ports import ContainerEngine
 from tests.support.engine import Engine
+from tests.support.host import free_port
 
 OWNER = "fleet/manifests@box"
 OURS = {labels.OWNER: OWNER, labels.PROJECT: "app", labels.SERVICE: "web", labels.FINGERPRINT: "v1:abc"}
@@ -165,6 +166,23 @@ def test_two_networks_cannot_have_the_same_addresses(docker: ContainerEngine) ->
         docker.create_network(replace(network, name="app_two"), OURS)
     docker.remove_network(made)
     docker.create_network(replace(network, name="app_two"), OURS)
+
+
+def test_a_port_or_an_address_can_be_had_once_at_a_time(docker: ContainerEngine) -> None:
+    docker.create_network(Network("net", "app_net", ipam=(IpamPool("192.168.215.0/24"),)), OURS)
+    endpoint = {"app_net": {"IPAMConfig": {"IPv4Address": "192.168.215.9"}}}
+    addressed = body(NetworkMode="app_net") | {"NetworkingConfig": {"EndpointsConfig": endpoint}}
+    published = body(PortBindings={"80/tcp": [{"HostIp": "", "HostPort": str(free_port())}]})
+    for request in addressed, published:
+        first, second = (docker.create(name, request, "") for name in ("first", "second"))
+        docker.start(first)
+        with pytest.raises(Terminal) as taken:
+            docker.start(second)
+        assert taken.value.code == "E-DOCKER-PORT"
+        docker.stop(first, 0)
+        docker.start(second)
+        docker.remove(first)
+        docker.remove(second)
 
 
 def test_only_a_running_container_can_be_joined(docker: ContainerEngine) -> None:

@@ -80,9 +80,25 @@ EXTRA = """
 """
 
 
+SWAP = "manifests/stacks/swap/compose.yaml"
+PAIR = """
+name: swap
+services:
+  a: {{image: {image}, restart: always, container_name: {a}, networks: {{{net}: {{ipv4_address: 10.9.9.{x}}}}}}}
+  b: {{image: box/b:1, restart: always, container_name: {b}, networks: {{{net}: {{ipv4_address: 10.9.9.{y}}}}}}}
+networks: {{{net}: {{ipam: {{config: [{{subnet: 10.9.9.0/24}}]}}}}}}
+"""
+
+
 def app(**changes: str) -> str:
     given = {"db": "box/db:1", "job": "box/job:1", "web": "box/web:1", "policy": "always"}
     return STACK.format(**{**given, "internal": "false", "motd": "hello", "more": "", **changes})
+
+
+def pair(image: str = "box/a:1", a: str = "left", b: str = "right", net: str = "one") -> str:
+    """Two services that have a name and an address each, which they may exchange, on a network that may be renamed."""
+    x, y = (8, 9) if a == "left" else (9, 8)
+    return PAIR.format(image=image, a=a, b=b, net=net, x=x, y=y)
 
 
 def one(name: str, image: str = "box/solo:1") -> str:
@@ -142,6 +158,18 @@ SCENARIOS = (
     Scenario("a removed service", {APP: app()}),
     Scenario("a removed stack", {SOLO: None}),
     Scenario("a network made anew", {APP: app(internal="true", more=EXTRA)}),
+    Scenario("names and addresses exchanged", {SWAP: pair(a="right", b="left")}, deployed=({**BEFORE, SWAP: pair()},)),
+    Scenario(
+        "names exchanged with a bad one, so undone",
+        {SWAP: pair("box/bad:1", "right", "left")},
+        deployed=({**BEFORE, SWAP: pair()},),
+    ),
+    Scenario("a subnet moves to a new network", {SWAP: pair(net="two")}, deployed=({**BEFORE, SWAP: pair()},)),
+    Scenario(
+        "a subnet moves with a bad one, so undone",
+        {SWAP: pair("box/bad:1", net="two")},
+        deployed=({**BEFORE, SWAP: pair()},),
+    ),
     Scenario("restart policy", {APP: app(policy="unless-stopped", more=EXTRA)}),
     Scenario("only a comment", {"README.md": "words\n"}),
     Scenario("container missing", happens=_lose("app-web-1")),
