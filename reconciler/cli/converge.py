@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import click
 
 from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
-from reconciler.cli.progress import showing
+from reconciler.cli.progress import showing, standing_aside
 from reconciler.core.wording import plan_data, plan_lines, result_data, result_lines
 from reconciler.errors import ReconcilerError, Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
+from reconciler.ports import Progress
 
 EX_CHANGES = 2
 
@@ -119,7 +121,7 @@ def _not_done(result: Result) -> ReconcilerError | None:
     return None
 
 
-def _one_pass(frame: Frame, target: str, confirm: Callable[[Plan], bool]) -> Result:
+def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
     """The pass under its lock, and once more when somebody asked for one meanwhile."""
     from reconciler.adapters.lock import Holder, PassLock
     from reconciler.convergence.converge import Pass, Request
@@ -130,7 +132,7 @@ def _one_pass(frame: Frame, target: str, confirm: Callable[[Plan], bool]) -> Res
         rules = make_rules(settings, target)
 
         def one_pass() -> Result:
-            request = Request(new_run(), "converge", actor(), confirm)
+            request = Request(new_run(), "converge", actor(), partial(confirm, progress))
             return Pass(make_world(settings, clock, progress), rules, request).run()
 
         holder = Holder(os.getpid(), clock.now(), f"converge, asked by {actor()}")
@@ -176,7 +178,7 @@ class _Confirm:
     yes: bool
     saved: _Saved | None
 
-    def __call__(self, plan: Plan) -> bool:
+    def __call__(self, progress: Progress, plan: Plan) -> bool:
         if self.saved:
             return _is_the_same(self.saved, plan)
         risky = plan.count(Action.REPLACE) + plan.count(Action.REMOVE)
@@ -184,9 +186,10 @@ class _Confirm:
             return True
         if not self.frame.input:
             return False
-        for line in plan_lines(plan):
-            click.echo(line, err=True)
-        return click.confirm("Go ahead?", err=True)
+        with standing_aside(progress):
+            for line in plan_lines(plan):
+                click.echo(line, err=True)
+            return click.confirm("Go ahead?", err=True)
 
 
 def _is_the_same(saved: _Saved, plan: Plan) -> bool:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.frame import SCHEMA, Frame
@@ -117,6 +117,15 @@ class Live(Progress):
         with suppress(OSError):
             self._live.start()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While a question is asked: what is drawn over and over would hide it."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
     def phase(self, name: str, text: str = "") -> None:
         with self._lock:
             self._phase, self._detail = f"{name} {text}".rstrip(), ""
@@ -172,6 +181,11 @@ def _fitting(frame: Frame, *, streams: bool) -> Silent | Lines | Events | Live:
     if sys.stderr is None or dumb or not sys.stderr.isatty():
         return Lines(verbose=frame.verbose)
     return Live(verbose=frame.verbose, color=frame.color and "NO_COLOR" not in os.environ)
+
+
+def standing_aside(progress: Progress) -> AbstractContextManager[None]:
+    """Room for a question at the terminal."""
+    return progress.aside() if isinstance(progress, Live) else nullcontext()
 
 
 def _is_detail(text: str) -> bool:

@@ -66,6 +66,7 @@ class Box:
         self.config.write_text(
             f'host = "box"\nrepository.url = "{self.remote.url}"\nstate.directory = "{self.state}"\n'
             f'docker.host = "{self.engine.url}"\nverify.window = "0s"\nverify.timeout = "10s"\n'
+            f'trust.allow_host_mounts = ["{self.folder}"]\n'
         )
         fleet = f"hosts: {{box: {{connect: local, checkout: {self.checkout}}}}}"
         self.push({"manifests/fleet.yaml": f"apiVersion: reconciler/v1\nkind: Fleet\n{fleet}\n"})
