@@ -64,11 +64,11 @@ def network(row: Mapping[str, Any]) -> ObservedNetwork:
     labels = row.get("Labels") or {}
     pools = (row.get("IPAM") or {}).get("Config") or []
     subnets = tuple(pool["Subnet"] for pool in pools if pool.get("Subnet"))
-    return ObservedNetwork(row["Id"], row["Name"], subnets=subnets, **_made_by(labels))
+    return ObservedNetwork(row["Id"], row["Name"], subnets=subnets, **label.made_by(labels))
 
 
 def volume(row: Mapping[str, Any]) -> ObservedVolume:
-    return ObservedVolume(row["Name"], **_made_by(row.get("Labels") or {}))
+    return ObservedVolume(row["Name"], **label.made_by(row.get("Labels") or {}))
 
 
 def lacks(info: Mapping[str, Any]) -> frozenset[str]:
@@ -88,18 +88,10 @@ def joined_ids(definition: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(mode.partition(":")[2] for mode in modes if mode.startswith("container:"))
 
 
-def _made_by(labels: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "owner": labels.get(label.OWNER, ""),
-        "stack": labels.get(label.PROJECT, ""),
-        "fingerprint": labels.get(label.FINGERPRINT, ""),
-    }
-
-
 def _identity(labels: Mapping[str, str]) -> dict[str, Any]:
     number = labels.get(label.NUMBER, "1")
     return {
-        **_made_by(labels),
+        **label.made_by(labels),
         "service": labels.get(label.SERVICE, ""),
         "number": int(number) if number.isdecimal() else 1,
         "revision": labels.get(label.REVISION, ""),

@@ -111,7 +111,7 @@ class MemoryEngine(ContainerEngine):
 
     def create_volume(self, volume: Volume, labels: Mapping[str, str]) -> None:
         with self._did("create_volume", volume.name):
-            self._volumes[volume.name] = ObservedVolume(volume.name, **_made_by(labels))
+            self._volumes[volume.name] = ObservedVolume(volume.name, **label.made_by(labels))
 
     def create_network(self, network: Network, labels: Mapping[str, str]) -> str:
         with self._did("create_network", network.name):
@@ -120,7 +120,7 @@ class MemoryEngine(ContainerEngine):
             subnets = tuple(pool.subnet for pool in network.ipam if pool.subnet)
             if any(set(subnets) & set(n.subnets) for n in self._networks.values()):
                 raise Transient("E-DOCKER-ERROR", "Pool overlaps with other one on this address space")
-            made = ObservedNetwork(self._new_id(), network.name, subnets=subnets, **_made_by(labels))
+            made = ObservedNetwork(self._new_id(), network.name, subnets=subnets, **label.made_by(labels))
             self._networks[made.id] = made
             return made.id
 
@@ -289,17 +289,9 @@ class MemoryEngine(ContainerEngine):
             },
             networks={name: (i, tuple(asked.get("Aliases") or ())) for name, (i, asked) in held.networks.items()},
             labels=labels,
-            **_made_by(labels),
+            **label.made_by(labels),
         )
 
 
 def _claimed(held: _Held) -> set[str]:
     return set(claims("", held.body, {name: asked for name, (_, asked) in held.networks.items()})) - {"name "}
-
-
-def _made_by(labels: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "owner": labels.get(label.OWNER, ""),
-        "stack": labels.get(label.PROJECT, ""),
-        "fingerprint": labels.get(label.FINGERPRINT, ""),
-    }

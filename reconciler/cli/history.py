@@ -8,11 +8,17 @@ from typing import Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
-from reconciler.cli.scope import UnknownRun
 from reconciler.cli.times import ago
+from reconciler.errors import ReconcilerError
 from reconciler.model.report import Run
 
 _LIST = "(list)"
+
+
+class UnknownRun(ReconcilerError):
+    """The history has no such pass (EX_USAGE of sysexits.h)."""
+
+    exit_code = 64
 
 
 class _TargetOrCommand(HelpfulGroup):

@@ -1,5 +1,8 @@
 """The labels that we write on what we make, and Compose's own, so that `docker compose ps` still sees its projects."""
 
+from collections.abc import Mapping
+from typing import TypedDict
+
 OWNER = "reconciler.owner"
 FINGERPRINT = "reconciler.fingerprint"
 REVISION = "reconciler.revision"
@@ -16,3 +19,20 @@ COMPOSE_IMAGE = "com.docker.compose.image"
 DEPENDS_ON = "com.docker.compose.depends_on"
 NETWORK = "com.docker.compose.network"
 VOLUME = "com.docker.compose.volume"
+
+
+class MadeBy(TypedDict):
+    """Who made a container, a network or a volume; "" where nothing is said."""
+
+    owner: str
+    stack: str
+    fingerprint: str
+
+
+def made_by(labels: Mapping[str, str]) -> MadeBy:
+    """What the labels say of their maker."""
+    return {
+        "owner": labels.get(OWNER, ""),
+        "stack": labels.get(PROJECT, ""),
+        "fingerprint": labels.get(FINGERPRINT, ""),
+    }
