@@ -62,6 +62,17 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where the unprivileged side leaves what it asks for; the file `trigger` asks for a pass."""
+
+    directory: str = "/run/reconciler/inbox"
+
+    @property
+    def trigger(self) -> str:
+        return f"{self.directory}/trigger"
+
+
+@dataclass(frozen=True, slots=True)
 class Docker:
     """`host`: unix:///path or tcp://address; empty: DOCKER_HOST, else the default socket. `deadline`: for one call."""
 
@@ -96,6 +107,7 @@ class Settings:
     repository: Repository
     trust: Trust = Trust()
     state: State = State()
+    inbox: Inbox = Inbox()
     docker: Docker = Docker()
     verify: Verify = Verify()
     apply: Apply = Apply()
@@ -121,8 +133,12 @@ def _check(settings: Settings, source: _Source) -> None:
     ):
         if not value.strip() or value.startswith("-"):
             raise _wrong(name, value, wanted, source)
-    if not settings.state.directory.startswith("/"):
-        raise _wrong("state.directory", settings.state.directory, "an absolute path", source)
+    for name, path in (
+        ("state.directory", settings.state.directory),
+        ("inbox.directory", settings.inbox.directory),
+    ):
+        if not path.startswith("/"):
+            raise _wrong(name, path, "an absolute path", source)
     for folder in settings.trust.allow_host_mounts:
         if not folder.startswith("/"):
             raise _wrong("trust.allow_host_mounts", folder, "a list of absolute paths", source)

@@ -136,7 +136,7 @@ def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], boo
             return Pass(make_world(settings, clock, progress), rules, request).run()
 
         holder = Holder(os.getpid(), clock.now(), f"converge, asked by {actor()}")
-        return PassLock(settings.state.directory).take_turns(lambda: holder, one_pass)
+        return PassLock(settings.state.directory).take_turns(lambda: holder, one_pass, settings.inbox.trigger)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def sample(name: str, kind: type) -> tuple[str, str, Any]:
         return "7", "7", 7
     if kind == tuple[str, ...]:
         return '["/x", "/y"]', " /x, /y ,", ("/x", "/y")
-    value = "/absolute" if name == "state.directory" else "some"
+    value = "/absolute" if name.endswith(".directory") else "some"
     return f'"{value}"', value, value
 
 
