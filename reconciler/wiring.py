@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from reconciler.convergence.world import Interrupted, Rules, World
 from reconciler.core.guard import Policy
 from reconciler.errors import Terminal
 from reconciler.ports import Clock, Progress
+from reconciler.remote import remote_of
 from reconciler.settings import Settings
 
 Port = TypeVar("Port")
@@ -75,25 +76,36 @@ def same(_name: str, port: Port) -> Port:
     return port
 
 
-def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap = same) -> World:  # type: ignore[type-arg]
-    """Every port of a pass on this host. Opens the ledger; talks to nothing else yet."""
+def make_world(
+    settings: Settings,
+    clock: Clock,
+    progress: Progress,
+    wrap: Wrap = same,  # type: ignore[type-arg]
+    closing: ExitStack | None = None,
+) -> World:
+    """Every port of a pass on this host. Opens the ledger; talks to nothing else yet.
+
+    `closing` gives back what was opened; who makes one world and ends needs none.
+    """
     state, repository = Path(settings.state.directory), settings.repository
     _make(state)
     secrets = SecretStore(settings.config_directory)
     git = GitRepository(
         state / "repository.git",
-        repository.url,
+        remote_of(settings),
         repository.branch,
         deadline=repository.deadline,
-        token=secrets.read(repository.token).decode().strip() if repository.token else None,
-        ssh_key=Path(repository.ssh_key) if repository.ssh_key else None,
-        known_hosts=Path(repository.known_hosts) if repository.known_hosts else None,
         displaced=state / "displaced",
     )
+    engine = DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))
+    ledger = SqliteLedger(str(state / "ledger.db"))
+    if closing is not None:
+        closing.callback(engine.close)
+        closing.callback(ledger.close)
     return World(
         repository=wrap("repository", git),
-        engine=wrap("engine", DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))),
-        ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
+        engine=wrap("engine", engine),
+        ledger=wrap("ledger", ledger),
         signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         adoptions=wrap("adoptions", AdoptionFile(state)),

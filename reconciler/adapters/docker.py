@@ -19,6 +19,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 
 from reconciler.adapters.docker_errors import Gone, build_failed, pull_failed, translated
+from reconciler.adapters.docker_raw import NEWEST_API
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
@@ -26,7 +27,6 @@ from reconciler.model.observed import Container, Observed, without_tag
 from reconciler.ports import ContainerEngine
 
 DEADLINE = 60.0
-NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
 
 
 STREAM_IDLE = 600.0
