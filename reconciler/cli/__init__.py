@@ -26,6 +26,7 @@ _COMMANDS = {
     "pause": "signals",
     "resume": "signals",
     "sentinels": "signals",
+    "doctor": "doctor",
     "version": "version",
 }
 
