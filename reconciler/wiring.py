@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.docker_console import DockerConsole
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.ledger import SqliteLedger
@@ -20,7 +21,9 @@ from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.converge import Interrupted, Rules, World
 from reconciler.convergence.gather import Site
 from reconciler.core.guard import Policy
+from reconciler.core.ours import ours
 from reconciler.errors import Terminal
+from reconciler.model.observed import Container
 from reconciler.ports import Clock, Progress
 from reconciler.settings import Settings
 
@@ -91,7 +94,7 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
     )
     return World(
         repository=wrap("repository", git),
-        engine=wrap("engine", DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))),
+        engine=wrap("engine", make_engine(settings)),
         ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
         signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
@@ -99,6 +102,24 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
         clock=clock,
         progress=progress,
     )
+
+
+def make_engine(settings: Settings) -> DockerEngine:
+    """The host's engine alone; it is not talked to yet."""
+    return DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_console(settings: Settings) -> DockerConsole:
+    """What a person works in containers with."""
+    return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:
+    """Those of a target that this fleet made here. UnknownTarget; Unreachable."""
+    state = Path(settings.state.directory)
+    identity = RepositoryIdentity(state, settings.host, settings.repository.path, lambda _: "")
+    owner = identity.owner()
+    return ours(make_engine(settings).observe(settings.host, owner), owner, target)
 
 
 def _make(state: Path) -> None:

@@ -27,6 +27,9 @@ _COMMANDS = {
     "resume": "signals",
     "sentinels": "signals",
     "doctor": "doctor",
+    "logs": "logs",
+    "restart": "by_hand",
+    "shell": "shell",
     "version": "version",
 }
 
