@@ -54,7 +54,7 @@ class DockerEngine(ContainerEngine):
     @property
     def _api(self) -> APIClient:
         if self._client is None:
-            self._client = _connect(self._url, self._deadline)
+            self._client = connect(self._url, self._deadline)
         return self._client
 
     def close(self) -> None:
@@ -251,7 +251,7 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=itemgetter("Id"))
 
 
-def _connect(url: str, deadline: float) -> APIClient:
+def connect(url: str, deadline: float) -> APIClient:
     with translated("reach the Docker engine"):
         options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
         client = _Client(**options, timeout=round(deadline))
