@@ -204,11 +204,11 @@ class Pass:
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
         failures = self._apply(picture, owner)
         if failures and self._only_sick_before(picture.plan, failures):
-            tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+            tidy(world.engine, world.ledger, plan, owner)
             return self._not_healed(picture, checkout, failures)
         if failures:
             return self._undone(picture, checkout, failures, owner)
-        tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+        tidy(world.engine, world.ledger, plan, owner)
         return self._verified(picture, target, checkout, "succeeded", _summary(plan))
 
     def _moved_on(self, picture: Picture) -> bool:
@@ -268,7 +268,7 @@ class Pass:
         put_back(world.engine, world.ledger, intents, self._observe(owner))
         if not moved_on:
             sound = narrowed(picture.plan, "", sorted(failed), picture.wants)
-            tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
+            tidy(world.engine, world.ledger, sound, owner)
         if undo:
             raise undo
         restored = bool(intents) or moved_on
