@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from reconciler.convergence.exchange import REFRESH
 from reconciler.errors import ReconcilerError
+from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
 from reconciler.ports import ContainerEngine, Ledger
 
 
-def tidy(engine: ContainerEngine, ledger: Ledger, plan: Plan, owner: str) -> None:
+def tidy(engine: ContainerEngine, ledger: Ledger, observed: Observed, plan: Plan, owner: str) -> None:
     """Runs after verify. First every promise about a container that goes is settled, so that no undo asks for half of
     what was kept."""
     stacks = {s.slot.stack for s in plan.steps} | {s.slot.stack for s in plan.satisfied}
     stacks |= {c.stack for c in plan.leftovers}
-    there = engine.listed()
-    gone = {c.id for c in there if c.owner == owner and c.role != "current" and c.stack in stacks}
-    left = {c.id for c in there} - gone
+    gone = {c.id for c in observed.containers if c.owner == owner and c.role != "current" and c.stack in stacks}
+    left = {c.id for c in observed.containers} - gone
     refreshed = {s.current.id for s in plan.steps if s.current}
     for intent in ledger.open_intents():
         if intent.container not in left or (intent.kind == REFRESH and intent.container in refreshed):
