@@ -82,6 +82,10 @@ class DockerEngine(ContainerEngine):
                 lacks=self._kernel_lacks,
             )
 
+    def listed(self) -> tuple[Container, ...]:
+        with translated("list containers"):
+            return tuple(map(listed, self._api.containers(all=True)))
+
     @cached_property
     def _kernel_lacks(self) -> frozenset[str]:
         """Asked once: a kernel does not change below a pass."""
