@@ -82,10 +82,11 @@ def assemble(
     if not checking:
         _require_local(host, manifests)
     problems: list[ReconcilerError] = []
-    warnings = list(fleet.warnings)
+    folders = list(_stack_folders(tree, manifests, problems))
+    warnings = [*fleet.warnings, *_unknown_directories(host, folders, manifests)]
     stacks: list[Stack] = []
     builds: dict[str, str] = {}
-    for folder in _stack_folders(tree, manifests, problems):
+    for folder in folders:
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
@@ -166,10 +167,19 @@ def _stack_folders(tree: Tree, manifests: str, problems: list[ReconcilerError]) 
             )
 
 
+def _unknown_directories(host: Host, folders: list[tuple[str, str, str]], manifests: str) -> Iterator[str]:
+    known = {name for name, _, _ in folders}
+    file = posixpath.join(manifests, "fleet.yaml")
+    for name, _ in host.directories:
+        if name not in known:
+            yield f"{file}: `directories` of {host.name} names {name}, which is no stack"
+
+
 def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) -> LoadedStack:
     name, _, file = folder
     context = HostContext(
         checkout=host.checkout,
+        directory=dict(host.directories).get(name, ""),
         home=side.home,
         host_files=side.environment(name),
         host_file_root=side.environment_folder(name),

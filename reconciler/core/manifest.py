@@ -35,6 +35,10 @@ class HostModel(_Strict):
     connect: Annotated[str, Field(pattern=r"^(local|ssh://.+)$", description="`local`, or ssh://user@host")]
     checkout: Annotated[Absolute, Field(description="Absolute folder of the stable working tree on the host")]
     labels: dict[str, Label] = {}
+    directories: Annotated[
+        dict[str, Absolute],
+        Field(description="Stack -> absolute folder in which relative paths of the stack lie that git does not have"),
+    ] = {}
 
 
 class UnitModel(_Strict):
@@ -139,7 +143,8 @@ def load_fleet(document: Map, file: str) -> Fleet:
     """Raises BadConfiguration with the line of the first thing that is wrong."""
     model = _checked(FleetModel, document, file)
     hosts = tuple(
-        Host(name, host.connect, host.checkout.rstrip("/"), _pairs(host.labels)) for name, host in model.hosts.items()
+        Host(name, host.connect, host.checkout.rstrip("/"), _pairs(host.labels), tuple(host.directories.items()))
+        for name, host in model.hosts.items()
     )
     warnings = tuple(
         f"{document.key_at(key)}: `{key}:` is not acted on by this version: {effect}"

@@ -9,12 +9,16 @@ from reconciler.model.desired import Pairs
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """`connect` is `local` or an ssh:// address; `checkout` the absolute folder of its stable working tree."""
+    """`connect` is `local` or an ssh:// address; `checkout` the absolute folder of its stable working tree.
+
+    `directories`: stack -> absolute folder in which its relative paths lie that git does not have.
+    """
 
     name: str
     connect: str
     checkout: str
     labels: Pairs = ()
+    directories: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from reconciler.core.compose import read, references, resources
 from reconciler.core.compose.envsource import EnvFiles
-from reconciler.core.compose.paths import Paths, parent
+from reconciler.core.compose.paths import Aside, Paths, parent
 from reconciler.core.compose.problems import FromHost, bad_value, fail
 from reconciler.core.compose.service import check_service, make_service, profiles
 from reconciler.core.compose.source import Model, Source, override_beside
@@ -26,9 +26,13 @@ _SERVICE = re.compile(r"[a-zA-Z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class HostContext:
-    """What the host adds to a stack. `host_files` are the files of `<config>/env/<stack>/` by relative path."""
+    """What the host adds to a stack. `host_files` are the files of `<config>/env/<stack>/` by relative path.
+
+    `directory`: the absolute folder of the host in which relative paths lie that git does not have; "": the check-out.
+    """
 
     checkout: str
+    directory: str = ""
     home: str = "/root"
     host_files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     host_file_root: str = ""
@@ -53,7 +57,8 @@ class LoadedStack:
 
 def load_stack(tree: Tree, path: str, host: HostContext, default_name: str) -> LoadedStack:
     """The stack of the Compose file at `path`, and of the override file beside it, for one host. BadConfiguration."""
-    paths = Paths(tree, host.checkout, host.home)
+    aside = Aside(parent(path), host.directory) if host.directory else None
+    paths = Paths(tree, host.checkout, host.home, aside)
     folders: dict[str, str] = {}
     warnings: dict[str, None] = {}
     env_files = EnvFiles(paths, folders, host.host_files, host.host_file_root)

@@ -5,6 +5,7 @@ Everything is decided on git objects; the working tree of the host is never look
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from reconciler.core.compose.problems import fail, show
@@ -52,13 +53,29 @@ def tidy(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-class Paths:
-    """The repository's tree, seen from a check-out at `checkout`; remembers what it already found harmless."""
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Where the files of a stack lie that git does not have: `directory` of the host stands for `folder` of git."""
 
-    def __init__(self, tree: Tree, checkout: str, home: str) -> None:
+    folder: str
+    directory: str
+
+    def place(self, base: str, path: str) -> str:
+        """The absolute path of the host for `path`, written in a file whose relative paths start at `base`."""
+        return tidy(f"{self.directory}/{posixpath.relpath(f'/{base}', f'/{self.folder}')}/{path}")
+
+
+class Paths:
+    """The repository's tree, seen from a check-out at `checkout`; remembers what it already found harmless.
+
+    `aside`: where what git does not have is looked for instead of in the check-out.
+    """
+
+    def __init__(self, tree: Tree, checkout: str, home: str, aside: Aside | None = None) -> None:
         self.tree = tree
         self.checkout = tidy(checkout)
         self.home = home
+        self._aside = aside
         self._clean: set[str] = set()
         self.reads: dict[str, None] = {}
 
@@ -73,6 +90,8 @@ class Paths:
             inside = self._inside(absolute)
             return Located(absolute, None if inside is None else self.follow(inside, at))
         relative = join(folder, path)
+        if self._aside and (relative is None or self.tree.entry(self.follow(relative, at)) is None):
+            return Located(self._aside.place(folder, path), None)
         if relative is None:
             fail(
                 "E-COMPOSE-PATH",

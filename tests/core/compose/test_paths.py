@@ -159,3 +159,35 @@ def test_everything_that_was_read_is_reported() -> None:
     loaded = load(text, files)
     assert set(loaded.reads) == {"stacks/app/compose.yaml", *files}
     assert loaded.stack.service("web").reads == ("stacks/app/base.yaml", "stacks/app/a.env")
+
+
+ASIDE = "/home/ana/media"
+
+
+@pytest.mark.parametrize(
+    ("written", "leads"),
+    [
+        ("./data", "/home/ana/media/data"),
+        ("../shared/films", "/home/ana/shared/films"),
+        ("../../../../films", "/films"),
+        ("./conf/app.yaml", "/opt/fleet/stacks/app/conf/app.yaml"),
+        ("/srv/films", "/srv/films"),
+    ],
+)
+def test_what_git_does_not_have_lies_in_the_directory_of_the_stack(written: str, leads: str) -> None:
+    files: dict[str, Content] = {"stacks/app/conf/app.yaml": "x"}
+    mount = service(f'volumes: ["{written}:/x"]', files, directory=ASIDE).mounts[0]
+    assert mount.source == leads
+    assert (mount.repo_path is None) == (leads != "/opt/fleet/stacks/app/conf/app.yaml")
+
+
+def test_a_secret_file_that_git_does_not_have_lies_in_the_directory_of_the_stack() -> None:
+    stack = load(
+        "services: {web: {image: x, secrets: [key]}}\nsecrets: {key: {file: ./key.txt}}", directory=ASIDE
+    ).stack
+    assert stack.files[0].host_path == "/home/ana/media/key.txt"
+
+
+def test_a_build_context_in_the_directory_of_the_stack_is_refused() -> None:
+    error = service_problem("build: ./src", {}, directory=ASIDE)
+    assert error.code.startswith("E-COMPOSE")
