@@ -103,10 +103,15 @@ def _project_name(documents: Sequence[Map], variables: Variables, default_name: 
         if not _PROJECT.fullmatch(chosen):
             bad_value(at, "name", chosen, "a project name (a-z, 0-9, _ and -, beginning with a letter or digit)")
         return str(chosen)
-    name = re.sub(r"[^a-z0-9_-]", "", default_name.lower()).lstrip("_-")
+    name = project_name(default_name)
     if not name:
         fail("E-COMPOSE-VALUE", f"no project name can be made of {default_name!r}", at, next="write name: at the top")
     return name
+
+
+def project_name(folder: str) -> str:
+    """What Compose makes of a folder's name; "" when nothing of it can stand."""
+    return re.sub(r"[^a-z0-9_-]", "", folder.lower()).lstrip("_-")
 
 
 @dataclass(frozen=True, slots=True)
