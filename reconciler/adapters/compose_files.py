@@ -27,7 +27,7 @@ def search(
     for root in roots:
         for folder, entries in _walk(os.path.realpath(root), depth, frozenset(avoid)):
             looked += len(entries)
-            here = {entry.name for entry in entries if entry.name in names and entry.is_file(follow_symlinks=True)}
+            here = {entry.name for entry in entries if entry.name in names and entry.is_file(follow_symlinks=False)}
             if here:
                 found[folder] = here
             if looked > most:

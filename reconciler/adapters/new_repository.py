@@ -68,8 +68,18 @@ class Clone:
         _git(self.git_dir, f"--work-tree={self.directory}", "reset", "--quiet", "--hard", f"refs/heads/{self.branch}")
 
     def push(self) -> None:
-        """Terminal or Unreachable when the remote does not take it."""
-        self.check("push", "--quiet", self.transport.url, f"refs/heads/{self.branch}:refs/heads/{self.branch}")
+        """Terminal when the remote does not take it."""
+        ref = f"refs/heads/{self.branch}"
+        until = time.monotonic() + _DEADLINE
+        done = self.transport.git(self.git_dir, "push", "--quiet", "origin", f"{ref}:{ref}", until=until)
+        if done.code:
+            raise Terminal(
+                "E-INIT-GIT",
+                f"{self.transport.shown} did not take the push",
+                why=self.transport.unexplained(done.stderr).why,
+                next="leave --push out, and push the clone as the user who may",
+                unchanged="nothing was written",
+            )
 
     def check(self, *args: str) -> bytes:
         until = time.monotonic() + _DEADLINE

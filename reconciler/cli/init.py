@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options
 from reconciler.cli.init_ask import MOUNTS, PRIVILEGED, ROOTS, Questions, Wish, listed
-
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @click.command(cls=Helpful, short_help="Begin: turn the Compose projects of this machine into a fleet.")
@@ -60,25 +57,23 @@ def init(frame: Frame, /, **given: Any) -> int:
     refuse_existing(config, force=wish.force)
     with Placing() as placing:
         founded = Founding(frame, wish, questions, placing).founded(config)
-        written = False
+        shown = questions.asks and not wish.yes and not wish.dry_run
+        if shown:
+            click.echo("\n".join(init_words.lines(founded)), err=True)
         if not wish.dry_run:
-            if questions.asks and not wish.yes:
-                click.echo("\n".join(init_words.lines(founded, written=False)), err=True)
             if not questions.sure():
                 raise click.Abort
-            put(founded, placing, force=wish.force, push=wish.push)
-            written = True
-    words = init_words.lines(founded, written=written)
+            put(founded, placing, push=wish.push)
+    words = init_words.done(founded, shown=shown) if not wish.dry_run else init_words.lines(founded)
+    data = init_words.data(founded, written=not wish.dry_run)
     names = [taken.name for taken in founded.taken]
-    return give(frame, Answer(init_words.data(founded, written=written), words, names, founded.warnings))
+    return give(frame, Answer(data, words, names, founded.warnings))
 
 
 def _check(wish: Wish) -> None:
-    for flag, path in (("--checkout", wish.checkout), *((MOUNTS, folder) for folder in listed(wish.mounts or ""))):
-        if path and not path.startswith("/"):
-            raise click.UsageError(f"{flag}: {path} is no absolute path")
+    for folder in listed(wish.mounts or ""):
+        if not folder.startswith("/"):
+            raise click.UsageError(f"{MOUNTS}: {folder} is no absolute path")
     for flag, text in (("--repository", wish.repository), ("--branch", wish.branch)):
         if text.startswith("-"):
             raise click.UsageError(f"{flag}: {text!r} begins with a dash")
-    if wish.host and not _HOST.fullmatch(wish.host):
-        raise click.UsageError(f"--host: {wish.host!r} is no name: letters, digits, . _ and -")

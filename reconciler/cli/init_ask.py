@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -64,10 +65,11 @@ class Questions:
     def asks(self) -> bool:
         return self.frame.input and not self.frame.machine and bool(sys.stdin and sys.stdin.isatty())
 
-    def text(self, given: str, question: str, default: str) -> str:
+    def text(self, flag: str, given: str, question: str, default: str, form: str = ".+") -> str:
+        """A text of a form (a pattern). UsageError when the flag has another; a person is asked again."""
         if given or not self.asks:
-            return given or default
-        return str(click.prompt(question, default=default, err=True))
+            return _formed(given or default, form, flag)
+        return str(click.prompt(question, default=default, value_proc=lambda typed: _formed(typed, form, ""), err=True))
 
     def sure(self) -> bool:
         """The last question, before anything is written."""
@@ -145,6 +147,14 @@ class Questions:
                 next=f"say what is allowed: {MOUNTS} and {PRIVILEGED}, each with a list, {ALL} or {NONE}",
                 unchanged="nothing was written",
             )
+
+
+def _formed(text: str, form: str, flag: str) -> str:
+    if re.fullmatch(form, text):
+        return text
+    if flag:
+        raise click.UsageError(f"{flag}: {text!r} does not have the form {form}")
+    raise click.BadParameter(f"it has to have the form {form}")
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -129,16 +129,14 @@ def tree_of(files: Mapping[str, Content]) -> Tree:
     return MemoryTree(files)
 
 
-def put(founded: Foundation, placing: Placing, *, force: bool, push: bool) -> None:
+def put(founded: Foundation, placing: Placing, *, push: bool) -> None:
     """Write it all, or nothing. Pushing is the last thing before files take their place."""
     place = founded.place
     placing.make(place.config.parent, 0o755)
     for path, content, _ in founded.env():
         if not path.exists() or path.read_bytes() != content:
-            if path.exists() and not force:
-                raise exists(
-                    path, "it holds other values than the project has", "compare them; --force takes the project's"
-                )
+            if path.exists():
+                raise exists(path, "it holds other values than the project has", "compare them, and move one away")
             placing.file(path, content, 0o600, folder_mode=0o700)
     if founded.git:
         message = f"Bring {place.host} under reconciler\n\n{len(founded.taken)} Compose projects as they are."
@@ -148,10 +146,11 @@ def put(founded: Foundation, placing: Placing, *, force: bool, push: bool) -> No
             commit(staged, place.branch, founded.git, author(place.host), message)
         elif place.clone:
             commit(place.clone.git_dir, place.branch, founded.git, author(place.host), message)
-            place.clone.check_out()
     placing.file(
         place.config, founded.settings.encode(), 0o600 if re.search(r"://[^/@]*:[^/@]*@", place.url) else 0o644
     )
-    if push and founded.git and place.clone:
-        place.clone.push()
+    if place.clone and founded.git:
+        if push:
+            place.clone.push()
+        place.clone.check_out()
     placing.put()

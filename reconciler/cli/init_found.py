@@ -24,6 +24,7 @@ from reconciler.core.survey import Project, survey
 from reconciler.core.trust import Granted, grant
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.git.transport import Transport, is_local
+from reconciler.model import labels as label
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Container
 from reconciler.ports import Tree
@@ -42,12 +43,11 @@ class Founding:
 
     def founded(self, config: Path) -> Foundation:
         """What there is to write. Any ReconcilerError; then nothing was written."""
-
         place = self._place(config)
         known = place.clone.tree() if place.clone else None
         if place.clone and known and known.entry(f"{place.manifests}/fleet.yaml".lstrip("/")):
             return self._joined(place, known, place.clone)
-        if known and known.entry(place.manifests or "."):
+        if known and place.manifests and known.entry(place.manifests):
             raise exists(
                 Path(place.manifests), "the repository has such a folder without a fleet.yaml", "name another: --path"
             )
@@ -65,7 +65,6 @@ class Founding:
 
     def _joined(self, place: Place, tree: Tree, cloned: Clone) -> Foundation:
         """The repository has a fleet: only the host's own file is missing. BadConfiguration when it lacks this host."""
-
         wanted, warnings = desired(place, tree, lambda stack: environment_in(place.env / stack))
         place = replace(place, checkout=wanted.checkout)
         granted = self._grant(place, wanted)
@@ -77,14 +76,17 @@ class Founding:
     def _place(self, config: Path) -> Place:
 
         wish = self.wish
-        host = self.ask.text(wish.host, "Name of this host", socket.gethostname().partition(".")[0] or "host")
-        written = self.ask.text(wish.repository, "Repository: a new path, or one that exists", "/srv/git/fleet.git")
-        checkout = self.ask.text(wish.checkout, "Where shall git's files lie on this host", "/opt/fleet")
+        own = socket.gethostname().partition(".")[0] or "host"
+        host = self.ask.text("--host", wish.host, "Name of this host", own, r"[A-Za-z0-9][A-Za-z0-9._-]*")
+        question = "Repository: a new path, or one that exists"
+        written = self.ask.text("--repository", wish.repository, question, "/srv/git/fleet.git")
+        question = "Where shall git's files lie on this host"
+        checkout = self.ask.text("--checkout", wish.checkout, question, "/opt/fleet", "/.+")
         path = Path(written.removeprefix("file://")).absolute() if is_local(written) else None
         url = f"file://{path}" if path else written
         key, hosts = (str(Path(file).absolute()) if file else "" for file in (wish.ssh_key, wish.known_hosts))
         place = Place(
-            config, host, checkout.rstrip("/"), url, wish.branch, wish.path.strip("/"), self._docker(), key, hosts
+            config, host, checkout.rstrip("/"), url, wish.branch, wish.path.strip("./"), self._docker(), key, hosts
         )
         if path and not is_repository(path):
             if path.exists() and not (path.is_dir() and not any(path.iterdir())):
@@ -121,7 +123,8 @@ class Founding:
 
         engine = DockerEngine(self.wish.docker, self.frame.timeout or _ENGINE_DEADLINE)
         try:
-            return engine.observe("", "").containers
+            seen = engine.observe("", "").containers
+            return engine.look([one.id for one in seen if label.PROJECT in one.labels])
         except Transient as error:
             if self.wish.docker:
                 raise
@@ -140,13 +143,14 @@ class Founding:
         for project in projects:
             try:
                 if project.trouble:
-                    raise Terminal("E-INIT-PROJECT", project.trouble, next="docker compose up it again, then init")
+                    raise _unusable(project, project.trouble)
                 one = take(project, LocalDisk(), ground)
+                if one.name in taken:
+                    raise _unusable(project, f"{taken[one.name].project.directory} has a project of the same name")
             except ReconcilerError as error:
                 left_out.append((project, error))
                 continue
             taken[one.name] = one
-            self.warnings += [f"{one.name}: {warning}" for warning in one.warnings]
         return list(taken.values()), left_out
 
     def _grant(self, place: Place, wanted: Desired) -> Granted:
@@ -157,3 +161,12 @@ class Founding:
         granted = grant(wanted, policy, real_path, self.ask.stack, self.ask.mount)
         self.ask.or_raise()
         return granted
+
+
+def _unusable(project: Project, why: str) -> Terminal:
+    return Terminal(
+        "E-INIT-PROJECT",
+        f"the project {project.name} cannot be taken over",
+        why=why,
+        next=f"bring its files back and `docker compose up -d` there, or leave it out: --except {project.name}",
+    )

@@ -34,7 +34,7 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
         "left_out": [
             {"name": p.name, "directory": p.directory, "error": as_data(error)} for p, error in founded.left_out
         ],
-        "not_running": [{"name": p.name, "directory": p.directory} for p in founded.passed_over],
+        "not_taken": [{"name": p.name, "directory": p.directory, "running": p.running} for p in founded.passed_over],
         "trust": {
             "allow_host_mounts": list(policy.allow_host_mounts),
             "allow_privileged": list(policy.allow_privileged),
@@ -45,17 +45,17 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
     }
 
 
-def lines(founded: Foundation, *, written: bool) -> list[str]:
-    """For people: what was taken, what was not and why, what was written, and what to do next."""
-    return [
-        *_projects(founded),
-        *_refused(founded),
-        *(_contents(founded) if not written else ()),
-        "Wrote:" if written else "Would write:",
-        *(f"  {path}" + (f"  (from {origin})" if origin else "") for path, origin in _files(founded)),
-        *_hints(founded),
-        *_next(founded),
-    ]
+def lines(founded: Foundation) -> list[str]:
+    """For people, before anything is written: what is taken, what is not and why, and all that there will be."""
+    return [*_projects(founded), *_refused(founded), *_contents(founded), "Would write:", *_listed(founded)]
+
+
+def done(founded: Foundation, *, shown: bool) -> list[str]:
+    """What was written, and what to do next. `shown`: the rest was said before."""
+    before = () if shown else (*_projects(founded), *_refused(founded))
+    commands = (f"  {command}" for command in _commands(founded))
+    after = ("Nothing that runs was touched. Next:", *commands)
+    return [*before, "Wrote:", *_listed(founded), *_hints(founded), *after]
 
 
 def _projects(founded: Foundation) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _projects(founded: Foundation) -> Iterator[str]:
         yield from (f"  {text}" for text in (error.why, error.next) if text)
     if idle := founded.passed_over:
         named = ", ".join(f"{p.name} ({p.directory})" for p in idle[:20]) + (", ..." if len(idle) > 20 else "")
-        yield f"Not running, not taken (--include-stopped, or --project NAME): {named}"
+        yield f"Not taken (--include-stopped, or --project NAME): {named}"
 
 
 def _refused(founded: Foundation) -> Iterator[str]:
@@ -114,16 +114,16 @@ def _repository(founded: Foundation) -> str:
     return str(place.bare or place.directory)
 
 
+def _listed(founded: Foundation) -> Iterator[str]:
+    for path, origin in _files(founded):
+        yield f"  {path}" + (f"  (from {origin})" if origin else "")
+
+
 def _hints(founded: Foundation) -> Iterator[str]:
     for taken in founded.taken:
         if taken.hints:
             yield f"{taken.name} reads {', '.join(taken.hints)} from where they are."
             yield f"  To manage them with git, copy them into stacks/{taken.name}/ at the same relative path."
-
-
-def _next(founded: Foundation) -> Iterator[str]:
-    yield "Nothing that runs was touched. Next:"
-    yield from (f"  {command}" for command in _commands(founded))
 
 
 def _commands(founded: Foundation) -> Iterator[str]:

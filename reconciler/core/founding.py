@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from posixpath import basename, relpath
+from functools import cached_property
+from posixpath import basename, dirname, relpath
 
+from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.build_context import ignore_patterns, is_ignored
 from reconciler.core.compose.envfile import BadEnvFile, parse_env
 from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
 from reconciler.core.compose.problems import fail
+from reconciler.core.compose.source import OVERRIDES
 from reconciler.core.compose.variables import Variables
 from reconciler.core.needs import needs
+from reconciler.core.pins import MARK, pins
 from reconciler.core.survey import Project
 from reconciler.core.trees import Content, Executable, MemoryTree, Symlink
 from reconciler.errors import Position, ReconcilerError
 from reconciler.ports import Disk
 
+_MOST_FILES = 10_000
 MAIN, OVER, ENV = "compose.yaml", "compose.override.yaml", ".env"
 
 
@@ -48,7 +53,6 @@ class Taken:
     files: Mapping[str, Content]
     environment: Mapping[str, bytes] = field(repr=False)
     origins: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
 
     @property
@@ -59,19 +63,31 @@ class Taken:
 def take(project: Project, disk: Disk, ground: Ground) -> Taken:
     """The project as a stack that loads. BadConfiguration, with the place in the user's own file."""
     draft = _Draft(project, disk, ground)
-    taken = draft.taken()
-    loaded = _load(taken, ground)
+    loaded = _load(draft.taken(), ground)
     if loaded.stack.name != project.name and not project.labelled:
         return take(replace(project, name=loaded.stack.name), disk, ground)
-    off = set(project.services) & set(loaded.disabled)
-    if off or loaded.stack.name != project.name:
-        taken = draft.taken(named=loaded.stack.name != project.name, on=off)
-        loaded = _load(taken, ground)
-    _refuse_moved_binds(taken, loaded, ground)
-    return replace(taken, warnings=loaded.warnings, hints=tuple(_hints(taken, loaded, disk)))
+    draft.named = loaded.stack.name != project.name
+    draft.on = frozenset(project.services) & frozenset(loaded.disabled)
+    loaded = _load(draft.taken(), ground)
+    marked = _load(draft.taken(), replace(ground, home=MARK))
+    draft.pins = pins(loaded.stack, marked.stack, project, disk.home(project.directory) or ground.home).encode()
+    taken = draft.taken()
+    loaded = _load(taken, ground)
+    _refuse_moved_files(taken, loaded)
+    return replace(taken, hints=tuple(_hints(taken, loaded, disk)))
 
 
 class _Draft:
+    """What becomes of a project, step by step.
+
+    `named`: the name that containers have is written down, since the file says another. `on`: services that run by a
+    profile that was given on the command line. `pins`: an override file that holds binds where they are.
+    """
+
+    named = False
+    on: frozenset[str] = frozenset()
+    pins = b""
+
     def __init__(self, project: Project, disk: Disk, ground: Ground) -> None:
         self.project, self.disk, self.ground = project, disk, ground
         self.origins: dict[str, str] = {}
@@ -80,28 +96,28 @@ class _Draft:
         layers = ({"COMPOSE_PROJECT_NAME": project.name}, self.own, self._shell())
         self.needs = needs(project.files, project.directory, disk, Variables(layers, {}))
 
-    def taken(self, *, named: bool = False, on: Collection[str] = ()) -> Taken:
-        """`named`: the name that containers have is written down, since the file says another.
-
-        `on`: services that run by a profile that was given on the command line.
-        """
-        files = self._main(named=named)
+    def taken(self) -> Taken:
+        self.origins = {ENV: self.origins[ENV]} if ENV in self.origins else {}
+        files = self._main()
         for path in self.needs.named:
             self._put(files, self._inside(path), self.needs.documents[path], path)
-        self._contexts(files)
-        return Taken(self.project, files, self._environment(on), dict(self.origins))
+        for path, content in self._contexts.items():
+            if (inside := self._inside(path)) not in files:
+                self._put(files, inside, content, path)
+        return Taken(self.project, files, self._environment(), dict(self.origins))
 
-    def _main(self, *, named: bool) -> dict[str, Content]:
+    def _main(self) -> dict[str, Content]:
         """One file and its override keep to the names that everybody knows; anything else needs a file around it."""
-        paths = self.project.files
+        parts = [(self.needs.documents[path], path) for path in self.project.files]
+        parts += [(self.pins, "")] if self.pins else []
         files: dict[str, Content] = {}
-        if len(paths) <= 2 and not named:
-            names = [MAIN, OVER][: len(paths)]
+        if len(parts) <= 2 and not self.named:
+            names = [MAIN, OVER][: len(parts)]
         else:
-            names = [f"compose.{number}.yaml" for number, _ in enumerate(paths, 1)]
+            names = [f"compose.{number}.yaml" for number, _ in enumerate(parts, 1)]
             files[MAIN] = _around(self.project, names)
-        for name, path in zip(names, paths, strict=True):
-            self._put(files, name, self.needs.documents[path], path)
+        for name, (content, path) in zip(names, parts, strict=True):
+            self._put(files, name, content, path)
         return files
 
     def _put(self, files: dict[str, Content], name: str, content: Content, origin: str) -> None:
@@ -138,11 +154,11 @@ class _Draft:
         home = self.disk.home(self.project.directory)
         return {"PWD": self.project.directory, "HOME": home, "USER": basename(home)}
 
-    def _environment(self, on: Collection[str]) -> dict[str, bytes]:
+    def _environment(self) -> dict[str, bytes]:
         named = {name: (path, self.disk.read(path)) for name, path in self.needs.env_files.items()}
         made = {name: content for name, (_, content) in named.items() if content is not None}
         self.origins |= {name: path for name, (path, _) in named.items() if name in made}
-        more = self._from_shell() | self._profiles(on)
+        more = self._from_shell() | self._profiles()
         lines = "".join(f"{name}={json.dumps(value)}\n" for name, value in more.items())
         if lines:
             note = "# Written by reconciler init: what the shell or the command line gave that started the project.\n"
@@ -155,32 +171,41 @@ class _Draft:
         text = b"\n".join(self.needs.documents.values())
         return {k: v for k, v in self._shell().items() if _uses(text, k) and self.own.get(k) is None}
 
-    def _profiles(self, on: Collection[str]) -> dict[str, str]:
+    def _profiles(self) -> dict[str, str]:
         """The first profile of each service that is on without one of ours, besides those that were on anyway."""
-        wanted = {self.needs.profiles[name][0] for name in on if self.needs.profiles.get(name)}
+        wanted = {self.needs.profiles[name][0] for name in self.on if self.needs.profiles.get(name)}
         before = self.own.get("COMPOSE_PROFILES") or ""
         return {"COMPOSE_PROFILES": ",".join(filter(None, (before, *sorted(wanted))))} if wanted else {}
 
-    def _contexts(self, files: dict[str, Content]) -> None:
-        """What images are built from; never a file with values, nor data that is mounted."""
+    @cached_property
+    def _contexts(self) -> dict[str, Content]:
+        """What images are built from, by absolute path; never a file with values, nor what is mounted."""
+        found: dict[str, Content] = {}
         without = {*self.project.env_files, *self.needs.env_files.values(), *self.needs.stays}
+        dockerfiles = {*self.needs.dockerfiles, *(f"{folder}/Dockerfile" for folder in self.needs.contexts)}
         size = 0
         for folder, at in self.needs.contexts.items():
             ignored = ignore_patterns(self.disk.read(f"{folder}/.dockerignore") or b"")
             for path, entry in self.disk.below(folder, without):
                 full = f"{folder}/{path}"
-                if is_ignored(path, ignored) and full not in self.needs.dockerfiles and path != "Dockerfile":
+                if self._stays_out(full) or (is_ignored(path, ignored) and full not in dockerfiles):
                     continue
                 size += entry.size
-                if size > self.ground.most:
+                if size > self.ground.most or len(found) > _MOST_FILES:
                     self._too_much(folder, at)
-                if (inside := self._inside(full)) not in files:
-                    self._put(files, inside, self._content(full, entry.kind), full)
+                found[full] = self._content(full, entry.kind)
+        beside = [path for path in dockerfiles if path not in found and self.disk.is_file(path)]
+        return found | {path: self._content(path, "file") for path in beside}
+
+    def _stays_out(self, path: str) -> bool:
+        """Values, and Compose files that are no part of the project, or go by another name in git."""
+        composes = dirname(path) == self.project.directory and basename(path) in (*COMPOSE_FILES, *OVERRIDES)
+        return basename(path) == ENV or composes
 
     def _too_much(self, folder: str, at: Position) -> None:
         fail(
             "E-INIT-SIZE",
-            f"the build context {folder} holds more than {self.ground.most >> 20} MiB",
+            f"the build context {folder} holds more than {self.ground.most >> 20} MiB, or {_MOST_FILES} files",
             at,
             why="an image follows from git alone, so the whole context goes into git",
             next="keep data out of it with a .dockerignore, or allow more with --max-context",
@@ -196,7 +221,7 @@ class _Draft:
 
 
 def _around(project: Project, names: list[str]) -> bytes:
-    origins = "".join(f"#   {name}: {path}\n" for name, path in zip(names, project.files, strict=True))
+    origins = "".join(f"#   {name}: {path}\n" for name, path in zip(names, project.files, strict=False))
     return (
         f"# Written by reconciler init. {project.name} runs of these files, each laid over those before it:\n"
         f"{origins}name: {json.dumps(project.name)}\ninclude:\n  - path: [{', '.join(names)}]\n"
@@ -217,24 +242,21 @@ def _load(taken: Taken, ground: Ground) -> LoadedStack:
     except ReconcilerError as error:
         if error.at:
             name = error.at.file.removeprefix(f"{folder}/").removeprefix(f"{root}/")
-            error.at = replace(error.at, file=taken.origins.get(name, error.at.file))
+            error.at = replace(error.at, file=taken.origins.get(name) or error.at.file)
         raise
 
 
-def _refuse_moved_binds(taken: Taken, loaded: LoadedStack, ground: Ground) -> None:
-    """What git holds is mounted from the check-out: never by surprise."""
-    folder = f"{ground.manifests}/stacks/{taken.name}".lstrip("/")
-    moved = [(m.repo_path, s.name, s.position) for s in loaded.stack.services for m in s.mounts if m.kind == "bind"]
-    moved += [(f.repo_path, f"{f.kind} {f.key}", Position(f"{folder}/{MAIN}")) for f in loaded.stack.files]
-    for path, user, at in moved:
-        if path is not None:
-            now = f"{taken.project.directory}/{relpath(path, folder)}".removesuffix("/.")
+def _refuse_moved_files(taken: Taken, loaded: LoadedStack) -> None:
+    """A config or secret that git holds is mounted from the check-out: never by surprise."""
+    for item in loaded.stack.files:
+        if item.repo_path is not None:
+            now = f"{taken.project.directory}/{relpath(item.repo_path, loaded.stack.directory)}"
             fail(
                 "E-INIT-BIND",
-                f"{user} mounts {now}, which would be mounted from git's check-out instead",
-                replace(at, file=taken.origins.get(at.file.removeprefix(f"{folder}/"), at.file)),
-                why="git will hold that path or a part of it, and what else lies there would be left behind",
-                next=f"write the absolute path in the file, {now}; to compose it is the same",
+                f"the {item.kind} {item.key} is {now}, which is also read as a Compose file or to build",
+                Position(taken.project.files[0]),
+                why="git will hold that file, so it would be mounted from git's check-out instead",
+                next="give it a file of its own",
             )
 
 

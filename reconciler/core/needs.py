@@ -34,7 +34,7 @@ class Needs:
     named: dict[str, None] = field(default_factory=dict)
     env_files: dict[str, str] = field(default_factory=dict)
     contexts: dict[str, Position] = field(default_factory=dict)
-    dockerfiles: dict[str, Position] = field(default_factory=dict)
+    dockerfiles: dict[str, None] = field(default_factory=dict)
     stays: dict[str, None] = field(default_factory=dict)
     profiles: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -126,8 +126,7 @@ class _Walk:
         folder = self._inside(context, base, service.at("build"))
         self.found.contexts[folder] = service.at("build")
         if dockerfile := _text(given.get("dockerfile")):
-            path = _absolute(dockerfile, folder)
-            self.found.dockerfiles[path] = service.at("build")
+            self.found.dockerfiles[self._inside(dockerfile, folder, service.at("build"))] = None
 
     def _binds(self, service: Map, base: str) -> None:
         for item, _ in _items(service, "volumes"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, join, normpath
+from typing import Any
 
 from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.compose.load import project_name
@@ -20,7 +21,8 @@ class Project:
     """One project; all paths are absolute.
 
     `files`: each is laid over those before it. `env_files`: what stands for `.env`. `services`: those that run.
-    `labelled`: containers tell of it, so its name is certain. `trouble`: why it cannot be taken over; "" when it can.
+    `binds`: service -> target -> source of what its container mounts. `labelled`: containers tell of it, so its name is
+    certain. `trouble`: why it cannot be taken over; "" when it can.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Project:
     files: tuple[str, ...]
     env_files: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    binds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     labelled: bool = False
     trouble: str = ""
 
@@ -48,7 +51,9 @@ def survey(
     met = [
         project
         for folder, names in folders.items()
-        if (project := _met(folder, names)) and known.isdisjoint((folder, project.files[0]))
+        if (project := _met(folder, names))
+        and known.isdisjoint((folder, project.files[0]))
+        and not exists(f"{dirname(dirname(folder))}/fleet.yaml")  # a stack of a fleet that somebody cloned
     ]
     projects = sorted((*told, *met), key=lambda p: (not p.running, p.name, p.directory))
     return tuple(_one_name_each(projects))
@@ -77,9 +82,18 @@ def _told(name: str, containers: Sequence[Container], exists: Callable[[str], bo
         files,
         _env_files(labels, directory, exists),
         tuple(sorted({c.service for c in alive})),
+        {c.service: _binds(c) for c in alive},
         labelled=True,
     )
     return replace(found, trouble=_trouble(found, {c.labels.get(label.WORKING_DIR, "") for c in alive}, exists))
+
+
+def _binds(container: Container) -> dict[str, str]:
+    host: Mapping[str, Any] = container.definition.get("HostConfig") or {}
+    written = (bind.split(":") for bind in host.get("Binds") or ())
+    found = {parts[1]: parts[0] for parts in written if len(parts) > 1 and parts[0].startswith("/")}
+    mounts = (m for m in host.get("Mounts") or () if m.get("Type") == "bind")
+    return found | {str(m["Target"]): str(m["Source"]) for m in mounts}
 
 
 def _listed(text: str) -> tuple[str, ...]:

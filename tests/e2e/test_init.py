@@ -97,7 +97,7 @@ def test_the_hosts_file_allows_just_what_runs(machine: Machine, engine: Engine) 
     )
     assert done.answer["data"]["trust"]["refused"] == []
     assert done.answer["data"]["projects"][1]["hints"] == [str(data / "index.conf")]
-    assert [p["name"] for p in done.answer["data"]["not_running"]] == ["old"]
+    assert [p["name"] for p in done.answer["data"]["not_taken"]] == ["old"]
 
 
 def test_no_value_of_an_env_file_gets_into_git_or_into_words(machine: Machine) -> None:
