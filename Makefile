@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down test lint format lock
+.PHONY: help demo demo-down install uninstall hook test lint format lock
 
 VENV := .venv/bin
 
@@ -14,6 +14,15 @@ demo: ## converge the example fleet for real: git push -> running containers, st
 
 demo-down: ## remove everything that the demo made
 	@scripts/demo-down.sh
+
+install: ## the program, its timer and units on this machine; again to upgrade (PREFIX=/opt/reconciler, PYTHON=python3.12)
+	@scripts/install.sh
+
+uninstall: ## take the program and its units away; configuration and state stay
+	@scripts/uninstall.sh
+
+hook: ## let pushes to a bare repository of this machine converge at once (REPO=/srv/git/fleet.git)
+	@REPO="$(REPO)" scripts/hook.sh
 
 test: lint ## set up what the tests need, then check and test everything, real engines included
 	@scripts/test-deps.sh

@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
-from reconciler.convergence.converge import Interrupted, Rules, World
 from reconciler.convergence.gather import Site
+from reconciler.convergence.world import Interrupted, Rules, World
 from reconciler.core.guard import Policy
 from reconciler.errors import Terminal
 from reconciler.ports import Clock, Progress
@@ -95,6 +96,7 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
         ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
         signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
+        adoptions=wrap("adoptions", AdoptionFile(state)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
         clock=clock,
         progress=progress,

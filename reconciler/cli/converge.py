@@ -124,7 +124,8 @@ def _not_done(result: Result) -> ReconcilerError | None:
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
     """The pass under its lock, and once more when somebody asked for one meanwhile."""
     from reconciler.adapters.lock import Holder, PassLock
-    from reconciler.convergence.converge import Pass, Request
+    from reconciler.convergence.converge import Pass
+    from reconciler.convergence.world import Request
     from reconciler.wiring import SystemClock, make_rules, make_world, new_run, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()

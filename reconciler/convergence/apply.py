@@ -82,6 +82,7 @@ class Apply:
             Action.START: self._start,
             Action.RESTART: self._restart,
             Action.UPDATE: self._update,
+            Action.ADOPT: self._update,
         }
 
     def run(self) -> Applied:

@@ -11,7 +11,7 @@ import yaml
 
 from tests.support.engine import Engine
 from tests.support.gitremote import Remote
-from tests.support.machine import NAME, Machine, three_projects
+from tests.support.composed import NAME, Machine, three_projects
 
 pytestmark = pytest.mark.engine
 

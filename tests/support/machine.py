@@ -1,186 +1,143 @@
-"""A machine as somebody has it before reconciler: projects that the real docker-compose started, and nothing else."""
+"""A machine with a real systemd: a container whose first process it is.
+
+It shares the network with this machine, and uses the engine that it runs on.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-import pty
-import re
-import select
 import subprocess
-import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.cli import COMMAND, Done, environment, run
-from tests.support.engine import Engine
+from tests.support.engine import ROOT, Engine, private_engine, script
 
-NAME = "caroline"
+NAME = "machine"
+SOCKET = "/docker.sock"
+UNITS = ("reconciler.timer", "reconciler.path", "reconciler.service")
+_RIGHTS = ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw")
+_BOOT = ("--network", "host", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", *_RIGHTS)
 
 
 @dataclass(frozen=True)
+class Said:
+    """How a command on the machine ended; `text` is both of its streams."""
+
+    code: int
+    text: str
+
+
 class Machine:
-    """`home` holds the projects; repository, configuration, check-out and state lie beside it."""
+    """`engine` is the one that it runs on and works with."""
 
-    folder: Path
-    engine: str = "unix:///nonexistent/docker.sock"
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "etc" / "reconciler" / "reconciler.toml"
-
-    @property
-    def repository(self) -> Path:
-        return self.folder / "git" / "fleet.git"
-
-    @property
-    def checkout(self) -> Path:
-        return self.folder / "checkout"
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """What a test says always, so that it stays in its folder."""
-        return ("--search", str(self.home), "--host", NAME, "--checkout", str(self.checkout))
-
-    @property
-    def env(self) -> dict[str, str]:
-        return environment(
-            DOCKER_HOST=self.engine,
-            RECONCILER_STATE_DIRECTORY=str(self.folder / "state"),
-            RECONCILER_INBOX_DIRECTORY=str(self.folder / "inbox"),
-            HOME=str(self.folder),
-        )
-
-    def write(self, files: Mapping[str, str | bytes]) -> None:
-        """Files below `home`."""
-        for path, content in files.items():
-            file = self.home / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content if isinstance(content, bytes) else textwrap.dedent(content).lstrip().encode())
-
-    def up(self, folder: str, *options: str) -> None:
-        """`docker-compose up -d` there."""
+    def sh(self, script: str, *, user: str = "root", code: int | None = 0) -> Said:
+        """Run a shell script there; `code`: how it must end, None for anyhow."""
+        given = [word for name in _pip_environment() for word in ("-e", name)]
         done = subprocess.run(
-            ["docker-compose", *options, "up", "-d"],
-            cwd=self.home / folder,
-            env=self.env,
-            capture_output=True,
+            ["docker", "-H", self.engine.url, "exec", "-i", "-u", user, *given, NAME, "sh", "-eu"],
+            input=script,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=240,
         )
-        assert done.returncode == 0, done.stderr
+        said = Said(done.returncode, done.stdout.strip())
+        assert code is None or said.code == code, f"exit code {said.code}\n{script}\n{said.text}\n{self.said()}"
+        return said
 
-    def init(self, *arguments: str | Path, **how: Any) -> Done:
-        """`reconciler init` into the default places of this machine; without a terminal."""
-        repository = () if "--repository" in arguments else ("--repository", self.repository)
-        return self.run("init", *self.flags, *repository, *arguments, **how)
+    def write(self, path: str, text: str) -> None:
+        self.sh(f"mkdir -p {os.path.dirname(path)}\ncat > {path} <<'--END--'\n{text}\n--END--")
 
-    def run(self, *arguments: str | Path, **how: Any) -> Done:
-        return run(*arguments[:1], "--config", self.config, *arguments[1:], env=self.env, cwd=self.folder, **how)
+    def drop_in(self, unit: str, text: str) -> None:
+        """Change a unit as its owner would; `reset` takes it back."""
+        self.write(f"/etc/systemd/system/{unit}.d/test.conf", text)
+        self.sh("systemctl daemon-reload")
 
-    def git(self, *arguments: str) -> str:
-        """git on the repository that init made."""
-        argv = ["git", f"--git-dir={self.repository}", *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    def reset(self) -> None:
+        """As after `make install` with no configuration: nothing runs, nothing is remembered."""
+        units = " ".join(UNITS)
+        self.sh(f"""
+            systemctl stop {units}
+            systemctl disable --quiet reconciler.timer reconciler.path
+            rm -rf /etc/systemd/system/reconciler.*.d /etc/reconciler /var/lib/reconciler /opt/fleet /srv/git
+            rm -rf /run/reconciler/inbox/* /root/work /home/pusher/*
+            systemctl daemon-reload
+            systemctl reset-failed {units} 2>/dev/null || true
+            journalctl --quiet --rotate --vacuum-time=1us 2>/dev/null
+        """)
+        ours = self.engine.cli("ps", "-aq", "--filter", "label=reconciler.owner").split()
+        if ours:
+            self.engine.cli("rm", "-f", "-v", *ours)
 
-    def files(self) -> list[str]:
-        """What the branch holds."""
-        return self.git("ls-tree", "-r", "--name-only", "main").splitlines()
+    # The journal
 
-    def at_a_terminal(self, arguments: Sequence[str | Path], answers: Sequence[tuple[str, str]]) -> Done:
-        """The command at a real terminal; each answer is typed when its question (a pattern) stands there."""
-        argv = [*COMMAND, *map(str, arguments[:1]), "--config", str(self.config), *map(str, arguments[1:])]
-        pid, terminal = pty.fork()
-        if not pid:  # pragma: no cover  the child
-            os.chdir(self.folder)
-            os.execvpe(argv[0], argv, {**self.env, "TERM": "dumb", "COLUMNS": "200"})
-        try:
-            said = _converse(terminal, list(answers))
-        finally:
-            os.close(terminal)
-            _, status = os.waitpid(pid, 0)
-        return Done(os.waitstatus_to_exitcode(status), said, "")
+    def journal(self) -> list[Mapping[str, Any]]:
+        """Every entry about our service since the last `reset`, systemd's own about it too."""
+        lines = self.sh("journalctl -u reconciler.service -o json --no-pager", code=None).text.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def said(self) -> str:
+        return "\n".join(str(entry["MESSAGE"]) for entry in self.journal())
 
-def _converse(terminal: int, answers: list[tuple[str, str]], seconds: float = 60) -> str:
-    """All that was said. AssertionError when a question does not come."""
-    said, heard, deadline = "", 0, time.monotonic() + seconds
-    while True:
-        assert time.monotonic() < deadline, f"waiting for {answers[:1]} after:\n{said}"
-        if not select.select([terminal], [], [], 0.2)[0]:
-            continue
-        try:
-            chunk = os.read(terminal, 65536).decode(errors="replace")
-        except OSError:  # EIO: the other side is closed
-            chunk = ""
-        if not chunk:
-            assert not answers, f"never asked {answers}:\n{said}"
-            return said
-        said += chunk
-        if answers and (asked := re.search(answers[0][0], said[heard:])):
-            heard += asked.end()
-            os.write(terminal, f"{answers.pop(0)[1]}\n".encode())
+    def starts(self) -> int:
+        """How often systemd began to start the service."""
+        return sum(entry.get("JOB_TYPE") == "start" and "Starting" in entry["MESSAGE"] for entry in self.journal())
+
+    def state(self, unit: str, name: str) -> str:
+        """One property, as `systemctl show` has it."""
+        return self.sh(f"systemctl show --value -p {name} {unit}").text
+
+    def eventually(self, check: Callable[[], object], what: str, seconds: float = 30) -> float:
+        """Poll until it holds; how long that took, in seconds."""
+        begun = time.monotonic()
+        while not check():
+            assert time.monotonic() < begun + seconds, f"never came: {what}\n{self.said()}"
+            time.sleep(0.05)
+        return time.monotonic() - begun
+
+    def idle(self) -> bool:
+        return self.state("reconciler.service", "ActiveState") in ("inactive", "failed")
 
 
-def three_projects(folder: Path, engine: Engine) -> Machine:
-    """A media project with override, `.env` and env file; a proxy with the socket; a blog of one file. All run."""
-    machine = Machine(folder, engine.url)
-    machine.write(
-        {
-            "ana/media/docker-compose.yml": """
-                version: "2.4"
-                services:
-                  player:
-                    image: test/box:${TAG}
-                    command: [sleep, "600"]
-                    stop_grace_period: 0s
-                    env_file: player.env
-                    volumes: ["./data:/data", "library:/library"]
-                  index:
-                    image: test/box:1
-                    command: [sleep, "600"]
-                    stop_grace_period: 0s
-                    volumes: ["./index.conf:/etc/index.conf:ro"]
-                volumes:
-                  library: {}
-                """,
-            "ana/media/docker-compose.override.yml": """
-                version: "2.4"
-                services:
-                  player:
-                    environment: {MODE: night}
-                """,
-            "ana/media/.env": "TAG=1\n",
-            "ana/media/player.env": "TOKEN=hush-hush-value\n",
-            "ana/media/data/film": "a film",
-            "ana/media/index.conf": "on\n",
-            "proxy/docker-compose.yml": f"""
-                version: "2.4"
-                services:
-                  watch:
-                    image: test/box:1
-                    command: [sleep, "600"]
-                    stop_grace_period: 0s
-                    pid: host
-                    volumes: ["{engine.socket}:/var/run/docker.sock:ro"]
-                """,
-            "srv/blog/compose.yaml": """
-                version: "2.4"
-                services:
-                  web:
-                    image: test/box:1
-                    command: [sleep, "600"]
-                    stop_grace_period: 0s
-                """,
-            "old/docker-compose.yml": 'version: "2.4"\nservices: {gone: {image: "test/box:1"}}\n',
-        }
-    )
-    for project in ("ana/media", "proxy", "srv/blog"):
-        machine.up(project)
-    return machine
+def _pip_environment() -> dict[str, str]:
+    """How this machine reaches its package index; nothing of it is written anywhere."""
+    return {k: v for k, v in os.environ.items() if k.startswith("PIP_") or k.lower().endswith("_proxy")}
+
+
+def _mounts(engine: Engine) -> Iterator[str]:
+    yield f"{engine.socket}:{SOCKET}"
+    yield f"{ROOT}:{ROOT}:ro"
+    for value in _pip_environment().values():  # certificates, folders of wheels
+        for path in filter(lambda word: word.startswith("/") and Path(word).exists(), value.split()):
+            yield f"{path}:{path}:ro"
+    for config in (Path("/etc/pip.conf"), Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"):
+        if config.exists():
+            yield f"{config}:/etc/pip.conf:ro"
+            return
+
+
+@contextmanager
+def machine_with(*folders: Path) -> Iterator[Machine]:
+    """A machine on an engine of its own that sees `folders` at their own paths; nothing of ours is installed."""
+    engine = private_engine()
+    try:
+        script("systemd-image.sh", env={"DOCKER_HOST": engine.url}, timeout=600)
+        engine.images("test/box:1")
+        mounts = [*_mounts(engine), *(f"{folder}:{folder}" for folder in folders)]
+        engine.cli("run", "-d", "--name", NAME, *_BOOT, *(w for m in mounts for w in ("-v", m)), "test/systemd:1")
+        machine = Machine(engine)
+        machine.eventually(
+            lambda: machine.sh("systemctl is-system-running", code=None).text in ("running", "degraded"),
+            "the machine is up",
+        )
+        yield machine
+    finally:
+        engine.down()
