@@ -24,7 +24,6 @@ def listed(row: Mapping[str, Any]) -> Container:
         image=row["Image"],
         image_id=row.get("ImageID", ""),
         networks=_networks(row),
-        labels=labels,
         **_identity(labels),
     )
 

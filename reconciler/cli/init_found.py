@@ -18,13 +18,12 @@ from reconciler.cli.init_ask import ROOTS, Questions, Wish, listed
 from reconciler.cli.init_files import Foundation, LeftOut, Place, desired, exists, git_files, tree_of
 from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.compose.source import OVERRIDES
-from reconciler.core.founding import Ground, Taken, take
+from reconciler.core.founding import Destination, Taken, take
 from reconciler.core.guard import Policy
 from reconciler.core.survey import Project, survey
 from reconciler.core.trust import Granted, grant
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.git.transport import Transport, is_local
-from reconciler.model import labels as label
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Container
 from reconciler.ports import Tree
@@ -123,8 +122,7 @@ class Founding:
 
         engine = DockerEngine(self.wish.docker, self.frame.timeout or _ENGINE_DEADLINE)
         try:
-            seen = engine.observe("", "").containers
-            return engine.look([one.id for one in seen if label.PROJECT in one.labels])
+            return engine.observe("", "").containers
         except Transient as error:
             if self.wish.docker:
                 raise
@@ -135,7 +133,7 @@ class Founding:
 
     def _take(self, place: Place, projects: Sequence[Project]) -> tuple[list[Taken], list[LeftOut]]:
 
-        ground = Ground(
+        to = Destination(
             place.manifests, place.checkout, str(Path.home()), str(place.env), most=self.wish.max_context << 20
         )
         taken: dict[str, Taken] = {}
@@ -144,7 +142,7 @@ class Founding:
             try:
                 if project.trouble:
                     raise _unusable(project, project.trouble)
-                one = take(project, LocalDisk(), ground)
+                one = take(project, LocalDisk(), to)
                 if one.name in taken:
                     raise _unusable(project, f"{taken[one.name].project.directory} has a project of the same name")
             except ReconcilerError as error:

@@ -28,7 +28,7 @@ MAIN, OVER, ENV = "compose.yaml", "compose.override.yaml", ".env"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Destination:
     """Where the new stacks go: the folder of manifests in git, the host's check-out and home, `<config>/env`.
 
     `most`: bytes that a project may bring into git.
@@ -60,19 +60,19 @@ class Taken:
         return self.project.name
 
 
-def take(project: Project, disk: Disk, ground: Ground) -> Taken:
+def take(project: Project, disk: Disk, to: Destination) -> Taken:
     """The project as a stack that loads. BadConfiguration, with the place in the user's own file."""
-    draft = _Draft(project, disk, ground)
-    loaded = _load(draft.taken(), ground)
+    draft = _Draft(project, disk, to)
+    loaded = _load(draft.taken(), to)
     if loaded.stack.name != project.name and not project.labelled:
-        return take(replace(project, name=loaded.stack.name), disk, ground)
+        return take(replace(project, name=loaded.stack.name), disk, to)
     draft.named = loaded.stack.name != project.name
     draft.on = frozenset(project.services) & frozenset(loaded.disabled)
-    loaded = _load(draft.taken(), ground)
-    marked = _load(draft.taken(), replace(ground, home=MARK))
-    draft.pins = pins(loaded.stack, marked.stack, project, disk.home(project.directory) or ground.home).encode()
+    loaded = _load(draft.taken(), to)
+    marked = _load(draft.taken(), replace(to, home=MARK))
+    draft.pins = pins(loaded.stack, marked.stack, project, disk.home(project.directory) or to.home).encode()
     taken = draft.taken()
-    loaded = _load(taken, ground)
+    loaded = _load(taken, to)
     _refuse_moved_files(taken, loaded)
     return replace(taken, hints=tuple(_hints(taken, loaded, disk)))
 
@@ -88,8 +88,8 @@ class _Draft:
     on: frozenset[str] = frozenset()
     pins = b""
 
-    def __init__(self, project: Project, disk: Disk, ground: Ground) -> None:
-        self.project, self.disk, self.ground = project, disk, ground
+    def __init__(self, project: Project, disk: Disk, to: Destination) -> None:
+        self.project, self.disk, self.to = project, disk, to
         self.origins: dict[str, str] = {}
         self.env = self._env()
         self.own = self._own()
@@ -191,7 +191,7 @@ class _Draft:
                 if self._stays_out(full) or (is_ignored(path, ignored) and full not in dockerfiles):
                     continue
                 size += entry.size
-                if size > self.ground.most or len(found) > _MOST_FILES:
+                if size > self.to.most or len(found) > _MOST_FILES:
                     self._too_much(folder, at)
                 found[full] = self._content(full, entry.kind)
         beside = [path for path in dockerfiles if path not in found and self.disk.is_file(path)]
@@ -205,7 +205,7 @@ class _Draft:
     def _too_much(self, folder: str, at: Position) -> None:
         fail(
             "E-INIT-SIZE",
-            f"the build context {folder} holds more than {self.ground.most >> 20} MiB, or {_MOST_FILES} files",
+            f"the build context {folder} holds more than {self.to.most >> 20} MiB, or {_MOST_FILES} files",
             at,
             why="an image follows from git alone, so the whole context goes into git",
             next="keep data out of it with a .dockerignore, or allow more with --max-context",
@@ -214,7 +214,7 @@ class _Draft:
     def _content(self, path: str, kind: str) -> Content:
         if kind == "symlink":
             return Symlink(self.disk.link(path))
-        content = self.disk.read(path, self.ground.most)
+        content = self.disk.read(path, self.to.most)
         if content is None:
             fail("E-INIT-FILE", f"{path} cannot be read", Position(path), next="check its owner and mode")
         return Executable(content) if kind == "executable" else content
@@ -232,11 +232,11 @@ def _uses(text: bytes, name: str) -> bool:
     return re.search(rb"(?<!\$)\$\{?" + name.encode() + rb"\b", text) is not None
 
 
-def _load(taken: Taken, ground: Ground) -> LoadedStack:
-    folder = f"{ground.manifests}/stacks/{taken.name}".lstrip("/")
+def _load(taken: Taken, to: Destination) -> LoadedStack:
+    folder = f"{to.manifests}/stacks/{taken.name}".lstrip("/")
     tree = MemoryTree({f"{folder}/{path}": content for path, content in taken.files.items()})
-    root = f"{ground.env}/{taken.name}"
-    context = HostContext(ground.checkout, taken.project.directory, ground.home, taken.environment, root)
+    root = f"{to.env}/{taken.name}"
+    context = HostContext(to.checkout, taken.project.directory, to.home, taken.environment, root)
     try:
         return load_stack(tree, f"{folder}/{MAIN}", context, taken.name)
     except ReconcilerError as error:

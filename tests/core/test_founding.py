@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.compose_files import LocalDisk
-from reconciler.core.founding import Ground, Taken, take
+from reconciler.core.founding import Destination, Taken, take
 from reconciler.core.survey import Project
 from reconciler.core.trees import Executable, Symlink
 from reconciler.errors import BadConfiguration
 
-GROUND = Ground("manifests", "/opt/fleet", "/root", "/etc/reconciler/env")
+TO = Destination("manifests", "/opt/fleet", "/root", "/etc/reconciler/env")
 
 
 class Folder:
@@ -33,7 +33,7 @@ class Folder:
         found = tuple(str(self.path / file) for file in files or ("compose.yaml",))
         env = (str(self.path / ".env"),)
         project = Project(name, str(self.path), found, env, services, labelled=True, **more)  # type: ignore[arg-type]
-        return take(project, LocalDisk(), GROUND)
+        return take(project, LocalDisk(), TO)
 
     def refused(self, *files: str, **more: object) -> BadConfiguration:
         with pytest.raises(BadConfiguration) as caught:
@@ -82,7 +82,7 @@ def test_a_project_that_no_container_tells_of_is_called_as_its_file_says(folder:
     folder.put("compose.yaml", "name: other\n" + service())
     project = Project("app", str(folder.path), (str(folder.path / "compose.yaml"),))
 
-    assert take(project, LocalDisk(), GROUND).name == "other"
+    assert take(project, LocalDisk(), TO).name == "other"
 
 
 def test_what_is_extended_and_included_comes_along(folder: Folder) -> None:
@@ -145,7 +145,7 @@ def test_a_build_context_comes_along_without_data_values_and_what_it_ignores(fol
 def test_a_context_that_is_too_large_is_refused(folder: Folder) -> None:
     folder.put("compose.yaml", service("build: ."))
     folder.put("Dockerfile", "FROM scratch\n")
-    folder.put("big", "x" * (GROUND.most + 1))
+    folder.put("big", "x" * (TO.most + 1))
 
     error = folder.refused()
 
@@ -182,7 +182,7 @@ def test_a_home_is_that_of_who_started_it(folder: Folder, now: str) -> None:
 
     over = taken.files.get("compose.override.yaml", b"")
     assert isinstance(over, bytes)
-    assert (f"source: {now}".encode() in over) if now else (home == GROUND.home) == (not over)
+    assert (f"source: {now}".encode() in over) if now else (home == TO.home) == (not over)
 
 
 def test_configs_and_secrets_stay_where_they_are(folder: Folder) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.composed import Version
 from tests.support.engine import Engine
 from tests.support.gitremote import Remote
-from tests.support.composed import NAME, Machine, three_projects
+from tests.support.lived_in import NAME, Machine, three_projects
 
 pytestmark = pytest.mark.engine
 
@@ -35,7 +36,11 @@ def running(engine: Engine) -> list[str]:
     return sorted(engine.cli("ps", "-q", "--no-trunc").split())
 
 
-def test_init_validate_and_plan_need_no_edit(machine: Machine, engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_init_validate_plan_and_converge_need_no_edit_and_restart_nothing(
+    engine: Engine, tmp_path: Path, version: Version
+) -> None:
+    machine = three_projects(tmp_path, engine, version)
     before = running(engine)
 
     done = machine.init(*ALL)
@@ -76,10 +81,13 @@ def test_init_validate_and_plan_need_no_edit(machine: Machine, engine: Engine, t
     assert checked.code == 0, checked.err + checked.out
     planned = machine.run("plan", "--json")
     assert planned.code == 0, planned.err + planned.out
+    assert planned.answer["warnings"] == []
+    steps = {f"{step['stack']}/{step['service']}": step["action"] for step in planned.answer["data"]["steps"]}
+    assert steps == dict.fromkeys(("blog/web", "media/index", "media/player", "proxy/watch"), "adopt")
+
+    done = machine.run("converge", "--yes", "--json")
+    assert done.code == 0, done.err + done.out
     assert running(engine) == before
-    assert [
-        warning for warning in planned.answer["warnings"] if "refuse" in warning and "NAME-TAKEN" not in warning
-    ] == []
 
 
 def test_the_hosts_file_allows_just_what_runs(machine: Machine, engine: Engine) -> None:
