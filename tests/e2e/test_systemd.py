@@ -74,6 +74,24 @@ def test_the_confined_pass_keeps_a_checkout_of_another_user_below_home(fleet: Fl
     assert machine.sh("grep -rl 'by hand' /var/lib/reconciler/displaced").text.endswith("compose.yaml")
 
 
+def test_the_confined_pass_builds_mounts_and_runs_the_whole_example_fleet(fleet: Fleet, shared: Path) -> None:
+    machine, manifests = fleet.machine, "/home/pusher/work/manifests"
+    machine.engine.images("reconciler-demo/base:1")
+    machine.write(CONFIG, SETTINGS.replace("box", "demo") + f'[trust]\nallow_host_mounts = ["{shared}"]')
+    machine.sh(f"""
+        cp -r {ROOT}/manifests/* {manifests}/; chown -R pusher {manifests}
+        sed -i 's,checkout: .*,checkout: {shared}/checkout,' {manifests}/fleet.yaml
+        sed -i '/ports:/d' {manifests}/stacks/*/compose.yaml
+    """)
+
+    fleet.push(1)
+
+    fleet.settled(1)
+    running = machine.engine.cli("ps", "--filter", "label=reconciler.owner", "--format", "{{.Names}}").split()
+    edge, shop = ["demo-edge-greeter-1", "demo-edge-probe-1"], ["demo-shop-api-1", "demo-shop-store-1"]
+    assert sorted(running) == ["app-web-1", *edge, *shop, "demo-site-web-1"]
+
+
 # ---- what starts a pass
 
 
