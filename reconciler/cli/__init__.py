@@ -21,6 +21,7 @@ _COMMANDS = {
     "plan": "converge",
     "diff": "converge",
     "converge": "converge",
+    "watch": "watch",
     "status": "status",
     "history": "history",
     "pause": "signals",
