@@ -144,6 +144,16 @@ def load_settings(file: str | None = None, environment: Mapping[str, str] = os.e
     return replace(settings, config_file=str(path.absolute()), config_directory=str(path.resolve().parent))
 
 
+def place_of(name: str, file: str | None = None, environment: Mapping[str, str] = os.environ) -> Position:
+    """Where a setting (or, without a line of its own, its section's heading) stands; line 0: in neither."""
+    path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return _Source(str(path), text, environment).at(name)
+
+
 def _check(settings: Settings, source: _Source) -> None:
     """What the type alone does not tell."""
     for name, value, wanted in (

@@ -11,16 +11,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.docker_console import DockerConsole
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
-from reconciler.convergence.converge import Interrupted, Rules, World
 from reconciler.convergence.gather import Site
+from reconciler.convergence.observe import observe
+from reconciler.convergence.world import Interrupted, Rules, World
 from reconciler.core.guard import Policy
+from reconciler.core.ours import ours
 from reconciler.errors import Terminal
+from reconciler.model.observed import Container
 from reconciler.ports import Clock, Progress
 from reconciler.remote import remote_of
 from reconciler.settings import Settings
@@ -101,7 +106,7 @@ def make_world(
         deadline=repository.deadline,
         displaced=state / "displaced",
     )
-    engine = DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))
+    engine = make_engine(settings)
     ledger = SqliteLedger(str(state / "ledger.db"))
     if closing is not None:
         closing.callback(engine.close)
@@ -112,10 +117,29 @@ def make_world(
         ledger=wrap("ledger", ledger),
         signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
+        adoptions=wrap("adoptions", AdoptionFile(state)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
         clock=clock,
         progress=progress,
     )
+
+
+def make_engine(settings: Settings) -> DockerEngine:
+    """The host's engine alone; it is not talked to yet."""
+    return DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_console(settings: Settings) -> DockerConsole:
+    """What a person works in containers with."""
+    return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:
+    """Those of a target that this fleet made here. UnknownTarget; Unreachable."""
+    state = Path(settings.state.directory)
+    identity = RepositoryIdentity(state, settings.host, settings.repository.path, lambda _: "")
+    owner = identity.owner()
+    return ours(observe(make_engine(settings), AdoptionFile(state), settings.host, owner), owner, target)
 
 
 def _make(state: Path) -> None:

@@ -7,7 +7,7 @@ low-level one does neither. https://docs.docker.com/reference/api/engine/
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
@@ -54,7 +54,7 @@ class DockerEngine(ContainerEngine):
     @property
     def _api(self) -> APIClient:
         if self._client is None:
-            self._client = _connect(self._url, self._deadline)
+            self._client = connect(self._url, self._deadline)
         return self._client
 
     def close(self) -> None:
@@ -70,8 +70,7 @@ class DockerEngine(ContainerEngine):
     def observe(self, host: str, owner: str) -> Observed:
         with translated("list containers"):
             rows = self._api.containers(all=True)
-            ours = [row["Id"] for row in rows if (row.get("Labels") or {}).get(label.OWNER) == owner]
-            whole = {c.id: c for c in self.look(ours)}
+            whole = {c.id: c for c in self.look([row["Id"] for row in rows if _concerns(owner, row)])}
             joined = {i for c in whole.values() for i in joined_ids(c.definition)} - whole.keys()
             whole |= {c.id: c for c in self.look(sorted(joined))}
             return Observed(
@@ -82,6 +81,10 @@ class DockerEngine(ContainerEngine):
                 images=tuple(map(image, _sorted(self._api.images(all=False)))),
                 lacks=self._kernel_lacks,
             )
+
+    def listed(self) -> tuple[Container, ...]:
+        with translated("list containers"):
+            return tuple(map(listed, self._api.containers(all=True)))
 
     @cached_property
     def _kernel_lacks(self) -> frozenset[str]:
@@ -95,6 +98,16 @@ class DockerEngine(ContainerEngine):
         try:
             with translated("inspect a container"):
                 return container(self._api.inspect_container(container_id))
+        except Gone:
+            return None
+
+    def image_configs(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {image: config for image in sorted(ids) if (config := self._image_config(image)) is not None}
+
+    def _image_config(self, image_id: str) -> Mapping[str, Any] | None:
+        try:
+            with translated("inspect an image"):
+                return self._api.inspect_image(image_id).get("Config") or {}  # type: ignore[no-untyped-call]
         except Gone:
             return None
 
@@ -231,12 +244,18 @@ class DockerEngine(ContainerEngine):
                 raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
 
 
+def _concerns(owner: str, row: Mapping[str, Any]) -> bool:
+    """Whether it is of that owner, or Compose made it and it is nobody's."""
+    labels = row.get("Labels") or {}
+    return bool(labels[label.OWNER] == owner if label.OWNER in labels else labels.get(label.PROJECT))
+
+
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The engine gives them in another order every time; an equal host must give an equal plan."""
     return sorted(rows, key=itemgetter("Id"))
 
 
-def _connect(url: str, deadline: float) -> APIClient:
+def connect(url: str, deadline: float) -> APIClient:
     with translated("reach the Docker engine"):
         options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
         client = _Client(**options, timeout=round(deadline))

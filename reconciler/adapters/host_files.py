@@ -63,6 +63,16 @@ class LocalHostFiles(HostFiles):
         except ValueError:  # a NUL: there is no such path, and nobody can mount it
             return path
 
+    def holds_data(self, path: str) -> bool:
+        """What cannot be looked into counts as data."""
+        try:
+            with os.scandir(path) as entries:
+                return next(entries, None) is not None
+        except (FileNotFoundError, ValueError):
+            return False
+        except OSError:
+            return True
+
     def _rendered(self, path: str) -> Path:
         """The path, which must really lie in our own folder, whatever a name in a manifest made of it."""
         folder = os.path.realpath(self._state / "rendered")

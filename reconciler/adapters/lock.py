@@ -122,6 +122,21 @@ class PassLock:
             if not self.take_again():
                 return answers[-1]
 
+    def hold(self, holder: Holder, work: Callable[[], T], trigger: str | Path = "") -> T:
+        """Do something under the lock that is no pass. Busy when another has it.
+
+        A pass that was turned away meanwhile has left `again`, and nobody would look at it before the next tick: the
+        `trigger` is put back, where there is a folder for it.
+        """
+        self.acquire(holder)
+        try:
+            return work()
+        finally:
+            self.release()
+            if trigger and self._again.exists():
+                with suppress(OSError):
+                    os.close(os.open(trigger, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660))
+
     def _acquire_or_leave(self, holder: Callable[[], Holder], trigger: str | Path) -> None:
         try:
             self.acquire(holder())

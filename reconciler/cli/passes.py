@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from reconciler.adapters.lock import Holder, PassLock
-from reconciler.convergence.converge import Pass, Request
+from reconciler.convergence.converge import Pass
+from reconciler.convergence.world import Request
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result
 from reconciler.ports import Clock, Progress

@@ -13,7 +13,7 @@ from reconciler.cli.frame import SCHEMA, Frame, as_data, in_words, settings_of
 from reconciler.cli.passes import full_pass, take_turns
 from reconciler.cli.progress import Silent, showing
 from reconciler.cli.streams import ERROR, say, tell
-from reconciler.convergence.converge import agreed
+from reconciler.convergence.world import agreed
 from reconciler.core.wording import result_data, result_lines
 from reconciler.errors import Busy, ReconcilerError
 from reconciler.model.result import Result

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core import moved_data
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.host_access import SOCKETS, Land, every_path, sources
 from reconciler.core.ports_taken import is_fixed, meet
@@ -33,6 +34,17 @@ class Policy:
     engine: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the guard knows of the host's files.
+
+    `real`: each of `paths` with its links followed; `holding`: those paths of `moved_data.moves` where there is data.
+    """
+
+    real: Mapping[str, str]
+    holding: frozenset[str] = frozenset()
+
+
 def paths(desired: Desired, policy: Policy) -> frozenset[str]:
     """Every path of the host of which `check` must know where it really leads."""
     engine = (policy.engine,) if policy.engine else ()
@@ -45,13 +57,11 @@ def check(
     observed: Observed,
     plan: Plan,
     policy: Policy,
-    real: Mapping[str, str],
+    ground: Ground,
     given_up: Collection[str] = (),
 ) -> None:
-    """Raises the first `Refused`. `real`: each of `paths` with its links followed.
-
-    `given_up`: blocked revisions; what they brought may always go.
-    """
+    """Raises the first `Refused`. `given_up`: blocked revisions; what they brought may always go."""
+    real = ground.real
     removals = [s for s in plan.steps if s.action is Action.REMOVE and s.current and s.current.revision not in given_up]
     for refusal in (
         *checkout_refusals(desired, policy, real),
@@ -63,6 +73,7 @@ def check(
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
         *_changed_volumes(desired, observed),
+        *moved_data.refusals(tuple(moved_data.moves(desired, plan, wants)), ground.holding),
         *_used_networks(desired, observed, plan),
         *_unobtainable(plan, wants),
     ):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler import __version__
+from reconciler import __version__, durable
 from reconciler.adapters.docker_raw import RawEngine
 from reconciler.git.worktree.record import Stat, settled
 from reconciler.model import labels as label
@@ -42,9 +42,18 @@ def facts(settings: Settings) -> Facts:
         "env": list(_stats(configuration / "env")),
         "secrets": list(_stats(configuration / "secrets")),
         "credentials": list(_contents(os.environ.get("CREDENTIALS_DIRECTORY", ""))),
-        "engine": _engine(RawEngine(settings.docker.host, settings.docker.deadline), owner),
+        "engine": _engine(RawEngine(settings.docker.host, settings.docker.deadline), owner, _adopted(state)),
     }
     return {name: _digest(key, value) for name, value in found.items()}
+
+
+def _adopted(state: Path) -> frozenset[str]:
+    """Ids of containers and networks that were taken over from Compose, and carry no label of ours."""
+    try:
+        known = durable.read_sealed(state / "adopted.json")
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset((*known["containers"], *known["networks"]))
 
 
 def _digest(key: bytes, value: Any) -> str:
@@ -90,10 +99,10 @@ class _Container:
     endpoints: list[tuple[str, str, str]]
 
 
-def _engine(engine: RawEngine, owner: str) -> list[Any]:
+def _engine(engine: RawEngine, owner: str, adopted: frozenset[str]) -> list[Any]:
     """The containers that are ours or concern us, their health, images and networks, and the engine itself."""
     version = engine.speak()
-    rows = _ours(engine.get("/containers/json?all=1"), owner)
+    rows = _ours(engine.get("/containers/json?all=1"), owner, adopted)
     containers = sorted((_container(row) for row in rows), key=lambda c: c.id)
     ids, images = {c.id for c in containers}, {familiar(c.image) for c in containers}
     if any(c.image == c.image_id for c in containers):
@@ -105,15 +114,21 @@ def _engine(engine: RawEngine, owner: str) -> list[Any]:
         containers,
         sorted(ids & {row["Id"] for row in sick}),
         sorted(ids & {row["Id"] for row in done}),
-        sorted((n["Id"], n["Name"]) for n in engine.get("/networks", label=f"{label.OWNER}={owner}")),
+        sorted(_networks(engine.get("/networks"), owner, adopted)),
         sorted((tag, i["Id"]) for i in engine.get("/images/json") for tag in i.get("RepoTags") or () if tag in images),
     ]
 
 
-def _ours(rows: list[dict[str, Any]], owner: str) -> list[dict[str, Any]]:
+def _networks(rows: list[dict[str, Any]], owner: str, adopted: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        if row["Id"] in adopted or (row.get("Labels") or {}).get(label.OWNER) == owner:
+            yield row["Id"], row["Name"]
+
+
+def _ours(rows: list[dict[str, Any]], owner: str, adopted: frozenset[str]) -> list[dict[str, Any]]:
     """Our containers, others of the same Compose projects, and those whose network one of ours shares."""
     labels = {row["Id"]: row.get("Labels") or {} for row in rows}
-    ours = {id for id, those in labels.items() if those.get(label.OWNER) == owner}
+    ours = {id for id, those in labels.items() if id in adopted or those.get(label.OWNER) == owner}
     projects = {labels[id].get(label.PROJECT) for id in ours}
     hosts = {_network_mode(row).removeprefix("container:") for row in rows if row["Id"] in ours}
     return [row for row in rows if row["Id"] in ours | hosts or labels[row["Id"]].get(label.PROJECT, "") in projects]
