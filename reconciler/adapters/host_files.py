@@ -58,10 +58,7 @@ class LocalHostFiles(HostFiles):
         put(target, content, 0o644)
 
     def real(self, path: str) -> str:
-        try:
-            return os.path.realpath(path)
-        except ValueError:  # a NUL: there is no such path, and nobody can mount it
-            return path
+        return real_path(path)
 
     def holds_data(self, path: str) -> bool:
         """What cannot be looked into counts as data."""
@@ -85,6 +82,14 @@ class LocalHostFiles(HostFiles):
                 next="look for links in that folder, and at the names of the stack's configs",
             )
         return Path(real)
+
+
+def real_path(path: str) -> str:
+    """With every link followed; what does not exist stays as it is written."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a NUL: there is no such path, and nobody can mount it
+        return path
 
 
 def environment_in(folder: Path) -> Mapping[str, bytes]:
