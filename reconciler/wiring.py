@@ -54,6 +54,11 @@ class SystemClock(Clock):
     def stop(self) -> None:
         self._stopping = True
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the pass was asked to stop."""
+        return self._stopping
+
 
 @contextmanager
 def stopping_politely(clock: SystemClock) -> Iterator[None]:
