@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down test lint format lock man
+.PHONY: help demo demo-down install uninstall hook test bench lint format lock man
 
 VENV := .venv/bin
 
@@ -15,9 +15,24 @@ demo: ## converge the example fleet for real: git push -> running containers, st
 demo-down: ## remove everything that the demo made
 	@scripts/demo-down.sh
 
+install: ## the program, its timer and units on this machine; again to upgrade (PREFIX=/opt/reconciler, PYTHON=python3.12)
+	@scripts/install.sh
+
+uninstall: ## take the program and its units away; configuration and state stay
+	@scripts/uninstall.sh
+
+hook: ## let pushes to a bare repository of this machine converge at once (REPO=/srv/git/fleet.git)
+	@REPO="$(REPO)" scripts/hook.sh
+
 test: lint ## set up what the tests need, then check and test everything, real engines included
 	@scripts/test-deps.sh
 	@$(VENV)/pytest $(TESTS)
+
+bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PEERS="floor", QUICK=1, JSON=1)
+	@scripts/bootstrap.sh --dev
+	@scripts/test-deps.sh
+	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1) $(if $(JSON),--json) \
+		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
 
 lint: ## ruff, mypy and the floors of the architecture
 	@scripts/bootstrap.sh --dev

@@ -6,9 +6,10 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from reconciler.model.adopted import Adopted
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.report import Intent, LedgerLoss, Outcome, Pause, Run, StepRecord
@@ -59,6 +60,24 @@ class Repository(Protocol):
         """Make `directory` hold exactly `sha`'s tracked files; untracked ones are never touched."""
 
 
+class Disk(Protocol):
+    """Files of this machine that are in no repository yet. Paths are absolute; nothing here writes."""
+
+    def is_file(self, path: str) -> bool: ...
+
+    def read(self, path: str, most: int = 1 << 20) -> bytes | None:
+        """None when it is no plain file, cannot be read, or is larger than `most` bytes."""
+
+    def link(self, path: str) -> str:
+        """Where a symbolic link leads, as it is written; "" when it is none."""
+
+    def below(self, folder: str, without: Collection[str]) -> Iterator[tuple[str, Entry]]:
+        """Files and links below a folder by relative path, each `id` empty; the paths of `without` are not entered."""
+
+    def home(self, path: str) -> str:
+        """The home of the user who owns a file or folder; "" when there is none."""
+
+
 Say = Callable[[str], None]
 """Takes one line of progress of a long piece of work (a pull, a build)."""
 
@@ -85,10 +104,16 @@ class ContainerEngine(Protocol):
     )
 
     def observe(self, host: str, owner: str) -> Observed:
-        """All there is; containers of `owner` with their whole definition."""
+        """All there is; with their whole definition containers of `owner`, and those of Compose that nobody owns."""
+
+    def listed(self) -> tuple[Container, ...]:
+        """Every container as a list has it: who it is and its state, without its definition, health and times."""
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         """These containers as they are now; one that is gone is left out."""
+
+    def image_configs(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """What containers of these images have when nothing else is asked for; an image that is gone is left out."""
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
         """The last lines of a container's output; empty when the driver cannot give them."""
@@ -162,6 +187,17 @@ class Signals(Protocol):
     def write_stamp(self, revision: str) -> None: ...
 
 
+class Adoptions(Protocol):
+    """What this fleet took over from Compose. Losing it loses no container: what still fits is taken over again."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("remember",)
+
+    def known(self) -> Adopted: ...
+
+    def remember(self, adopted: Adopted) -> None:
+        """Durable when it returns. Transient when it cannot be written."""
+
+
 class HostFiles(Protocol):
     """The host's own files: values that homelabs keep out of git, and files that are made for containers."""
 
@@ -186,6 +222,9 @@ class HostFiles(Protocol):
 
         Terminal when the path really leads elsewhere.
         """
+
+    def holds_data(self, path: str) -> bool:
+        """Whether there is something at an absolute path: a file, or a folder that is not empty."""
 
     def real(self, path: str) -> str:
         """An absolute path with every link followed; what does not exist stays as it is written."""

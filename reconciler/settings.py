@@ -100,6 +100,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """`every`: how long a pass that nobody looks at may be content with a quick look; 0: never."""
+
+    every: Seconds = Seconds(3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/."""
 
@@ -111,6 +118,7 @@ class Settings:
     docker: Docker = Docker()
     verify: Verify = Verify()
     apply: Apply = Apply()
+    look: Look = Look()
     config_directory: str = field(default="", metadata={"derived": True})
 
 

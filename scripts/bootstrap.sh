@@ -15,20 +15,6 @@ case "${1-}" in
     *) fail "unknown option $1" "usage: scripts/bootstrap.sh [--dev]" ;;
 esac
 
-new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
-can_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
-
-find_python() {
-    local name
-    for name in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}; do
-        if command -v "$name" >/dev/null && new_enough "$name" && can_venv "$name"; then
-            command -v "$name"
-            return
-        fi
-    done
-    return 1
-}
-
 install_python() {
     can_apt || return 1
     local version
@@ -47,18 +33,6 @@ install_python() {
 stamp() { { pwd; sed '/^\[tool/,$d' pyproject.toml; cat "$@"; } | sha256sum | cut -d' ' -f1; }
 stamped() { [ "$(cat ".venv/stamp-$1" 2>/dev/null)" = "$2" ]; }
 
-pip_install() {
-    local try
-    for try in 1 2 3; do # a package index that drops a connection is no reason to fail
-        if [ "$try" = 3 ]; then
-            quietly .venv/bin/python -m pip --disable-pip-version-check install --no-input "$@"
-            return
-        fi
-        .venv/bin/python -m pip --disable-pip-version-check -q install --no-input "$@" >/dev/null 2>&1 </dev/null && return
-        sleep $((try * 2))
-    done
-}
-
 run_stamp=$(stamp requirements.lock)
 dev_stamp=$(stamp requirements.lock requirements-dev.lock)
 
@@ -72,7 +46,7 @@ if ! stamped run "$run_stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
     [ ! -e .venv ] || [ -e .venv/pyvenv.cfg ] || fail ".venv is there but is no virtual environment" "move it away and try again"
     rm -rf .venv
     quietly "$python" -m venv .venv
-    pip_install --require-hashes -r requirements.lock || fail \
+    pip_install .venv --require-hashes -r requirements.lock || fail \
         "the locked packages could not be installed" \
         "is a package index reachable? pip reads its settings from PIP_INDEX_URL, PIP_CERT, pip.conf ..."
     quietly .venv/bin/python -m pip --disable-pip-version-check install --no-deps --no-build-isolation -e .
@@ -81,6 +55,6 @@ fi
 
 if [ "$dev" = yes ] && ! stamped dev "$dev_stamp"; then
     say "adding the development tools to .venv"
-    pip_install --require-hashes -r requirements-dev.lock || fail "the locked development packages could not be installed"
+    pip_install .venv --require-hashes -r requirements-dev.lock || fail "the locked development packages could not be installed"
     printf '%s\n' "$dev_stamp" >.venv/stamp-dev
 fi

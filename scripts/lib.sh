@@ -1,5 +1,5 @@
-# Shared by the scripts beside it; sourced, never run.
-# shellcheck shell=bash
+# Shared by the scripts beside it; sourced, never run. Plain sh: install.sh works without bash.
+# shellcheck shell=sh disable=SC3043 # local: dash, busybox and bash have it
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -38,3 +38,32 @@ apt_install() {
 }
 
 apt_knows() { apt-cache show "$1" >/dev/null 2>&1; }
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+can_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# Prints a Python that can make our virtual environment; PYTHON names another one.
+find_python() {
+    local name
+    for name in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}; do
+        if command -v "$name" >/dev/null && new_enough "$name" && can_venv "$name"; then
+            command -v "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+# pip install into a virtual environment: pip_install FOLDER ARGUMENTS...
+pip_install() {
+    local try venv="$1"
+    shift
+    for try in 1 2 3; do # a package index that drops a connection is no reason to fail
+        if [ "$try" = 3 ]; then
+            quietly "$venv/bin/python" -m pip --disable-pip-version-check install --no-input "$@"
+            return
+        fi
+        "$venv/bin/python" -m pip --disable-pip-version-check -q install --no-input "$@" >/dev/null 2>&1 </dev/null && return
+        sleep $((try * 2))
+    done
+}

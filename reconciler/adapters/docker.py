@@ -7,7 +7,7 @@ low-level one does neither. https://docs.docker.com/reference/api/engine/
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
@@ -19,6 +19,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 
 from reconciler.adapters.docker_errors import Gone, build_failed, pull_failed, translated
+from reconciler.adapters.docker_raw import NEWEST_API
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
@@ -26,7 +27,6 @@ from reconciler.model.observed import Container, Observed, without_tag
 from reconciler.ports import ContainerEngine
 
 DEADLINE = 60.0
-NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
 
 
 STREAM_IDLE = 600.0
@@ -70,8 +70,7 @@ class DockerEngine(ContainerEngine):
     def observe(self, host: str, owner: str) -> Observed:
         with translated("list containers"):
             rows = self._api.containers(all=True)
-            ours = [row["Id"] for row in rows if (row.get("Labels") or {}).get(label.OWNER) == owner]
-            whole = {c.id: c for c in self.look(ours)}
+            whole = {c.id: c for c in self.look([row["Id"] for row in rows if _concerns(owner, row)])}
             joined = {i for c in whole.values() for i in joined_ids(c.definition)} - whole.keys()
             whole |= {c.id: c for c in self.look(sorted(joined))}
             return Observed(
@@ -82,6 +81,10 @@ class DockerEngine(ContainerEngine):
                 images=tuple(map(image, _sorted(self._api.images(all=False)))),
                 lacks=self._kernel_lacks,
             )
+
+    def listed(self) -> tuple[Container, ...]:
+        with translated("list containers"):
+            return tuple(map(listed, self._api.containers(all=True)))
 
     @cached_property
     def _kernel_lacks(self) -> frozenset[str]:
@@ -95,6 +98,16 @@ class DockerEngine(ContainerEngine):
         try:
             with translated("inspect a container"):
                 return container(self._api.inspect_container(container_id))
+        except Gone:
+            return None
+
+    def image_configs(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {image: config for image in sorted(ids) if (config := self._image_config(image)) is not None}
+
+    def _image_config(self, image_id: str) -> Mapping[str, Any] | None:
+        try:
+            with translated("inspect an image"):
+                return self._api.inspect_image(image_id).get("Config") or {}  # type: ignore[no-untyped-call]
         except Gone:
             return None
 
@@ -229,6 +242,12 @@ class DockerEngine(ContainerEngine):
             )
             if answer.status_code >= 400:
                 raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
+
+
+def _concerns(owner: str, row: Mapping[str, Any]) -> bool:
+    """Whether it is of that owner, or Compose made it and it is nobody's."""
+    labels = row.get("Labels") or {}
+    return bool(labels[label.OWNER] == owner if label.OWNER in labels else labels.get(label.PROJECT))
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

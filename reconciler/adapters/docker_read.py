@@ -64,7 +64,8 @@ def network(row: Mapping[str, Any]) -> ObservedNetwork:
     labels = row.get("Labels") or {}
     pools = (row.get("IPAM") or {}).get("Config") or []
     subnets = tuple(pool["Subnet"] for pool in pools if pool.get("Subnet"))
-    return ObservedNetwork(row["Id"], row["Name"], subnets=subnets, **label.made_by(labels))
+    definition = {key: row[key] for key in ("Driver", "Internal", "EnableIPv6", "Options") if key in row}
+    return ObservedNetwork(row["Id"], row["Name"], subnets=subnets, definition=definition, **label.made_by(labels))
 
 
 def volume(row: Mapping[str, Any]) -> ObservedVolume:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.overlap import claims
@@ -74,9 +74,17 @@ class MemoryEngine(ContainerEngine):
                 self.lacks,
             )
 
+    def listed(self) -> tuple[Container, ...]:
+        with self._lock:
+            shown = map(self._shown, self._containers.values())
+            return tuple(replace(c, definition={}, health="none", exit_code=0, started_at="") for c in shown)
+
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         with self._lock:
             return tuple(self._shown(self._containers[i]) for i in ids if i in self._containers)
+
+    def image_configs(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {image: {} for image in ids if image in self._images}
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
         return ()
@@ -120,7 +128,11 @@ class MemoryEngine(ContainerEngine):
             subnets = tuple(pool.subnet for pool in network.ipam if pool.subnet)
             if any(set(subnets) & set(n.subnets) for n in self._networks.values()):
                 raise Transient("E-DOCKER-ERROR", "Pool overlaps with other one on this address space")
-            made = ObservedNetwork(self._new_id(), network.name, subnets=subnets, **label.made_by(labels))
+            definition = {"Driver": network.driver or "bridge", "Internal": network.internal}
+            definition |= {"EnableIPv6": network.enable_ipv6, "Options": dict(network.driver_opts)}
+            made = ObservedNetwork(
+                self._new_id(), network.name, subnets=subnets, definition=definition, **label.made_by(labels)
+            )
             self._networks[made.id] = made
             return made.id
 

@@ -16,6 +16,7 @@ from reconciler.errors import ReconcilerError
 EX_FAILED, EX_USAGE, EX_INTERRUPTED = 1, 64, 130
 
 _COMMANDS = {
+    "init": "init",
     "validate": "manifests",
     "schema": "manifests",
     "plan": "converge",

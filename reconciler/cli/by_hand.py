@@ -15,7 +15,7 @@ from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.convergence.converge import Rules, World
+    from reconciler.convergence.world import Rules, World
     from reconciler.model.result import Result
 
 Work = Callable[["World", "Rules", str], "Result"]
@@ -36,6 +36,7 @@ def restart(frame: Frame, target: str, force: bool) -> int:
     of one, or depends on one with `restart: true`, is restarted along. Jobs are not run again.
     """
     from reconciler.convergence.by_hand import recorded, refuse_when_paused
+    from reconciler.convergence.observe import observe
     from reconciler.convergence.restart import Restart
     from reconciler.convergence.wait import Waiting
     from reconciler.core.ours import ours
@@ -44,7 +45,7 @@ def restart(frame: Frame, target: str, force: bool) -> int:
 
     def work(world: World, rules: Rules, run: str) -> Result:
         host, owner = rules.site.host, world.identity.owner()
-        observed = world.engine.observe(host, owner)
+        observed = observe(world.engine, world.adoptions, host, owner)
         asked, mine = ours(observed, owner, target), ours(observed, owner, host)
         if not force:
             refuse_when_paused(world, host, sorted({c.stack for c in to_restart(asked, mine)}))

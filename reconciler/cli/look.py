@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 
 from reconciler.adapters.lock import Holder, PassLock
-from reconciler.convergence.converge import Rules, World
 from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.observe import observe
+from reconciler.convergence.world import Rules, World
 from reconciler.core.guard import check
 from reconciler.core.target import Target, check_ancestry, choose_target
 from reconciler.errors import Busy, ReconcilerError, Terminal
@@ -57,12 +58,19 @@ def look(world: World, rules: Rules, head: str) -> Seen:
     blocked = world.signals.blocked()
     target = choose_target(head, base, blocked)
     owner = world.identity.owner(target.revision)
-    observed = world.engine.observe(rules.site.host, owner)
-    gather = Gather(rules.site, rules.policy, world.repository, world.files, world.signals, world.ledger)
+    observed = observe(world.engine, world.adoptions, rules.site.host, owner)
+    gather = Gather(rules.site, rules.policy, world)
     picture = gather.picture(target.revision, base, owner, observed, blocked)
     warnings: tuple[str, ...] = ()
     try:
-        check(picture.desired, picture.wants, observed, picture.plan, rules.policy, picture.real)
+        check(
+            picture.desired,
+            picture.wants,
+            picture.observed,
+            picture.plan,
+            rules.policy,
+            picture.ground,
+        )
     except ReconcilerError as error:
         warnings = (f"a pass would refuse this: {error}",)
     return Seen(target, picture, warnings + picture.warnings)

@@ -82,6 +82,7 @@ class Apply:
             Action.START: self._start,
             Action.RESTART: self._restart,
             Action.UPDATE: self._update,
+            Action.ADOPT: self._update,
         }
 
     def run(self) -> Applied:
@@ -136,8 +137,8 @@ class Apply:
         made: list[str] = []
         try:
             for level in levels(new, self._wants):
-                for slot in level:
-                    self._make(self._steps[slot], made)
+                with ThreadPoolExecutor(self._tools.parallel) as pool:
+                    list(pool.map(lambda slot: self._make(self._steps[slot], made), level))
         except Exception:
             for container in made:
                 self._engine.remove(container)

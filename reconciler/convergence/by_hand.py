@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from reconciler.convergence.converge import Interrupted, World
+from reconciler.convergence.world import Interrupted, World
 from reconciler.core.redact import redactor
 from reconciler.errors import ReconcilerError
 from reconciler.model.report import Outcome, Run

@@ -8,84 +8,31 @@ back: the kept containers serve again, and the revision is blocked until another
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 
 from reconciler.convergence.apply import Apply, Tools
-from reconciler.convergence.exchange import REFRESH, Exchange
-from reconciler.convergence.gather import Gather, Picture, Site
-from reconciler.convergence.networks import restore_networks
+from reconciler.convergence.exchange import Exchange
+from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.observe import listed, observe
 from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
-from reconciler.convergence.put_back import clear_places, put_back
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
-from reconciler.convergence.undo import discard_made
-from reconciler.convergence.wait import Failures, Waiting, gravest
+from reconciler.convergence.undo import Undo
+from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
+from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core import guard
-from reconciler.core.drift import images_to_block
-from reconciler.core.guard import Policy
-from reconciler.core.order import entangled
+from reconciler.core.adoption import remembered
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
-from reconciler.core.scope import narrowed
 from reconciler.core.target import Target, check_ancestry, choose_target
-from reconciler.errors import ReconcilerError, Refused, Transient, Unreachable
-from reconciler.model.observed import Observed, Slot
+from reconciler.errors import ReconcilerError, Refused
+from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
-from reconciler.model.report import Intent, Outcome, Pause, Run
+from reconciler.model.report import Outcome, Pause, Run
 from reconciler.model.repository import CheckoutReport
 from reconciler.model.result import Result
-from reconciler.ports import Clock, ContainerEngine, HostFiles, Identity, Ledger, Progress, Repository, Signals
-
-
-def agreed(_plan: Plan) -> bool:
-    """The yes of a timer, which nobody can ask."""
-    return True
-
-
-_EVERYTHING = Slot("", "")
-"""Stands for a failure that no single stack had."""
-
-
-class Interrupted(BaseException):
-    """A person or the init system asked the pass to stop; the next one repairs what is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Everything a pass talks to."""
-
-    repository: Repository
-    engine: ContainerEngine
-    ledger: Ledger
-    signals: Signals
-    files: HostFiles
-    identity: Identity
-    clock: Clock
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How a pass behaves. Seconds: `window` for verify, `timeout` for a start, `job_timeout` for jobs."""
-
-    site: Site
-    policy: Policy
-    window: float = 5.0
-    timeout: float = 30.0
-    job_timeout: float = 600.0
-    parallel: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked for. `confirm` sees the plan before anything is touched; False ends the pass."""
-
-    run: str
-    command: str
-    actor: str
-    confirm: Callable[[Plan], bool] = agreed
 
 
 class Pass:
@@ -93,7 +40,7 @@ class Pass:
 
     def __init__(self, world: World, rules: Rules, request: Request) -> None:
         self._world, self._rules, self._request = world, rules, request
-        self._gather = Gather(rules.site, rules.policy, world.repository, world.files, world.signals, world.ledger)
+        self._gather = Gather(rules.site, rules.policy, world)
         waiting = Waiting(world.engine, world.clock, world.progress, rules.timeout, rules.job_timeout)
         self._tools = Tools(world.engine, world.ledger, world.clock, world.progress, waiting, rules.parallel)
         self._begun = world.clock.now()
@@ -144,8 +91,7 @@ class Pass:
         self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
         blocked = self._world.signals.blocked()
         picture = self._gather.picture(target.revision, self._base, owner, observed, blocked)
-        guard.check(picture.desired, picture.wants, observed, picture.plan, self._rules.policy, picture.real, blocked)
-        self._check_obstacles(picture)
+        self._refuse(picture, blocked)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
             return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
         self._world.clock.sleep(0)  # who asked to stop during the fetch is heard here
@@ -170,7 +116,10 @@ class Pass:
         return observed
 
     def _observe(self, owner: str) -> Observed:
-        return self._world.engine.observe(self._rules.site.host, owner)
+        return observe(self._world.engine, self._world.adoptions, self._rules.site.host, owner)
+
+    def _listed(self, owner: str) -> Observed:
+        return listed(self._world.engine, self._world.adoptions, self._rules.site.host, owner)
 
     def _target(self) -> Target:
         """The revision to go for; the branch is fetched and must descend from what was verified last."""
@@ -181,6 +130,19 @@ class Pass:
         if self._base:
             check_ancestry(head, self._base, descends=repository.is_descendant(head, self._base))
         return choose_target(head, self._base, self._world.signals.blocked())
+
+    def _refuse(self, picture: Picture, blocked: Collection[str]) -> None:
+        """What must not happen ends here, before anything was touched."""
+        guard.check(
+            picture.desired,
+            picture.wants,
+            picture.observed,
+            picture.plan,
+            self._rules.policy,
+            picture.ground,
+            blocked,
+        )
+        self._check_obstacles(picture)
 
     def _check_obstacles(self, picture: Picture) -> None:
         obstacles = self._world.repository.checkout_obstacles(picture.desired.revision, picture.desired.checkout)
@@ -199,16 +161,17 @@ class Pass:
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         world.clock.sleep(0)
+        world.adoptions.remember(remembered(world.adoptions.known(), plan, picture.observed))
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         promise_restarts(Exchange(world.engine, world.ledger, world.clock, self._request.run), picture)
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
         failures = self._apply(picture, owner)
         if failures and self._only_sick_before(picture.plan, failures):
-            tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+            tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
             return self._not_healed(picture, checkout, failures)
         if failures:
             return self._undone(picture, checkout, failures, owner)
-        tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+        tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
         return self._verified(picture, target, checkout, "succeeded", _summary(plan))
 
     def _moved_on(self, picture: Picture) -> bool:
@@ -221,10 +184,9 @@ class Pass:
         self._world.progress.phase("apply", _summary(plan))
         try:
             existing = serving(picture.observed, owner)
-            run = self._request.run
-            applied = Apply(self._tools, plan, picture.wants, existing, owner, run, isolate=isolate).run()
+            applied = Apply(self._tools, plan, picture.wants, existing, owner, self._request.run, isolate=isolate).run()
         except ReconcilerError as error:
-            return {_EVERYTHING: error}
+            return {EVERYTHING: error}
         if applied.failures and not isolate:
             return applied.failures
         self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
@@ -247,59 +209,14 @@ class Pass:
         return self._result("failed", error.exit_code, f"not healed: {reason}", picture, checkout, error)
 
     def _undone(self, picture: Picture, checkout: CheckoutReport, failures: Failures, owner: str) -> Result:
-        """The block first, durably; then the files, then the old containers; one way back, never a second."""
-        world, revision, moved_on = self._world, picture.desired.revision, self._moved_on(picture)
-        error = gravest(failures)
-        if moved_on and not isinstance(error, Transient):
-            world.signals.block(revision, error.what, self._request.run)
-        world.progress.phase("undo", error.what)
-        undo = self._files_back(picture) if moved_on else None
-        failed = entangled({slot.stack for slot in failures}, picture.wants)
-        stacks = set() if moved_on or _EVERYTHING in failures else failed
-        now = self._observe(owner)
-        for image in () if moved_on else images_to_block(picture.plan, picture.wants, picture.observed, now, failures):
-            world.signals.block(f"image-{image}", error.what, self._request.run)
-        discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=moved_on)
-        observed = self._observe(owner)
-        intents = self._promises(observed, stacks)
-        if moved_on:
-            clear_places(world.engine, intents, observed)
-            self._restore_networks(self._observe(owner), owner)
-        put_back(world.engine, world.ledger, intents, self._observe(owner))
-        if not moved_on:
-            sound = narrowed(picture.plan, "", sorted(failed), picture.wants)
-            tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
-        if undo:
-            raise undo
-        restored = bool(intents) or moved_on
-        error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", [i.name for i in intents])
+        error, moved_on = gravest(failures), self._moved_on(picture)
+        undo = Undo(self._world, self._gather, self._rules.site.host, self._request.run, self._base)
+        restored = undo.everything(picture, owner, error) if moved_on else undo.failing(picture, owner, failures)
+        error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", restored)
         reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
-        outcome: Outcome = "rolled-back" if restored else "failed"
-        return self._result(outcome, 4 if restored else error.exit_code, reason, picture, checkout, error)
-
-    def _files_back(self, picture: Picture) -> ReconcilerError | None:
-        """The files of the base revision; a full disk must not keep the old containers from serving again."""
-        try:
-            self._world.repository.checkout(self._base, picture.desired.checkout, self._request.run)
-        except ReconcilerError as error:
-            return error
-        return None
-
-    def _restore_networks(self, observed: Observed, owner: str) -> None:
-        """As far as it goes: what does not start without its network is told by the undo itself."""
-        try:
-            before = self._gather.desired(self._base, owner)[1]
-            restore_networks(self._world.engine, before.stacks, observed, owner)
-        except Unreachable:
-            raise
-        except ReconcilerError as error:
-            self._world.progress.say(error.what)
-
-    def _promises(self, observed: Observed, stacks: set[str]) -> tuple[Intent, ...]:
-        """Open promises about containers that were replaced; of some stacks, or of all when none is named."""
-        stack_of = {c.id: c.stack for c in observed.containers}
-        intents = (intent for intent in self._world.ledger.open_intents() if intent.kind != REFRESH)
-        return tuple(i for i in intents if not stacks or stack_of.get(i.container) in stacks)
+        if restored or moved_on:
+            return self._result("rolled-back", 4, reason, picture, checkout, error)
+        return self._result("failed", error.exit_code, reason, picture, checkout, error)
 
     def _verified(
         self, picture: Picture, target: Target, checkout: CheckoutReport, outcome: Outcome, reason: str
@@ -332,6 +249,7 @@ class Pass:
             base=self._base,
             plan=picture.plan if picture else None,
             checkout=checkout,
+            directory=picture.desired.checkout if picture else "",
             error=error,
             warnings=picture.warnings if picture else (),
         )

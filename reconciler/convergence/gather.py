@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from reconciler.convergence.exchange import REFRESH
-from reconciler.core import guard
+from reconciler.core import guard, moved_data
+from reconciler.core.adoption import newcomers, welcomed
 from reconciler.core.assemble import HostSide, assemble
 from reconciler.core.container import HostPaths
 from reconciler.core.fingerprint import Sealer, external_secrets
-from reconciler.core.guard import Policy
+from reconciler.core.guard import Ground, Policy
 from reconciler.core.order import check_order
 from reconciler.core.planner import plan
 from reconciler.core.scope import narrowed
@@ -18,7 +20,7 @@ from reconciler.core.wanted import HostFacts, Want, wants
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Plan
-from reconciler.ports import HostFiles, Ledger, Repository, Signals, Tree
+from reconciler.ports import ContainerEngine, HostFiles, Ledger, Repository, Signals, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,7 @@ class Site:
 class Picture:
     """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree.
 
-    `real`: the paths of the host that matter to the guard -> where they really lead; `whole`: the plan before it was
-    narrowed to a target and to what is not paused.
+    `whole`: the plan before it was narrowed to a target and to what is not paused; `ground` is for the guard.
     """
 
     tree: Tree
@@ -52,8 +53,8 @@ class Picture:
     plan: Plan
     drifted: tuple[str, ...]
     warnings: tuple[str, ...]
-    real: Mapping[str, str]
     whole: Plan
+    ground: Ground
 
     @property
     def complete(self) -> bool:
@@ -65,20 +66,27 @@ class Picture:
         )
 
 
+class Readable(Protocol):
+    """What gathering reads from."""
+
+    @property
+    def repository(self) -> Repository: ...
+    @property
+    def engine(self) -> ContainerEngine: ...
+    @property
+    def files(self) -> HostFiles: ...
+    @property
+    def signals(self) -> Signals: ...
+    @property
+    def ledger(self) -> Ledger: ...
+
+
 class Gather:
     """Reads; changes nothing."""
 
-    def __init__(
-        self,
-        site: Site,
-        policy: Policy,
-        repository: Repository,
-        files: HostFiles,
-        signals: Signals,
-        ledger: Ledger,
-    ) -> None:
-        self._site, self._policy, self._repository, self._ledger = site, policy, repository, ledger
-        self._files, self._signals = files, signals
+    def __init__(self, site: Site, policy: Policy, world: Readable) -> None:
+        self._site, self._policy, self._repository, self._ledger = site, policy, world.repository, world.ledger
+        self._files, self._signals, self._engine = world.files, world.signals, world.engine
 
     def desired(self, revision: str, owner: str) -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
         """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong."""
@@ -100,6 +108,7 @@ class Gather:
         tree, desired, facts, warnings = self.desired(revision, owner)
         wanted = wants(desired, facts)
         check_order(wanted)
+        observed = self._welcomed(observed, wanted, desired, blocked)
         real = {path: self._files.real(path) for path in guard.paths(desired, self._policy)}
         drifted = self._drift(desired, real)
         changes = self._changes(base, revision, observed, wanted)
@@ -109,7 +118,20 @@ class Gather:
         )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
         chosen = narrowed(whole, self._site.target, paused, wanted)
-        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, real, whole)
+        ground = Ground(real, self._holding(desired, chosen, wanted))
+        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground)
+
+    def _welcomed(
+        self, observed: Observed, wanted: Mapping[Slot, Want], desired: Desired, blocked: Collection[str]
+    ) -> Observed:
+        """The host with what Compose started for our stacks as ours; only for that the engine is asked again."""
+        images = {c.image_id for c in newcomers(observed, wanted, desired.owner).values()}
+        configs = self._engine.image_configs(images) if images else {}
+        return welcomed(observed, wanted, desired, configs, blocked)
+
+    def _holding(self, desired: Desired, plan: Plan, wanted: Mapping[Slot, Want]) -> frozenset[str]:
+        moved = moved_data.moves(desired, plan, wanted)
+        return frozenset(p for m in moved for p in (m.old, m.new) if self._files.holds_data(p))
 
     def _drift(self, desired: Desired, real: Mapping[str, str]) -> tuple[str, ...]:
         """Nothing is read below a check-out that the guard will refuse."""

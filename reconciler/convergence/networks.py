@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.convergence.tidy import remove_unless_used
+from reconciler.core.adoption import unlike_network
 from reconciler.core.fingerprint import network_fingerprint
 from reconciler.model import labels
 from reconciler.model.desired import Network, Stack
@@ -39,6 +40,6 @@ def restore_networks(engine: ContainerEngine, stacks: Iterable[Stack], observed:
 def _restore(engine: ContainerEngine, network: Network, stack: str, live: ObservedNetwork | None, owner: str) -> None:
     if live is None:
         make_network(engine, network, stack, owner)
-    elif live.owner == owner and live.fingerprint != network_fingerprint(network):
+    elif live.owner == owner and unlike_network(network, live):
         engine.remove_network(live.id)
         make_network(engine, network, stack, owner)

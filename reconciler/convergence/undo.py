@@ -1,13 +1,97 @@
-"""What a revision that is given up has made goes again; services that were replaced are put back elsewhere."""
+"""The way back of a pass that failed: the block first, durably; then the files, the networks, the old containers.
+
+There is one way back, never a second. Between two verified revisions everything goes back; on a first deploy, or when
+drift was to be healed, only what failed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from reconciler.convergence.exchange import grace
+from reconciler.convergence.exchange import REFRESH, grace
+from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.networks import restore_networks
+from reconciler.convergence.observe import observe
+from reconciler.convergence.put_back import clear_places, put_back
+from reconciler.convergence.tidy import tidy
+from reconciler.convergence.wait import EVERYTHING, Failures, gravest
+from reconciler.convergence.world import World
+from reconciler.core.drift import images_to_block
+from reconciler.core.order import entangled
+from reconciler.core.scope import narrowed
+from reconciler.errors import ReconcilerError, Transient, Unreachable
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
+from reconciler.model.report import Intent
 from reconciler.ports import ContainerEngine
+
+
+class Undo:
+    """What one run did is taken back. `base`: the revision verified last, "" when there is none."""
+
+    def __init__(self, world: World, gather: Gather, host: str, run: str, base: str) -> None:
+        self._world, self._gather, self._host, self._run, self._base = world, gather, host, run, base
+
+    def everything(self, picture: Picture, owner: str, error: ReconcilerError) -> list[str]:
+        """Back to the base revision; the names of the containers that serve again. The revision is blocked."""
+        world = self._world
+        if not isinstance(error, Transient):
+            world.signals.block(picture.desired.revision, error.what, self._run)
+        world.progress.phase("undo", error.what)
+        trouble = self._files_back(picture)
+        discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
+        observed = self._observe(owner)
+        intents = self._promises(observed, ())
+        clear_places(world.engine, intents, observed)
+        self._restore_networks(self._observe(owner), owner)
+        put_back(world.engine, world.ledger, intents, self._observe(owner))
+        if trouble:
+            raise trouble
+        return [intent.name for intent in intents]
+
+    def failing(self, picture: Picture, owner: str, failures: Failures) -> list[str]:
+        """Only the stacks that failed go back, and all that cannot go without them; what is sound is tidied."""
+        world, error = self._world, gravest(failures)
+        world.progress.phase("undo", error.what)
+        failed = entangled({slot.stack for slot in failures}, picture.wants)
+        stacks = set() if EVERYTHING in failures else failed
+        now = self._observe(owner)
+        for image in images_to_block(picture.plan, picture.wants, picture.observed, now, failures):
+            world.signals.block(f"image-{image}", error.what, self._run)
+        discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=False)
+        observed = self._observe(owner)
+        intents = self._promises(observed, stacks)
+        put_back(world.engine, world.ledger, intents, observed)
+        sound = narrowed(picture.plan, "", sorted(failed), picture.wants)
+        tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
+        return [intent.name for intent in intents]
+
+    def _observe(self, owner: str) -> Observed:
+        return observe(self._world.engine, self._world.adoptions, self._host, owner)
+
+    def _files_back(self, picture: Picture) -> ReconcilerError | None:
+        """The files of the base revision; a full disk must not keep the old containers from serving again."""
+        try:
+            self._world.repository.checkout(self._base, picture.desired.checkout, self._run)
+        except ReconcilerError as error:
+            return error
+        return None
+
+    def _restore_networks(self, observed: Observed, owner: str) -> None:
+        """As far as it goes: what does not start without its network is told by the undo itself."""
+        try:
+            before = self._gather.desired(self._base, owner)[1]
+            restore_networks(self._world.engine, before.stacks, observed, owner)
+        except Unreachable:
+            raise
+        except ReconcilerError as error:
+            self._world.progress.say(error.what)
+
+    def _promises(self, observed: Observed, stacks: Collection[str]) -> Sequence[Intent]:
+        """Open promises about containers that were replaced; of some stacks, or of all when none is named."""
+        stack_of = {c.id: c.stack for c in observed.containers}
+        intents = (intent for intent in self._world.ledger.open_intents() if intent.kind != REFRESH)
+        return tuple(i for i in intents if not stacks or stack_of.get(i.container) in stacks)
 
 
 def discard_made(

@@ -17,6 +17,9 @@ _SECOND_TRIES = (0.5, 1.0, 2.0, 4.0)
 Failures = dict[Slot, ReconcilerError]
 """What went wrong, by the slot that it went wrong for."""
 
+EVERYTHING = Slot("", "")
+"""Stands for a failure that no single stack had."""
+
 
 def gravest(failures: Failures) -> ReconcilerError:
     """What a person must mend goes before what passes by itself."""

@@ -5,14 +5,12 @@ The words name variables and options but never their values where those may be s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from reconciler.core.mounted import mounted
 from reconciler.model.observed import Container
 from reconciler.model.plan import ContainerSpec
-
-_ANONYMOUS = re.compile(r"^[0-9a-f]{64}:")
 
 _CONFIG = {
     "Cmd": "command",
@@ -28,14 +26,11 @@ _CONFIG = {
     "Healthcheck": "healthcheck",
 }
 _HOST = {
-    "Mounts": "volumes",
-    "Tmpfs": "tmpfs",
     "CapAdd": "cap_add",
     "CapDrop": "cap_drop",
     "Devices": "devices",
     "SecurityOpt": "security_opt",
     "ReadonlyRootfs": "read_only",
-    "Privileged": "privileged",
     "Dns": "dns",
     "DnsSearch": "dns_search",
     "DnsOptions": "dns_opt",
@@ -57,17 +52,19 @@ _HOST = {
 _ENGINE_DEFAULTS: Mapping[str, tuple[Any, ...]] = {
     "ShmSize": (67108864,),
     "IpcMode": ("private", "shareable"),
-    "LogConfig": ({"Type": "json-file", "Config": {}},),
 }
 
 
 def differences(spec: ContainerSpec, container: Container, lacks: Collection[str] = ()) -> tuple[str, ...]:
     """Every difference that explains why a fingerprint changed; may be empty when only file content did.
 
-    `lacks`: keys of HostConfig that this host's engine drops.
+    `lacks`: keys of HostConfig that are not looked at, because this host's engine drops them, for example.
     """
-    host = {key: value for key, value in spec.body.get("HostConfig", {}).items() if key not in lacks}
-    return tuple(_all({**spec.body, "HostConfig": host}, container.definition, strict=True))
+    body, live = (
+        {**of, "HostConfig": {key: value for key, value in of.get("HostConfig", {}).items() if key not in lacks}}
+        for of in (spec.body, container.definition)
+    )
+    return (*_surest(body, live), *_rest(body, live, spec.endpoints))
 
 
 def tampering(spec: ContainerSpec, container: Container) -> tuple[str, ...]:
@@ -76,10 +73,10 @@ def tampering(spec: ContainerSpec, container: Container) -> tuple[str, ...]:
     Only fields that every engine gives back as they were asked for are looked at, so that an engine's
     own way of writing a default is never taken for a hand's work.
     """
-    return tuple(_all(spec.body, container.definition, strict=False))
+    return tuple(_surest(spec.body, container.definition))
 
 
-def _all(body: Mapping[str, Any], live: Mapping[str, Any], *, strict: bool) -> Iterator[str]:
+def _surest(body: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
     host, live_host = body.get("HostConfig", {}), live.get("HostConfig", {})
     if (was := live.get("Image", "")) != body["Image"]:
         yield f"image {was or 'unknown'} -> {body['Image']}"
@@ -87,12 +84,10 @@ def _all(body: Mapping[str, Any], live: Mapping[str, Any], *, strict: bool) -> I
     for key in ("Cmd", "Entrypoint"):
         if key in body and _words(body[key]) != _words(live.get(key)) and not _engine_decides(key, body):
             yield f"{_CONFIG[key]} changed"
-    yield from _binds(host.get("Binds") or [], live_host.get("Binds") or [])
+    yield from _mounted(host, live_host)
     yield from _ports(host.get("PortBindings") or {}, live_host.get("PortBindings") or {})
     if bool(host.get("Privileged")) != bool(live_host.get("Privileged")):
         yield f"privileged {live_host.get('Privileged')} -> {host.get('Privileged', False)}"
-    if strict:
-        yield from _rest(body, live, host, live_host)
 
 
 def _engine_decides(key: str, body: Mapping[str, Any]) -> bool:
@@ -100,26 +95,48 @@ def _engine_decides(key: str, body: Mapping[str, Any]) -> bool:
     return key == "Cmd" and not body[key] and not body.get("Entrypoint")
 
 
-def _rest(
-    body: Mapping[str, Any], live: Mapping[str, Any], host: Mapping[str, Any], live_host: Mapping[str, Any]
-) -> Iterator[str]:
+def _rest(body: Mapping[str, Any], live: Mapping[str, Any], endpoints: Collection[str]) -> Iterator[str]:
+    host, live_host = body.get("HostConfig", {}), live.get("HostConfig", {})
     for key, name in _CONFIG.items():
         if key in body and key not in ("Cmd", "Entrypoint") and body[key] != live.get(key):
-            yield _changed(name, live.get(key), body[key])
+            yield changed(name, live.get(key), body[key])
     for key, name in _HOST.items():
-        if key == "Privileged":
-            continue
-        wanted, is_now = host.get(key), live_host.get(key)
-        if key in ("CapAdd", "CapDrop"):  # newer engines add the prefix
-            wanted, is_now = (sorted(cap.removeprefix("CAP_") for cap in caps or ()) for caps in (wanted, is_now))
-        if not wanted and (not is_now or is_now in _ENGINE_DEFAULTS.get(key, ())):
+        wanted, is_now = _alike(key, host), _alike(key, live_host)
+        if not wanted and _is_default(key, is_now):
             continue
         if wanted != is_now and not _both_shared(wanted, is_now):
-            yield _changed(name, is_now, wanted)
+            yield changed(name, is_now, wanted)
     wanted, is_now = host.get("NetworkMode"), live_host.get("NetworkMode")
-    if wanted and wanted != is_now and not _both_shared(wanted, is_now):
+    if wanted and wanted != is_now and not _both_shared(wanted, is_now) and is_now not in endpoints:
         yield f"network {live_host.get('NetworkMode')} -> {wanted}"
     yield from _labels(body.get("Labels", {}), live.get("Labels") or {})
+
+
+def _alike(key: str, host: Mapping[str, Any]) -> Any:
+    """A value of HostConfig in one way of writing: what has no order is sorted, and prefixes are as we write them."""
+    value = host.get(key)
+    match key:
+        case "CapAdd" | "CapDrop":  # newer engines add the prefix
+            return sorted(cap.removeprefix("CAP_") for cap in value or ())
+        case "SecurityOpt":
+            options = [option.replace(":", "=", 1) if "=" not in option else option for option in value or ()]
+            # Engines add it beside a namespace of the host.
+            return sorted(set(options) - {"label=disable"} if _in_a_namespace_of_the_host(host) else options)
+        case "Ulimits":
+            return sorted(value or (), key=lambda limit: str(limit["Name"]))
+        case "ExtraHosts" | "GroupAdd":
+            return sorted(value or ())
+        case _:
+            return value
+
+
+def _in_a_namespace_of_the_host(host: Mapping[str, Any]) -> bool:
+    return bool(host.get("Privileged")) or "host" in (host.get("PidMode"), host.get("IpcMode"))
+
+
+def _is_default(key: str, is_now: Any) -> bool:
+    """Whether an engine sets it by itself; a log driver without options is its own choice."""
+    return not is_now or is_now in _ENGINE_DEFAULTS.get(key, ()) or (key == "LogConfig" and not is_now.get("Config"))
 
 
 def _words(given: list[str] | None) -> list[str]:
@@ -140,13 +157,10 @@ def _environment(wanted: list[str], live: list[str]) -> Iterator[str]:
         yield f"environment {', '.join(sorted(changed))} changed"
 
 
-def _binds(wanted: list[str], live: list[str]) -> Iterator[str]:
-    """Anonymous volumes that were carried over are not part of the definition."""
-    have = {bind for bind in live if not _ANONYMOUS.match(bind)}
-    for bind in sorted(set(wanted) - have):
-        yield f"volume {bind} added"
-    for bind in sorted(have - set(wanted)):
-        yield f"volume {bind} removed"
+def _mounted(host: Mapping[str, Any], live_host: Mapping[str, Any]) -> Iterator[str]:
+    wanted, have = set(mounted(host).values()), set(mounted(live_host).values())
+    yield from sorted(f"{mount} added" for mount in wanted - have)
+    yield from sorted(f"{mount} removed" for mount in have - wanted)
 
 
 def _ports(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
@@ -166,7 +180,7 @@ def _labels(wanted: Mapping[str, str], live: Mapping[str, str]) -> Iterator[str]
         yield f"label {', '.join(changed)} changed"
 
 
-def _changed(name: str, live: Any, wanted: Any) -> str:
+def changed(name: str, live: Any, wanted: Any) -> str:
     """Lists and mappings (a healthcheck's command, logging options) may hold a secret: only single values are shown."""
     if isinstance(live, (list, dict)) or isinstance(wanted, (list, dict)):
         return f"{name} changed"

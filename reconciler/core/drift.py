@@ -92,9 +92,14 @@ def unenforced(wants: Iterable[Want], lacks: Collection[str]) -> Iterator[str]:
 
 
 def tampered(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Iterator[str]:
-    """Our labels on something that is not what we made, and resources that cannot be taken back in place."""
+    """Our labels on something that is not what we made, and limits that nobody asked for."""
     for difference in tampering(spec, current):
         yield f"replaced by hand: {difference}"
+    yield from limited(spec, current, lacks)
+
+
+def limited(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Iterator[str]:
+    """Resources that git leaves open and that cannot be taken back in place."""
     host, live = spec.body.get("HostConfig", {}), current.definition.get("HostConfig", {})
     for key, name in (_RESOURCES | _NEVER_SET).items():
         if key not in lacks and not host.get(key) and (live.get(key) or 0) not in (0, "", -1):

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core import drift
+from reconciler.core.adoption import unlike, unlike_network
 from reconciler.core.differences import differences
 from reconciler.core.drift import Seen
 from reconciler.core.findings import findings
-from reconciler.core.fingerprint import VERSION, network_fingerprint, repository_paths, version_of
+from reconciler.core.fingerprint import VERSION, repository_paths, version_of
 from reconciler.core.following import follow, in_place
 from reconciler.core.overlap import overlaps
 from reconciler.core.wanted import Want
@@ -87,7 +88,7 @@ def plan(
         steps=tuple(steps),
         networks=networks,
         volumes=tuple(_volumes(desired, observed)),
-        images=tuple(_images(wants, decided, observed)),
+        images=tuple(_images(wants, decided, current, observed)),
         satisfied=tuple(Satisfied(slot, current[slot], wants[slot].job) for slot in wants if slot in unchanged),
         leftovers=tuple(c for c in ours if c.role != "current"),
         findings=tuple(findings(wants, current, unchanged, seen)),
@@ -123,7 +124,14 @@ def _decide(want: Want, current: Container | None, seen: Seen, remade: set[str],
         return in_place(want, Action.RESTART, (reason,), current, lacks)
     if mend := drift.mend(want.spec, current, lacks):
         return in_place(want, Action.UPDATE, mend.reasons, current, lacks)
+    if is_new(current):
+        return _step(want, Action.ADOPT, ("started by compose, and as git wants it",), current)
     return None
+
+
+def is_new(current: Container) -> bool:
+    """Whether Compose started it, and it has not been taken over yet."""
+    return current.adopted and not current.fingerprint
 
 
 def _step(want: Want, action: Action, reasons: tuple[str, ...], current: Container | None = None) -> Step:
@@ -132,9 +140,12 @@ def _step(want: Want, action: Action, reasons: tuple[str, ...], current: Contain
 
 def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], explain: Explanation) -> Iterator[str]:
     """Why the container must be made anew; none: it may stay."""
-    if current.name != want.spec.name:
+    if current.name != want.spec.name and (want.service.container_name or not current.adopted):
         yield f"name {current.name} -> {want.spec.name}"
-    if current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION:
+    if is_new(current):
+        yield from unlike(want, current, seen.observed)
+        yield from drift.limited(want.spec, current, seen.observed.lacks)
+    elif current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION:
         yield from drift.tampered(want.spec, current, seen.observed.lacks)
     else:
         found = [*differences(want.spec, current, seen.observed.lacks), *explain.files(want, current.revision)]
@@ -200,8 +211,8 @@ def _used(stack: Stack) -> list[Network]:
 def _network(network: Network, current: ObservedNetwork | None, stack: Stack, owner: str) -> NetworkStep | None:
     if current is None:
         return NetworkStep("new", network=network, stack=stack.name)
-    if current.owner == owner and current.fingerprint != network_fingerprint(network):
-        return NetworkStep("its definition changed", network=network, current=current, stack=stack.name)
+    if current.owner == owner and (why := unlike_network(network, current)):
+        return NetworkStep(why, network=network, current=current, stack=stack.name)
     return None
 
 
@@ -215,10 +226,17 @@ def _volumes(desired: Desired, observed: Observed) -> Iterator[VolumeStep]:
                 yield VolumeStep(volume, stack.name)
 
 
-def _images(wants: Mapping[Slot, Want], decided: Mapping[Slot, Step | None], observed: Observed) -> Iterator[ImageNeed]:
+def _images(
+    wants: Mapping[Slot, Want],
+    decided: Mapping[Slot, Step | None],
+    current: Mapping[Slot, Container],
+    observed: Observed,
+) -> Iterator[ImageNeed]:
     needs: dict[str, ImageNeed] = {}
     for slot, want in wants.items():
         step = decided[slot]
+        if slot in current and current[slot].adopted and not (step and step.starts_new):
+            continue  # Compose built its image, and did not write down from what
         need = _built(want, observed) if want.build_id else _pulled(want, observed, bool(step and step.starts_new))
         if need and need.reference in needs:
             before = needs[need.reference]

@@ -109,7 +109,7 @@ def _bound_to(step: Step, plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Sl
             yield other.slot
         for host, follower in ((step, other), (other, step)):
             want = wants.get(follower.slot)
-            if want and host.slot in want.spec.namespaces.values() and host.action is not Action.UPDATE:
+            if want and host.slot in want.spec.namespaces.values() and host.action not in (Action.ADOPT, Action.UPDATE):
                 yield other.slot
 
 

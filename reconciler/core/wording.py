@@ -9,6 +9,7 @@ from reconciler.model.plan import SIGNS, Action, Plan, Step
 from reconciler.model.result import Result
 
 _WORDS = {
+    Action.ADOPT: "adopt",
     Action.CREATE: "create",
     Action.REPLACE: "recreate",
     Action.START: "start",

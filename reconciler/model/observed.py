@@ -15,10 +15,9 @@ class Container:
     """One container.
 
     `definition` is what the engine reports, in the shape of a create request; of other owners' containers only
-    those have it (and `started_at`) that ours share a namespace with.
-
-    `owner` is empty when no fleet owns it. `started_at` is the engine's own text, compared, never parsed.
-    `networks`: real network name -> (network id, aliases) of each endpoint.
+    those have it (and `started_at`) that ours share a namespace with. `owner` is empty when no fleet owns it;
+    `adopted`: Compose made it, without our labels, and it is ours all the same. `started_at` is the engine's own
+    text, compared, never parsed. `networks`: real network name -> (network id, aliases) of each endpoint.
     """
 
     id: str
@@ -40,6 +39,7 @@ class Container:
     networks: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
     anonymous_volumes: Mapping[str, str] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    adopted: bool = False
 
     @property
     def running(self) -> bool:
@@ -72,14 +72,20 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Image:
+    """`config`: what its containers have when nothing else is asked for; read only where it is needed."""
+
     id: str
     tags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedNetwork:
-    """`fingerprint` is our label; `owner` is empty when no fleet owns it. `subnets` in CIDR notation."""
+    """`fingerprint` is our label; `owner` is empty when no fleet owns it. `subnets` in CIDR notation.
+
+    `definition`: driver, options and switches, as the engine reports them. `adopted` as with containers.
+    """
 
     id: str
     name: str
@@ -87,6 +93,8 @@ class ObservedNetwork:
     stack: str = ""
     fingerprint: str = ""
     subnets: tuple[str, ...] = ()
+    definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from reconciler.model.observed import Container, ObservedNetwork, Slot
 class Action(StrEnum):
     """From the gentlest to the hardest."""
 
+    ADOPT = "adopt"
     UPDATE = "update"
     START = "start"
     RESTART = "restart"
@@ -23,6 +24,7 @@ class Action(StrEnum):
 
 
 SIGNS = {
+    Action.ADOPT: "=",
     Action.UPDATE: "~",
     Action.START: "^",
     Action.RESTART: "^",
@@ -87,7 +89,7 @@ class Step:
     def heals(self) -> bool:
         """Whether it mends what people, time or an engine did, and nothing that a commit asked for."""
         sick = self.current is not None and self.current.health == "unhealthy"
-        return self.action in (Action.START, Action.UPDATE) or (self.action is Action.RESTART and sick)
+        return self.action in (Action.ADOPT, Action.START, Action.UPDATE) or (self.action is Action.RESTART and sick)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.guard import Policy, check, paths
+from reconciler.core.guard import Ground, Policy, check, paths
 from reconciler.errors import Refused
 from reconciler.model.observed import Container, Observed
 from tests.support.planning import Wish, wish
@@ -23,7 +23,7 @@ def refusal(wanted: Wish, observed: Observed = NOTHING, policy: Policy | None = 
         given = policy or Policy()
         allowed = replace(given, allow_host_mounts=(*given.allow_host_mounts, wanted.desired.checkout))
         real = {path: path for path in paths(wanted.desired, allowed)}  # a host without links
-        check(wanted.desired, wanted.wants, observed, wanted.plan(observed), allowed, real)
+        check(wanted.desired, wanted.wants, observed, wanted.plan(observed), allowed, Ground(real))
     except Refused as refused:
         found = refused
     assert found is None or (found.why and found.next)

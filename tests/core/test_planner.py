@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.guard import Policy, check, paths
+from reconciler.core.guard import Ground, Policy, check, paths
 from reconciler.core.wording import plan_data, plan_lines
 from reconciler.model.observed import Observed, ObservedNetwork, ObservedVolume, kept_name, made_name
 from reconciler.model.plan import Action, Plan
@@ -377,7 +377,7 @@ def test_the_guard_has_nothing_against_what_runs_already(text: str) -> None:
     observed = wanted.fulfilled()
 
     real = {path: path for path in paths(wanted.desired, Policy())}  # a host without links
-    check(wanted.desired, wanted.wants, observed, wanted.plan(observed), Policy(), real)
+    check(wanted.desired, wanted.wants, observed, wanted.plan(observed), Policy(), Ground(real))
 
 
 def test_everything_made_has_the_owner_on_it() -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.engine_memory import MemoryEngine
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.cli.progress import Silent
-from reconciler.convergence.converge import Pass, Request, Rules, World
+from reconciler.convergence.converge import Pass
 from reconciler.convergence.gather import Site
+from reconciler.convergence.world import Request, Rules, World
 from reconciler.core.guard import Policy
 from reconciler.errors import Terminal
 from reconciler.git.worktree import record
@@ -148,6 +150,7 @@ class CrashHost:
             ledger=seam.wrap("ledger", ledger),
             signals=seam.wrap("signals", SentinelSignals(self.state / "sentinels")),
             files=seam.wrap("files", LocalHostFiles(self.folder / "etc", self.state, str.encode)),
+            adoptions=seam.wrap("adoptions", AdoptionFile(self.state)),
             identity=seam.wrap("identity", RepositoryIdentity(self.state, HOST, "manifests", git.root)),
             clock=self.clock,
             progress=Silent(),

@@ -11,7 +11,8 @@ from typing import NoReturn
 
 from reconciler.adapters.lock import Holder, PassLock
 from reconciler.cli.progress import Silent
-from reconciler.convergence.converge import Pass, Request
+from reconciler.convergence.converge import Pass
+from reconciler.convergence.world import Request
 from reconciler.settings import load_settings
 from reconciler.wiring import SystemClock, make_rules, make_world, new_run
 from tests.support.seam import Seam

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "rcltest-"
 
 
-def script(name: str, *arguments: str, env: dict[str, str] | None = None) -> str:
+def script(name: str, *arguments: str, env: dict[str, str] | None = None, timeout: float = 180) -> str:
     """Run scripts/NAME and return what it printed; its own words are in the error when it failed."""
     done = subprocess.run(
         [str(ROOT / "scripts" / name), *arguments],
@@ -22,7 +22,7 @@ def script(name: str, *arguments: str, env: dict[str, str] | None = None) -> str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=timeout,
         check=False,
     )
     if done.returncode:

@@ -8,7 +8,7 @@ from posixpath import normpath
 from reconciler.core import guard
 from reconciler.core.container import HostPaths
 from reconciler.core.fingerprint import Sealer
-from reconciler.core.guard import Policy
+from reconciler.core.guard import Ground, Policy
 from reconciler.core.wanted import HostFacts, wants
 from reconciler.errors import Refused
 from reconciler.model.desired import Desired
@@ -31,10 +31,10 @@ def refusal(
     stacks = tuple(load(text, default_name=f"app{n or ''}").stack for n, text in enumerate(texts))
     desired = Desired("1" * 40, "box", "fleet", checkout, stacks)
     policy = Policy(allow_privileged, allow_host_mounts, own=OWN, engine=engine)
-    real = {path: followed(path, links or {}) for path in guard.paths(desired, policy)}
+    ground = Ground({path: followed(path, links or {}) for path in guard.paths(desired, policy)})
     facts = HostFacts(HostPaths(checkout, f"{OWN[1]}/rendered", f"{OWN[0]}/secrets"), Sealer(b""), {}, {})
     try:
-        guard.check(desired, wants(desired, facts), Observed("box"), Plan("box", desired.revision), policy, real)
+        guard.check(desired, wants(desired, facts), Observed("box"), Plan("box", desired.revision), policy, ground)
     except Refused as refused:
         return refused
     return None
