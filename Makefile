@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down install uninstall hook test bench lint format lock
+.PHONY: help demo demo-down install uninstall hook test bench lint format lock man
 
 VENV := .venv/bin
 
@@ -45,6 +45,10 @@ format: ## let ruff mend what it can
 	@scripts/bootstrap.sh --dev
 	@$(VENV)/ruff check --quiet --fix . || true
 	@$(VENV)/ruff format --quiet .
+
+man: ## write docs/man/reconciler.1 from the commands
+	@scripts/bootstrap.sh
+	@$(VENV)/python scripts/manpage.py
 
 lock: ## write the lock files anew after a change of pyproject.toml (UPGRADE=1: newest of everything)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

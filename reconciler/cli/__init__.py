@@ -32,6 +32,7 @@ _COMMANDS = {
     "logs": "logs",
     "restart": "by_hand",
     "shell": "shell",
+    "completion": "completion",
     "version": "version",
 }
 
@@ -62,7 +63,8 @@ class _Lazy(HelpfulGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        unknown = bool(args) and args[0] not in _COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:  # which is how a shell asks for completions
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], _COMMANDS, 1)

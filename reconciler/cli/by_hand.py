@@ -11,6 +11,7 @@ import click
 from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing
+from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _force = click.option("--force", is_flag=True, help="Also while the host or the 
 
 
 @click.command(cls=Helpful, short_help="Stop and start containers again as they are.")
-@click.argument("target")
+@target_argument()
 @_force
 @global_options
 @click.pass_obj

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
+from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
 from reconciler.errors import ReconcilerError
 from reconciler.model.report import Run
@@ -31,6 +33,10 @@ class _TargetOrCommand(HelpfulGroup):
             return _LIST, self.commands[_LIST], args
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        named = [CompletionItem(target) for target in complete_target(ctx, None, incomplete)]
+        return [*super().shell_complete(ctx, incomplete), *named]
+
 
 _limit = click.option("-n", "--limit", default=None, type=click.IntRange(min=1), help="How many passes.  [default: 20]")
 
@@ -53,7 +59,7 @@ def history(ctx: click.Context, limit: int | None) -> int:
 
 
 @history.command(_LIST, hidden=True)
-@click.argument("target")
+@target_argument()
 @_limit
 @global_options
 @click.pass_context
