@@ -51,11 +51,11 @@ def lines(founded: Foundation) -> list[str]:
 
 
 def done(founded: Foundation, *, shown: bool) -> list[str]:
-    """What was written, and what to do next. `shown`: the rest was said before."""
-    before = () if shown else (*_projects(founded), *_refused(founded))
+    """What was written, and what to do next. `shown`: all but that was said before."""
+    files = list(_listed(founded))
+    said = [f"Wrote {len(files)} files."] if shown else [*_projects(founded), *_refused(founded), "Wrote:", *files]
     commands = (f"  {command}" for command in _commands(founded))
-    after = ("Nothing that runs was touched. Next:", *commands)
-    return [*before, "Wrote:", *_listed(founded), *_hints(founded), *after]
+    return [*said, *_hints(founded), "Nothing that runs was touched. Next:", *commands]
 
 
 def _projects(founded: Foundation) -> Iterator[str]:
@@ -122,8 +122,8 @@ def _listed(founded: Foundation) -> Iterator[str]:
 def _hints(founded: Foundation) -> Iterator[str]:
     for taken in founded.taken:
         if taken.hints:
-            yield f"{taken.name} reads {', '.join(taken.hints)} from where they are."
-            yield f"  To manage them with git, copy them into stacks/{taken.name}/ at the same relative path."
+            yield f"{taken.name} mounts configuration that git does not have: {', '.join(taken.hints)}"
+            yield f"  To manage it with git, copy it into stacks/{taken.name}/, at the same relative path."
 
 
 def _commands(founded: Foundation) -> Iterator[str]:

@@ -158,13 +158,16 @@ class _Draft:
         named = {name: (path, self.disk.read(path)) for name, path in self.needs.env_files.items()}
         made = {name: content for name, (_, content) in named.items() if content is not None}
         self.origins |= {name: path for name, (path, _) in named.items() if name in made}
+        # The project's own values count for more than those of folders that it includes: the last one stands.
+        inner = [self.disk.read(path) for path in self.needs.values]
+        env = b"\n".join((*(content for content in inner if content), self.env))
         more = self._from_shell() | self._profiles()
         lines = "".join(f"{name}={json.dumps(value)}\n" for name, value in more.items())
         if lines:
             note = "# Written by reconciler init: what the shell or the command line gave that started the project.\n"
-            made[ENV] = self.env + (note + lines).encode()
-        elif self.env:
-            made[ENV] = self.env
+            made[ENV] = env + (note + lines).encode()
+        elif env:
+            made[ENV] = env
         return made
 
     def _from_shell(self) -> dict[str, str]:

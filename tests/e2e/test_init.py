@@ -11,8 +11,8 @@ import yaml
 
 from tests.support.composed import Version
 from tests.support.engine import Engine
-from tests.support.gitremote import Remote
-from tests.support.lived_in import NAME, Machine, three_projects
+from tests.support.gitremote import Remote, sshd
+from tests.support.lived_in import NAME, Machine, odd_projects, three_projects
 
 pytestmark = pytest.mark.engine
 
@@ -90,6 +90,26 @@ def test_init_validate_plan_and_converge_need_no_edit_and_restart_nothing(
     assert running(engine) == before
 
 
+def test_projects_that_were_started_in_odd_ways_are_adopted_as_they_run(engine: Engine, tmp_path: Path) -> None:
+    machine = odd_projects(tmp_path, engine)
+    before = running(engine)
+
+    done = machine.init(*ALL, "--json")
+
+    assert done.code == 0, done.err
+    assert done.answer["data"]["left_out"] == []
+    assert sorted(p["name"] for p in done.answer["data"]["projects"]) == [
+        "built", "extended", "here", "many", "mine", "switched", "valued",
+    ]  # fmt: skip
+    planned = machine.run("plan", "--json")
+    assert planned.code == 0, planned.err + planned.out
+    steps = planned.answer["data"]["steps"]
+    unlike = {f"{s['stack']}/{s['service']}": s["reasons"] for s in steps if s["action"] != "adopt"}
+    assert (len(steps), unlike) == (8, {})
+    assert running(engine) == before
+    assert "secret-of-prod" not in machine.git("log", "-p", "main")
+
+
 def test_the_hosts_file_allows_just_what_runs(machine: Machine, engine: Engine) -> None:
     done = machine.init(*ALL, "--json")
 
@@ -156,11 +176,13 @@ def test_it_asks_a_person_item_by_item(machine: Machine) -> None:
     done = machine.at_a_terminal(
         ["init", "--search", machine.home],
         [
+            (r"Name of this host \[[^]]*\]: ", "no name"),
             (r"Name of this host \[[^]]*\]: ", NAME),
             (r"Repository[^:]*: ", str(machine.repository)),
             (r"Where shall git's files lie[^:]*: ", str(machine.checkout)),
             (r"(?s)media .*proxy .*Take them all over\? \[Y/n\]: ", "n"),
-            (r"Which ones\?[^:]*: ", "media, proxy"),
+            (r"Which ones\?[^:]*: ", "media, nobody"),
+            (r"(?s)not among them: nobody.*Which ones\?[^:]*: ", "media, proxy"),
             (r"(?s)old .*Take these over too\?[^:]*: ", ""),
             (r"(?s)proxy/watch mounts .*as much as being root here\..*Allow it\?[^:]*: ", "yes"),
             (r"(?s)media/data is mounted by media/player.*Allow it\?[^:]*: ", "all"),
@@ -255,6 +277,51 @@ def test_an_empty_remote_is_begun_and_the_push_is_left_to_the_user(machine: Mach
     assert push in done.out
     assert remote.git("for-each-ref") == b""
     assert (tmp_path / "mine/manifests/fleet.yaml").exists()
+
+
+def test_a_fleet_that_knows_this_host_needs_only_the_hosts_file(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+    assert machine.init(*ALL, "--repository", remote.url, "--push").code == 0
+    before, head = sorted(tmp_path.iterdir()), remote.head
+    settings = tomllib.loads(machine.config.read_text())
+    machine.config.unlink()
+
+    with sshd(tmp_path / "ssh") as ssh:
+        url = ssh.url(remote.path)
+        keys = ("--ssh-key", ssh.key, "--known-hosts", ssh.known_hosts)
+        done = machine.init(*ALL, "--repository", url, *keys, "--directory", "nowhere")
+        planned = machine.run("plan")
+
+    assert (done.code, planned.code) == (0, 0), done.err + planned.err
+    expected = {"url": url, "ssh_key": str(ssh.key), "known_hosts": str(ssh.known_hosts)}
+    assert tomllib.loads(machine.config.read_text()) == settings | {"repository": expected}
+    assert (sorted(set(tmp_path.iterdir()) - {tmp_path / "ssh", machine.folder / "state"}), remote.head) == (
+        before,
+        head,
+    )
+
+
+def test_a_fleet_without_this_host_is_left_to_its_owner(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+    fleet = "apiVersion: reconciler/v1\nkind: Fleet\nhosts: {other: {connect: local, checkout: /opt/fleet}}\n"
+    remote.commit({"manifests/fleet.yaml": fleet}, "a beginning")
+
+    done = machine.init(*ALL, "--repository", remote.url, "--json")
+
+    assert (done.code, done.error["code"]) == (78, "E-MANIFEST-HOST")
+    assert not (tmp_path / "fleet").exists()
+    assert not machine.config.exists()
+
+
+def test_nobody_is_asked_with_no_input_and_a_question_counts_as_no(machine: Machine) -> None:
+    done = machine.at_a_terminal(["init", *machine.flags, "--repository", machine.repository, "--no-input"], [])
+
+    assert done.code == 0, done.out
+    assert "not allowed: proxy/watch" in done.out
+    assert tomllib.loads(machine.config.read_text())["trust"] == {
+        "allow_host_mounts": [str(machine.checkout)],
+        "allow_privileged": [],
+    }
 
 
 def test_without_an_engine_files_are_enough(machine: Machine) -> None:
