@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from posixpath import normpath, relpath
 
-import yaml
-
+from reconciler.core.first_files import MARK as WRITTEN
+from reconciler.core.first_files import yaml_text
 from reconciler.core.survey import Project
 from reconciler.model.desired import Mount, Stack
 
@@ -31,8 +31,8 @@ def pins(stack: Stack, marked: Stack, project: Project, home: str) -> str:
     if not held:
         return ""
     services = {name: {"volumes": volumes} for name, volumes in held.items()}
-    head = "# Written by reconciler init: these stay where they are, though their Compose file has moved.\n"
-    return head + yaml.safe_dump({"services": services}, sort_keys=False, allow_unicode=True, width=1000)
+    head = f"{WRITTEN}: these stay where they are, though their Compose file has moved.\n"
+    return head + yaml_text({"services": services})
 
 
 def _moved(

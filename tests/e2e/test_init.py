@@ -12,7 +12,7 @@ import yaml
 from tests.support.composed import Version
 from tests.support.engine import Engine
 from tests.support.gitremote import Remote, sshd
-from tests.support.lived_in import NAME, Machine, odd_projects, three_projects
+from tests.support.lived_in import HANG_UP, NAME, Machine, odd_projects, three_projects
 
 pytestmark = pytest.mark.engine
 
@@ -207,6 +207,18 @@ def test_a_no_at_the_end_writes_nothing(machine: Machine) -> None:
     assert done.code == 130, done.out
     assert not machine.config.exists()
     assert not machine.repository.exists()
+
+
+def test_a_terminal_that_goes_away_in_the_middle_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+    before = sorted(machine.folder.iterdir())
+
+    done = machine.at_a_terminal(
+        ["init", *machine.flags, "--repository", remote.url, *ALL], [(r"Take them all over\?[^:]*: ", HANG_UP)]
+    )
+
+    assert done.code == 130, done.out
+    assert sorted(machine.folder.iterdir()) == before
 
 
 def test_a_second_run_refuses_and_force_writes_only_its_own_file_anew(machine: Machine) -> None:

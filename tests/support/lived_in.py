@@ -19,6 +19,7 @@ from tests.support.composed import Version, compose_binary
 from tests.support.engine import Engine
 
 NAME = "caroline"
+HANG_UP = "\x04hang up"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,10 @@ class Machine:
         return self.git("ls-tree", "-r", "--name-only", "main").splitlines()
 
     def at_a_terminal(self, arguments: Sequence[str | Path], answers: Sequence[tuple[str, str]]) -> Done:
-        """The command at a real terminal; each answer is typed when its question (a pattern) stands there."""
+        """The command at a real terminal; each answer is typed when its question (a pattern) stands there.
+
+        The answer HANG_UP closes the terminal.
+        """
         argv = [*COMMAND, *map(str, arguments[:1]), "--config", str(self.config), *map(str, arguments[1:])]
         pid, terminal = pty.fork()
         if not pid:  # pragma: no cover  the child
@@ -126,7 +130,9 @@ def _converse(terminal: int, answers: list[tuple[str, str]], seconds: float = 60
         said += chunk
         if answers and (asked := re.search(answers[0][0], said[heard:])):
             heard += asked.end()
-            os.write(terminal, f"{answers.pop(0)[1]}\n".encode())
+            if (answer := answers.pop(0)[1]) == HANG_UP:
+                return said
+            os.write(terminal, f"{answer}\n".encode())
 
 
 def three_projects(folder: Path, engine: Engine, version: Version = "v1") -> Machine:
