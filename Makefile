@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down install uninstall hook test lint format lock
+.PHONY: help demo demo-down install uninstall hook test bench lint format lock
 
 VENV := .venv/bin
 
@@ -27,6 +27,12 @@ hook: ## let pushes to a bare repository of this machine converge at once (REPO=
 test: lint ## set up what the tests need, then check and test everything, real engines included
 	@scripts/test-deps.sh
 	@$(VENV)/pytest $(TESTS)
+
+bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PEERS="floor", QUICK=1, JSON=1)
+	@scripts/bootstrap.sh --dev
+	@scripts/test-deps.sh
+	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1) $(if $(JSON),--json) \
+		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
 
 lint: ## ruff, mypy and the floors of the architecture
 	@scripts/bootstrap.sh --dev

@@ -106,6 +106,9 @@ class ContainerEngine(Protocol):
     def observe(self, host: str, owner: str) -> Observed:
         """All there is; with their whole definition containers of `owner`, and those of Compose that nobody owns."""
 
+    def listed(self) -> tuple[Container, ...]:
+        """Every container as a list has it: who it is and its state, without its definition, health and times."""
+
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         """These containers as they are now; one that is gone is left out."""
 

@@ -19,6 +19,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 
 from reconciler.adapters.docker_errors import Gone, build_failed, pull_failed, translated
+from reconciler.adapters.docker_raw import NEWEST_API
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
@@ -26,7 +27,6 @@ from reconciler.model.observed import Container, Observed, without_tag
 from reconciler.ports import ContainerEngine
 
 DEADLINE = 60.0
-NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
 
 
 STREAM_IDLE = 600.0
@@ -54,7 +54,7 @@ class DockerEngine(ContainerEngine):
     @property
     def _api(self) -> APIClient:
         if self._client is None:
-            self._client = _connect(self._url, self._deadline)
+            self._client = connect(self._url, self._deadline)
         return self._client
 
     def close(self) -> None:
@@ -81,6 +81,10 @@ class DockerEngine(ContainerEngine):
                 images=tuple(map(image, _sorted(self._api.images(all=False)))),
                 lacks=self._kernel_lacks,
             )
+
+    def listed(self) -> tuple[Container, ...]:
+        with translated("list containers"):
+            return tuple(map(listed, self._api.containers(all=True)))
 
     @cached_property
     def _kernel_lacks(self) -> frozenset[str]:
@@ -251,7 +255,7 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=itemgetter("Id"))
 
 
-def _connect(url: str, deadline: float) -> APIClient:
+def connect(url: str, deadline: float) -> APIClient:
     with translated("reach the Docker engine"):
         options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
         client = _Client(**options, timeout=round(deadline))

@@ -9,7 +9,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.overlap import claims
@@ -73,6 +73,11 @@ class MemoryEngine(ContainerEngine):
                 tuple(self._images.values()),
                 self.lacks,
             )
+
+    def listed(self) -> tuple[Container, ...]:
+        with self._lock:
+            shown = map(self._shown, self._containers.values())
+            return tuple(replace(c, definition={}, health="none", exit_code=0, started_at="") for c in shown)
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         with self._lock:

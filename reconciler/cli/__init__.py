@@ -27,6 +27,10 @@ _COMMANDS = {
     "pause": "signals",
     "resume": "signals",
     "sentinels": "signals",
+    "doctor": "doctor",
+    "logs": "logs",
+    "restart": "by_hand",
+    "shell": "shell",
     "version": "version",
 }
 

@@ -137,8 +137,8 @@ class Apply:
         made: list[str] = []
         try:
             for level in levels(new, self._wants):
-                for slot in level:
-                    self._make(self._steps[slot], made)
+                with ThreadPoolExecutor(self._tools.parallel) as pool:
+                    list(pool.map(lambda slot: self._make(self._steps[slot], made), level))
         except Exception:
             for container in made:
                 self._engine.remove(container)

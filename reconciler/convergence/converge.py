@@ -14,7 +14,7 @@ from dataclasses import replace
 from reconciler.convergence.apply import Apply, Tools
 from reconciler.convergence.exchange import Exchange
 from reconciler.convergence.gather import Gather, Picture
-from reconciler.convergence.observe import observe
+from reconciler.convergence.observe import listed, observe
 from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.recover import recover
@@ -118,6 +118,9 @@ class Pass:
     def _observe(self, owner: str) -> Observed:
         return observe(self._world.engine, self._world.adoptions, self._rules.site.host, owner)
 
+    def _listed(self, owner: str) -> Observed:
+        return listed(self._world.engine, self._world.adoptions, self._rules.site.host, owner)
+
     def _target(self) -> Target:
         """The revision to go for; the branch is fetched and must descend from what was verified last."""
         repository = self._world.repository
@@ -164,11 +167,11 @@ class Pass:
         checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
         failures = self._apply(picture, owner)
         if failures and self._only_sick_before(picture.plan, failures):
-            tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+            tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
             return self._not_healed(picture, checkout, failures)
         if failures:
             return self._undone(picture, checkout, failures, owner)
-        tidy(world.engine, world.ledger, self._observe(owner), plan, owner)
+        tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
         return self._verified(picture, target, checkout, "succeeded", _summary(plan))
 
     def _moved_on(self, picture: Picture) -> bool:
@@ -181,8 +184,7 @@ class Pass:
         self._world.progress.phase("apply", _summary(plan))
         try:
             existing = serving(picture.observed, owner)
-            run = self._request.run
-            applied = Apply(self._tools, plan, picture.wants, existing, owner, run, isolate=isolate).run()
+            applied = Apply(self._tools, plan, picture.wants, existing, owner, self._request.run, isolate=isolate).run()
         except ReconcilerError as error:
             return {EVERYTHING: error}
         if applied.failures and not isolate:
@@ -247,6 +249,7 @@ class Pass:
             base=self._base,
             plan=picture.plan if picture else None,
             checkout=checkout,
+            directory=picture.desired.checkout if picture else "",
             error=error,
             warnings=picture.warnings if picture else (),
         )

@@ -72,6 +72,15 @@ def test_a_container_from_its_making_to_its_end(docker: ContainerEngine) -> None
     assert docker.look([made]) == () and docker.logs(made, 5) == ()
 
 
+def test_a_list_says_who_is_there_and_no_more(docker: ContainerEngine) -> None:
+    made = docker.create("web.new-1", body(), "")
+    docker.start(made)
+    (seen,) = docker.listed()
+    assert (seen.id, seen.name, seen.role, seen.state) == (made, "web.new-1", "new", "running")
+    assert (seen.owner, seen.stack, seen.service, seen.fingerprint) == (OWNER, "app", "web", "v1:abc")
+    assert not seen.definition and not seen.started_at
+
+
 def test_everything_is_observed_and_ours_in_full(docker: ContainerEngine) -> None:
     docker.create_network(Network("net", "app_net", ipam=(IpamPool("192.168.213.0/24"),)), OURS)
     docker.create_volume(Volume("data", "app_data"), OURS)
