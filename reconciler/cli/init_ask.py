@@ -91,7 +91,7 @@ class Questions:
         return chosen
 
     def _show(self, title: str, projects: Sequence[Project]) -> None:
-        rows = [(f"  {p.name}", f"{len(p.services)} running", p.directory, p.trouble) for p in projects]
+        rows = [(f"  {p.name}", f"{p.containers} running", p.directory, p.trouble) for p in projects]
         for line in (title, *table(rows)):
             tell(line)
 

@@ -28,8 +28,14 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
             "clone": str(place.directory) if founded.git and place.clone else None,
         },
         "projects": [
-            {"name": t.name, "directory": t.project.directory, "running": t.project.running, "hints": list(t.hints)}
-            for t in founded.taken
+            {
+                "name": taken.name,
+                "directory": taken.project.directory,
+                "running": dict(taken.project.services),
+                "not_running": list(taken.idle),
+                "hints": list(taken.hints),
+            }
+            for taken in founded.taken
         ],
         "left_out": [
             {"name": p.name, "directory": p.directory, "error": as_data(error)} for p, error in founded.left_out
@@ -64,8 +70,10 @@ def _projects(founded: Foundation) -> Iterator[str]:
     elif not founded.taken:
         yield "No Compose project was found or taken: the fleet is empty, with an example in its file."
     for taken in founded.taken:
-        state = f"{len(taken.project.services)} running" if taken.project.running else "not running"
+        state = f"{taken.project.containers} running" if taken.project.running else "not running"
         yield f"{taken.name}: {state}, its data stays in {taken.project.directory}"
+        if taken.idle:
+            yield f"  a pass would start {', '.join(taken.idle)}: in its file, and not running"
     for project, error in founded.left_out:
         yield f"{project.name}: left out: {error}"
         yield from (f"  {text}" for text in (error.why, error.next) if text)

@@ -46,7 +46,7 @@ class Taken:
     """`files`: path below the stack's folder -> content. `environment`: name below `<config>/env/<stack>/` -> content.
 
     `origins`: both kinds of name -> the file of the machine that it is a copy of. `hints`: files that are mounted
-    read-only, from where they are; git could manage them.
+    read-only, from where they are; git could manage them. `idle`: services that do not run; a pass would start them.
     """
 
     project: Project
@@ -54,6 +54,7 @@ class Taken:
     environment: Mapping[str, bytes] = field(repr=False)
     origins: Mapping[str, str]
     hints: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,7 +75,8 @@ def take(project: Project, disk: Disk, to: Destination) -> Taken:
     taken = draft.taken()
     loaded = _load(taken, to)
     _refuse_moved_files(taken, loaded)
-    return replace(taken, hints=tuple(_hints(taken, loaded, disk)))
+    idle = tuple(s.name for s in loaded.stack.services if s.replicas and s.name not in project.services)
+    return replace(taken, hints=tuple(_hints(taken, loaded, disk)), idle=idle)
 
 
 class _Draft:
