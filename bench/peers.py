@@ -42,7 +42,7 @@ def reconciler(folder: Path, layout: Layout, socket: str) -> Peer:
     )
     program = str(Path(sys.executable).with_name("reconciler"))
     command = [program, "converge", "--yes", "--quiet", "--config", str(config)]
-    return Peer("reconciler", fleet, command, state)
+    return Peer("reconciler", fleet, command, state, full=[*command, "--full"])
 
 
 def floor(folder: Path, layout: Layout, socket: str) -> Peer:

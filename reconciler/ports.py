@@ -6,7 +6,7 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from reconciler.model.adopted import Adopted
@@ -58,6 +58,24 @@ class Repository(Protocol):
 
     def checkout(self, sha: str, directory: str, run: str) -> CheckoutReport:
         """Make `directory` hold exactly `sha`'s tracked files; untracked ones are never touched."""
+
+
+class Disk(Protocol):
+    """Files of this machine that are in no repository yet. Paths are absolute; nothing here writes."""
+
+    def is_file(self, path: str) -> bool: ...
+
+    def read(self, path: str, most: int = 1 << 20) -> bytes | None:
+        """None when it is no plain file, cannot be read, or is larger than `most` bytes."""
+
+    def link(self, path: str) -> str:
+        """Where a symbolic link leads, as it is written; "" when it is none."""
+
+    def below(self, folder: str, without: Collection[str]) -> Iterator[tuple[str, Entry]]:
+        """Files and links below a folder by relative path, each `id` empty; the paths of `without` are not entered."""
+
+    def home(self, path: str) -> str:
+        """The home of the user who owns a file or folder; "" when there is none."""
 
 
 Say = Callable[[str], None]

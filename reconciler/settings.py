@@ -100,6 +100,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """`every`: how long a pass that nobody looks at may be content with a quick look; 0: never."""
+
+    every: Seconds = Seconds(3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/."""
 
@@ -111,6 +118,7 @@ class Settings:
     docker: Docker = Docker()
     verify: Verify = Verify()
     apply: Apply = Apply()
+    look: Look = Look()
     config_directory: str = field(default="", metadata={"derived": True})
 
 
@@ -122,6 +130,16 @@ def load_settings(file: str | None = None, environment: Mapping[str, str] = os.e
     settings: Settings = _section(Settings, raw, "", source)
     _check(settings, source)
     return replace(settings, config_directory=str(path.resolve().parent))
+
+
+def place_of(name: str, file: str | None = None, environment: Mapping[str, str] = os.environ) -> Position:
+    """Where a setting (or, without a line of its own, its section's heading) stands; line 0: in neither."""
+    path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return _Source(str(path), text, environment).at(name)
 
 
 def _check(settings: Settings, source: _Source) -> None:

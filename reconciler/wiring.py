@@ -7,9 +7,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.docker import DockerEngine
@@ -19,11 +19,18 @@ from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
+from reconciler.convergence.observe import observe
 from reconciler.convergence.world import Interrupted, Rules, World
 from reconciler.core.guard import Policy
+from reconciler.core.ours import ours
 from reconciler.errors import Terminal
+from reconciler.model.observed import Container
 from reconciler.ports import Clock, Progress
+from reconciler.remote import remote_of
 from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.adapters.docker_console import DockerConsole
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -75,25 +82,36 @@ def same(_name: str, port: Port) -> Port:
     return port
 
 
-def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap = same) -> World:  # type: ignore[type-arg]
-    """Every port of a pass on this host. Opens the ledger; talks to nothing else yet."""
+def make_world(
+    settings: Settings,
+    clock: Clock,
+    progress: Progress,
+    wrap: Wrap = same,  # type: ignore[type-arg]
+    closing: ExitStack | None = None,
+) -> World:
+    """Every port of a pass on this host. Opens the ledger; talks to nothing else yet.
+
+    `closing` gives back what was opened; who makes one world and ends needs none.
+    """
     state, repository = Path(settings.state.directory), settings.repository
     _make(state)
     secrets = SecretStore(settings.config_directory)
     git = GitRepository(
         state / "repository.git",
-        repository.url,
+        remote_of(settings),
         repository.branch,
         deadline=repository.deadline,
-        token=secrets.read(repository.token).decode().strip() if repository.token else None,
-        ssh_key=Path(repository.ssh_key) if repository.ssh_key else None,
-        known_hosts=Path(repository.known_hosts) if repository.known_hosts else None,
         displaced=state / "displaced",
     )
+    engine = make_engine(settings)
+    ledger = SqliteLedger(str(state / "ledger.db"))
+    if closing is not None:
+        closing.callback(engine.close)
+        closing.callback(ledger.close)
     return World(
         repository=wrap("repository", git),
-        engine=wrap("engine", DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))),
-        ledger=wrap("ledger", SqliteLedger(str(state / "ledger.db"))),
+        engine=wrap("engine", engine),
+        ledger=wrap("ledger", ledger),
         signals=wrap("signals", SentinelSignals(state / "sentinels")),
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         adoptions=wrap("adoptions", AdoptionFile(state)),
@@ -101,6 +119,26 @@ def make_world(settings: Settings, clock: Clock, progress: Progress, wrap: Wrap 
         clock=clock,
         progress=progress,
     )
+
+
+def make_engine(settings: Settings) -> DockerEngine:
+    """The host's engine alone; it is not talked to yet."""
+    return DockerEngine(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_console(settings: Settings) -> DockerConsole:
+    """What a person works in containers with."""
+    from reconciler.adapters.docker_console import DockerConsole
+
+    return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:
+    """Those of a target that this fleet made here. UnknownTarget; Unreachable."""
+    state = Path(settings.state.directory)
+    identity = RepositoryIdentity(state, settings.host, settings.repository.path, lambda _: "")
+    owner = identity.owner()
+    return ours(observe(make_engine(settings), AdoptionFile(state), settings.host, owner), owner, target)
 
 
 def _make(state: Path) -> None:

@@ -5,14 +5,13 @@ docker-py is loaded only for what it does better: pulls, builds, logs, engines b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.docker_errors import Gone, translated
-from reconciler.adapters.docker_http import Http, Refusal, SocketHttp, api_version
+from reconciler.adapters.docker_http import DEADLINE, Http, Refusal, SocketHttp, api_version, plain_address
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
@@ -22,8 +21,6 @@ from reconciler.ports import ContainerEngine
 if TYPE_CHECKING:
     from reconciler.adapters.docker_client import Client
 
-DEADLINE = 60.0
-DEFAULT = "unix:///var/run/docker.sock"
 _GRACE = 10.0  # seconds that the engine gives a container to stop when nobody says
 
 
@@ -59,22 +56,13 @@ class DockerEngine(ContainerEngine):
         """The engine, and the version of its API that we speak: the first call of all tells."""
         if self._reached is None:
             with translated("reach the Docker engine"):
-                http = SocketHttp(self._address, self._deadline) if self._plain else self._client
+                address = plain_address(self._url)
+                http = SocketHttp(address, self._deadline) if address else self._client
                 try:
                     self._reached = http, api_version(http.call("GET", "/version")["ApiVersion"])
                 except (Refusal, TimeoutError) as error:
                     raise ConnectionError(f"it does not say its version: {error}") from error
         return self._reached
-
-    @property
-    def _address(self) -> str:
-        return self._url or os.environ.get("DOCKER_HOST") or DEFAULT
-
-    @property
-    def _plain(self) -> bool:
-        """Whether it can be spoken to without TLS and ssh."""
-        tls = not self._url and any(os.environ.get(name) for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"))
-        return self._address.startswith("unix://") or (self._address.startswith("tcp://") and not tls)
 
     @property
     def _client(self) -> Client:

@@ -40,8 +40,8 @@ class Client:
 
     def __init__(self, url: str, deadline: float) -> None:
         self._deadline = deadline
-        with _as_http():
-            self._api = _connect(url, deadline)
+        with as_http():
+            self._api = connect(url, deadline)
 
     def close(self) -> None:
         self._api.close()
@@ -55,7 +55,7 @@ class Client:
         patience: float = 0,
     ) -> Any:
         """As Http.call."""
-        with _as_http():
+        with as_http():
             answer = self._api.request(
                 method,
                 f"{self._api.base_url}{path}",
@@ -77,7 +77,7 @@ class Client:
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
         failure = ""
-        with translated(f"pull {reference}"), _as_http():
+        with translated(f"pull {reference}"), as_http():
             stream = self._api.pull(
                 repository, tag=tag or "latest", stream=True, decode=True, platform=platform or None
             )
@@ -98,7 +98,7 @@ class Client:
         say: Callable[[str], None],
     ) -> str:
         image_id = failure = ""
-        with translated(f"build {reference}"), _as_http():
+        with translated(f"build {reference}"), as_http():
             stream = self._api.build(
                 fileobj=io.BytesIO(context),
                 custom_context=True,
@@ -123,7 +123,7 @@ class Client:
 
 
 @contextmanager
-def _as_http() -> Iterator[None]:
+def as_http() -> Iterator[None]:
     """docker-py's exceptions become those of `Http`."""
     try:
         yield
@@ -143,7 +143,8 @@ def _message(answer: requests.Response) -> str | None:
         return None
 
 
-def _connect(url: str, deadline: float) -> APIClient:
+def connect(url: str, deadline: float) -> APIClient:
+    """docker-py's low-level client. Raises what `Http` does, within `as_http`."""
     options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
     client = _Client(**options, timeout=round(deadline))
     version = api_version(client.api_version)

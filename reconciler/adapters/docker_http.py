@@ -6,13 +6,24 @@ https://docs.docker.com/reference/api/engine/
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
+DEADLINE = 60.0
+DEFAULT = "unix:///var/run/docker.sock"
 NEWEST_API = (1, 51)  # from 1.52 on the API leaves out fields that we read
+_TLS = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 _CHUNK = 1 << 18
+
+
+def plain_address(url: str) -> str:
+    """What `SocketHttp` takes for the engine at `url`, "" being the environment's; "" when it is behind TLS or ssh."""
+    address = url or os.environ.get("DOCKER_HOST") or DEFAULT
+    tls = not url and any(os.environ.get(name) for name in _TLS)
+    return address if address.startswith(("unix://", "tcp://")) and not tls else ""
 
 
 class Refusal(Exception):

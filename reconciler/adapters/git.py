@@ -14,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from reconciler.durable import sync_folder
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.git.objects import DAMAGED, SHA, GitTree, Objects
 from reconciler.git.transport import Transport
-from reconciler.git.worktree import Worktree
+from reconciler.git.worktree.worktree import Worktree
 from reconciler.model.repository import Change, CheckoutReport, Commit
 
 _RUNS = "refs/reconciler/runs"
@@ -34,17 +35,14 @@ class GitRepository:
     def __init__(
         self,
         directory: Path,
-        url: str,
+        remote: Transport,
         branch: str,
         *,
         deadline: float,
-        token: str | None,
-        ssh_key: Path | None,
-        known_hosts: Path | None,
         displaced: Path,
     ) -> None:
         self._directory, self._branch, self._deadline, self._displaced = directory, branch, deadline, displaced
-        self._remote = Transport(url, token, ssh_key, known_hosts)
+        self._remote = remote
 
     @cached_property
     def _objects(self) -> Objects:
@@ -128,7 +126,7 @@ class GitRepository:
         if self._directory.exists():
             self._directory.rename(_unused(parent / f"{name}.broken-{run}"))
         new.rename(self._directory)
-        _sync_folder(parent)
+        sync_folder(parent)
         self._remove_beside("broken")
         self.__dict__.pop("_objects", None)
 
@@ -262,11 +260,3 @@ def _unused(path: Path) -> Path:
     while (candidate := path.with_name(f"{path.name}{f'.{number}' if number else ''}")).exists():
         number += 1
     return candidate
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from reconciler import durable
 from reconciler.core.redact import values_of
 from reconciler.errors import Terminal, Transient
 from reconciler.ports import HostFiles, Identity
@@ -57,10 +58,7 @@ class LocalHostFiles(HostFiles):
         put(target, content, 0o644)
 
     def real(self, path: str) -> str:
-        try:
-            return os.path.realpath(path)
-        except ValueError:  # a NUL: there is no such path, and nobody can mount it
-            return path
+        return real_path(path)
 
     def holds_data(self, path: str) -> bool:
         """What cannot be looked into counts as data."""
@@ -84,6 +82,14 @@ class LocalHostFiles(HostFiles):
                 next="look for links in that folder, and at the names of the stack's configs",
             )
         return Path(real)
+
+
+def real_path(path: str) -> str:
+    """With every link followed; what does not exist stays as it is written."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a NUL: there is no such path, and nobody can mount it
+        return path
 
 
 def environment_in(folder: Path) -> Mapping[str, bytes]:
@@ -114,24 +120,10 @@ class RepositoryIdentity(Identity):
 
 
 def put(path: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all: temporary file, fsync, rename, fsync of the folder. Transient when the disk is full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Whole or not at all, durably. Transient when the disk is full."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        durable.put(path, content, mode)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise Transient(
             "E-DISK-FULL" if full else "E-HOST-FILE",

@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 
+from reconciler.durable import sync_folder
 from reconciler.errors import Transient
 from reconciler.model.desired import RestartPolicy
 from reconciler.model.report import VERIFYING, Intent, LedgerLoss, Outcome, Run, StepRecord
@@ -226,7 +227,7 @@ def _create(path: Path) -> None:
     with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
         connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; BEGIN; {SCHEMA} COMMIT;")
     draft.rename(path)
-    _sync_folder(path)
+    sync_folder(path.parent)
 
 
 def _unusable(path: Path) -> str:
@@ -269,7 +270,7 @@ def _set_aside(path: Path, now: float) -> str:
     for suffix in COMPANIONS:
         if _there(_beside(path, suffix)):
             _beside(path, suffix).rename(_beside(aside, suffix))
-    _sync_folder(path)
+    sync_folder(path.parent)
     return str(aside)
 
 
@@ -292,14 +293,6 @@ def _beside(path: Path, suffix: str) -> Path:
 def _there(path: Path) -> bool:
     """Whether anything has that name, a dangling link too."""
     return os.path.lexists(path)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _primary(error: sqlite3.Error) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from reconciler.durable import sync_folder
 from reconciler.errors import Busy, Transient
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class PassLock:
         with _usable(self._again):
             self._directory.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._again, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            _sync(self._directory)
+            sync_folder(self._directory)
         if trigger:
             with _usable(trigger):
                 Path(trigger).unlink(missing_ok=True)
@@ -95,7 +96,7 @@ class PassLock:
                 self._again.unlink()
             except FileNotFoundError:
                 return False
-            _sync(self._directory)
+            sync_folder(self._directory)
             return True
 
     def take_turns(self, holder: Callable[[], Holder], one_pass: Callable[[], T], trigger: str | Path = "") -> T:
@@ -120,6 +121,21 @@ class PassLock:
                 self.release()
             if not self.take_again():
                 return answers[-1]
+
+    def hold(self, holder: Holder, work: Callable[[], T], trigger: str | Path = "") -> T:
+        """Do something under the lock that is no pass. Busy when another has it.
+
+        A pass that was turned away meanwhile has left `again`, and nobody would look at it before the next tick: the
+        `trigger` is put back, where there is a folder for it.
+        """
+        self.acquire(holder)
+        try:
+            return work()
+        finally:
+            self.release()
+            if trigger and self._again.exists():
+                with suppress(OSError):
+                    os.close(os.open(trigger, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660))
 
     def _acquire_or_leave(self, holder: Callable[[], Holder], trigger: str | Path) -> None:
         try:
@@ -180,14 +196,6 @@ def _parse(data: bytes) -> Holder | None:
         return Holder(int(fields["pid"]), since, fields.get("why", ""), fields.get("run", ""))
     except (KeyError, ValueError, OverflowError, OSError):
         return None
-
-
-def _sync(directory: Path) -> None:
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

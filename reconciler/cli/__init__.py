@@ -16,6 +16,7 @@ from reconciler.errors import ReconcilerError
 EX_FAILED, EX_USAGE, EX_INTERRUPTED = 1, 64, 130
 
 _COMMANDS = {
+    "init": "init",
     "validate": "manifests",
     "schema": "manifests",
     "plan": "converge",
@@ -26,6 +27,10 @@ _COMMANDS = {
     "pause": "signals",
     "resume": "signals",
     "sentinels": "signals",
+    "doctor": "doctor",
+    "logs": "logs",
+    "restart": "by_hand",
+    "shell": "shell",
     "version": "version",
 }
 

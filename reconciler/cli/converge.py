@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing, standing_aside
 from reconciler.core.wording import plan_data, plan_lines, result_data, result_lines
@@ -80,6 +77,7 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="The same as plan.")
 @click.option("--yes", is_flag=True, help="Do not ask, not even on a terminal.")
+@click.option("--full", is_flag=True, expose_value=False, help="Look properly, also where a timer gets a quick look.")
 @global_options
 @click.pass_context
 def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bool, yes: bool) -> int:
@@ -122,22 +120,12 @@ def _not_done(result: Result) -> ReconcilerError | None:
 
 
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
-    """The pass under its lock, and once more when somebody asked for one meanwhile."""
-    from reconciler.adapters.lock import Holder, PassLock
-    from reconciler.convergence.converge import Pass
-    from reconciler.convergence.world import Request
-    from reconciler.wiring import SystemClock, make_rules, make_world, new_run, stopping_politely
+    from reconciler.cli.passes import take_pass
+    from reconciler.wiring import SystemClock, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()
     with showing(frame, streams=True) as progress, stopping_politely(clock):
-        rules = make_rules(settings, target)
-
-        def one_pass() -> Result:
-            request = Request(new_run(), "converge", actor(), partial(confirm, progress))
-            return Pass(make_world(settings, clock, progress), rules, request).run()
-
-        holder = Holder(os.getpid(), clock.now(), f"converge, asked by {actor()}")
-        return PassLock(settings.state.directory).take_turns(lambda: holder, one_pass, settings.inbox.trigger)
+        return take_pass(settings, clock, progress, confirm, target)
 
 
 @dataclass(frozen=True, slots=True)

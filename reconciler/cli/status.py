@@ -42,6 +42,7 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
 
 def _status(frame: Frame) -> Answer:
     from reconciler.cli.look import last_seen, look
+    from reconciler.quick.look import checked as quick_look
     from reconciler.wiring import SystemClock, make_rules, make_world
 
     settings = settings_of(frame)
@@ -63,7 +64,8 @@ def _status(frame: Frame) -> Answer:
     held = seen.target.reason if seen.target.held else ""
     sync = _sync(plan, seen.target.held, bool(seen.picture.drifted), running, pause)
     health, sick = _health(plan)
-    lines = _row(settings.host, plan.revision, running, sync, health, last, _note(pause, held, last, sick))
+    checked = max(last.ended or last.started, quick_look(settings))
+    lines = _row(settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick))
     if frame.wide or sync == "drift":
         lines += [f"  {step.slot}: {step.action} ({'; '.join(step.reasons)})" for step in plan.steps]
         lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
@@ -79,6 +81,7 @@ def _status(frame: Frame) -> Answer:
         "paused": asdict(pause) if pause else None,
         "held": held,
         "last_run": asdict(last),
+        "checked": checked,
         "drift": [str(step.slot) for step in plan.steps],
         "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
@@ -88,7 +91,7 @@ def _status(frame: Frame) -> Answer:
 
 def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: ReconcilerError) -> Answer:
     """What can be said when the manifests of the latest revision, or the branch itself, are no good."""
-    sync = "paused" if pause else "unknown"
+    sync, checked = "paused" if pause else "unknown", last.ended or last.started
     data = {
         "host": host,
         "desired": last.revision,
@@ -99,17 +102,17 @@ def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: 
         "paused": asdict(pause) if pause else None,
         "held": error.what,
         "last_run": asdict(last),
+        "checked": checked,
         "drift": [],
         "working_tree": [],
         "unhealthy": [],
     }
-    lines = _row(host, last.revision, running, sync, "unknown", last, _note(pause, str(error), last, []))
+    lines = _row(host, last.revision, running, sync, "unknown", checked, _note(pause, str(error), last, []))
     return Answer(data, lines, [host], (str(error),))
 
 
-def _row(host: str, desired: str, running: str, sync: str, health: str, last: Run, note: str) -> list[str]:
-    checked = ago(last.ended or last.started)
-    row = [host, desired[:7] or "-", running[:7] or "-", sync, health, checked, note]
+def _row(host: str, desired: str, running: str, sync: str, health: str, checked: float, note: str) -> list[str]:
+    row = [host, desired[:7] or "-", running[:7] or "-", sync, health, ago(checked), note]
     return table([["HOST", "DESIRED", "RUNNING", "SYNC", "HEALTH", "CHECKED", "NOTE"], row])
 
 

@@ -59,6 +59,17 @@ def tell(line: str, priority: int = INFO) -> None:
         _silence(sys.stderr)
 
 
+def show_error(line: str) -> None:
+    """One line of a result that belongs on standard error, without a priority. Never fails."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _silence(sys.stderr)
+
+
 def to_journal(stream: TextIO) -> bool:
     """Whether systemd's journal reads the stream (systemd.exec(5), JOURNAL_STREAM).
 

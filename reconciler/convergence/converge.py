@@ -184,8 +184,7 @@ class Pass:
         self._world.progress.phase("apply", _summary(plan))
         try:
             existing = serving(picture.observed, owner)
-            run = self._request.run
-            applied = Apply(self._tools, plan, picture.wants, existing, owner, run, isolate=isolate).run()
+            applied = Apply(self._tools, plan, picture.wants, existing, owner, self._request.run, isolate=isolate).run()
         except ReconcilerError as error:
             return {EVERYTHING: error}
         if applied.failures and not isolate:
@@ -250,6 +249,7 @@ class Pass:
             base=self._base,
             plan=picture.plan if picture else None,
             checkout=checkout,
+            directory=picture.desired.checkout if picture else "",
             error=error,
             warnings=picture.warnings if picture else (),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.build_context import build_id, read_context
 from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
+from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest import is_job, load_fleet, load_stack_extension, selects
@@ -103,7 +104,9 @@ def assemble(
 
 
 def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
-    """Whether the file alone says that the stack is for others; one that speaks in variables must be read first."""
+    """Whether the file alone says that the stack is for others; variables and override files must be read first."""
+    if override_beside(tree, file):
+        return False
     try:
         document = parse(read_file(tree, file), file)
     except ReconcilerError:

@@ -22,6 +22,8 @@ from reconciler.model.repository import Entry
 from reconciler.ports import Tree
 
 _OUTSIDE = ".reconciler.dockerfile"
+Patterns = tuple[tuple[re.Pattern[str], bool], ...]
+"""Each with whether it excludes; a line with `!` takes back in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def read_context(tree: Tree, build: Build) -> Context:
     elif dockerfile not in files:
         dockerfile = _add_outside(tree, build, files)
     ignored = _ignore_patterns(tree, build.context)
-    chosen = [(p, *f) for p, f in sorted(files.items()) if p == dockerfile or not _is_ignored(p, ignored)]
+    chosen = [(p, *f) for p, f in sorted(files.items()) if p == dockerfile or not is_ignored(p, ignored)]
     return Context(tuple(chosen), dockerfile, build.dockerfile_inline.encode() or None)
 
 
@@ -116,16 +118,19 @@ def _add_outside(tree: Tree, build: Build, files: dict[str, tuple[str, Entry]]) 
     return _OUTSIDE
 
 
-def _ignore_patterns(tree: Tree, context: str) -> tuple[tuple[re.Pattern[str], bool], ...]:
+def _ignore_patterns(tree: Tree, context: str) -> Patterns:
     path = posixpath.join(context, ".dockerignore")
     entry = tree.entry(path)
-    if entry is None or entry.kind not in ("file", "executable"):
-        return ()
-    lines = (line.strip() for line in tree.read(path).decode(errors="replace").splitlines())
+    return ignore_patterns(tree.read(path)) if entry and entry.kind in ("file", "executable") else ()
+
+
+def ignore_patterns(dockerignore: bytes) -> Patterns:
+    """The lines of a .dockerignore."""
+    lines = (line.strip() for line in dockerignore.decode(errors="replace").splitlines())
     return tuple(_pattern(line) for line in lines if line and not line.startswith("#"))
 
 
-def _is_ignored(path: str, patterns: tuple[tuple[re.Pattern[str], bool], ...]) -> bool:
+def is_ignored(path: str, patterns: Patterns) -> bool:
     """The last pattern that matches the path or a folder above it decides."""
     ignored = False
     for pattern, excludes in patterns:

@@ -67,8 +67,7 @@ def check(
         *checkout_refusals(desired, policy, real),
         *_emptied(desired, removals),
         *_removals(plan, removals, policy),
-        *_privileges(desired, policy, real),
-        *_host_mounts(desired, policy, real),
+        *map(_not_allowed, asks(desired, policy, real)),
         *_twice(wants),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
@@ -135,17 +134,47 @@ def _untrusted(desired: Desired, policy: Policy) -> Iterator[tuple[Stack, Servic
             yield from ((stack, service) for service in stack.services)
 
 
-def _privileges(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Refused]:
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a service may only do when the host's own file allows it, in `words` that follow the service's name.
+
+    `mount`: the folder that trust.allow_host_mounts lacks; "": the stack has to be in trust.allow_privileged.
+    """
+
+    service: Service
+    words: str
+    mount: str = ""
+
+
+def asks(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Ask]:
+    """All that `check` would refuse for want of the host's leave; `real` as there."""
     land = _land(policy, real, desired.checkout)
     for stack, service in _untrusted(desired, policy):
         for power in (*powers(service, real), *_powers_by_mounts(service, stack, land)):
-            yield Refused(
-                "E-GUARD-PRIVILEGED",
-                f"{service.stack}/{service.name} {power}",
-                why="that is as much as being root on the host, and the host's own file does not allow it",
-                next=f'if you trust the stack, add "{service.stack}" to trust.allow_privileged in reconciler.toml',
-                at=service.position,
-            )
+            yield Ask(service, power)
+    for stack, service in _untrusted(desired, policy):
+        for source in sources(service, stack):
+            if outside := land.outside(source):
+                yield Ask(service, f"mounts {land.shown(source)} of the host", outside)
+
+
+def _not_allowed(ask: Ask) -> Refused:
+    service = ask.service
+    if ask.mount:
+        return Refused(
+            "E-GUARD-MOUNT",
+            f"{service.stack}/{service.name} {ask.words}",
+            why="it lies neither in the repository nor below a folder that the host allows",
+            next=f'if that is wanted, add "{ask.mount}" to trust.allow_host_mounts in reconciler.toml',
+            at=service.position,
+        )
+    return Refused(
+        "E-GUARD-PRIVILEGED",
+        f"{service.stack}/{service.name} {ask.words}",
+        why="that is as much as being root on the host, and the host's own file does not allow it",
+        next=f'if you trust the stack, add "{service.stack}" to trust.allow_privileged in reconciler.toml',
+        at=service.position,
+    )
 
 
 def _powers_by_mounts(service: Service, stack: Stack, land: Land) -> Iterator[str]:
@@ -156,20 +185,6 @@ def _powers_by_mounts(service: Service, stack: Stack, land: Land) -> Iterator[st
             yield f"mounts {land.shown(source)}, and with it reconciler's own {own}"
     used = {mount.source for mount in service.mounts if mount.kind == "volume"}
     yield from (power for volume in stack.volumes if volume.key in used and (power := volume_power(volume)))
-
-
-def _host_mounts(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Refused]:
-    land = _land(policy, real, desired.checkout)
-    for stack, service in _untrusted(desired, policy):
-        for source in sources(service, stack):
-            if outside := land.outside(source):
-                yield Refused(
-                    "E-GUARD-MOUNT",
-                    f"{service.stack}/{service.name} mounts {land.shown(source)} of the host",
-                    why="it lies neither in the repository nor below a folder that the host allows",
-                    next=f'if that is wanted, add "{outside}" to trust.allow_host_mounts in reconciler.toml',
-                    at=service.position,
-                )
 
 
 def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:

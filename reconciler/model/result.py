@@ -12,7 +12,10 @@ from reconciler.model.repository import CheckoutReport
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`plan` is None when the pass ended before there was one; `held` says why the head is not followed."""
+    """`plan` is None when the pass ended before there was one; `held` says why the head is not followed.
+
+    `directory` is the working tree of the host.
+    """
 
     run: str
     outcome: Outcome
@@ -23,6 +26,7 @@ class Result:
     held: str = ""
     plan: Plan | None = None
     checkout: CheckoutReport = CheckoutReport()
+    directory: str = ""
     error: ReconcilerError | None = None
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.adapters.git import GitRepository
+from reconciler.git.transport import Transport
 
 
 def repository(
@@ -19,6 +20,9 @@ def repository(
 ) -> GitRepository:
     """A clone in `state`/repository.git; copies aside go to `state`/displaced."""
     return GitRepository(
-        state / "repository.git", url, branch, deadline=deadline, token=token, ssh_key=ssh_key,
-        known_hosts=known_hosts, displaced=state / "displaced",
-    )  # fmt: skip
+        state / "repository.git",
+        Transport(url, token, ssh_key, known_hosts),
+        branch,
+        deadline=deadline,
+        displaced=state / "displaced",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.paths import Aside, Paths, parent
 from reconciler.core.compose.problems import FromHost, bad_value, fail
 from reconciler.core.compose.service import check_service, make_service, profiles
-from reconciler.core.compose.source import Model, Source
+from reconciler.core.compose.source import Model, Source, override_beside
 from reconciler.core.compose.variables import Variables, is_sealed
 from reconciler.core.document import Map
 from reconciler.errors import Position
@@ -56,7 +56,7 @@ class LoadedStack:
 
 
 def load_stack(tree: Tree, path: str, host: HostContext, default_name: str) -> LoadedStack:
-    """The stack of the Compose file at `path`, for one host. BadConfiguration."""
+    """The stack of the Compose file at `path`, and of the override file beside it, for one host. BadConfiguration."""
     aside = Aside(parent(path), host.directory) if host.directory else None
     paths = Paths(tree, host.checkout, host.home, aside)
     folders: dict[str, str] = {}
@@ -64,11 +64,12 @@ def load_stack(tree: Tree, path: str, host: HostContext, default_name: str) -> L
     env_files = EnvFiles(paths, folders, host.host_files, host.host_file_root)
     source = Source(paths, env_files, folders, warnings)
     start = Position(path, 1, 1)
-    document = source.parse(path, start)
+    beside = override_beside(tree, path)
+    documents = [source.parse(file, start) for file in (path, beside) if file]
     variables = _variables(host, env_files, parent(path), warnings, start)
-    name = _project_name(document, variables, default_name)
+    name = _project_name(documents, variables, default_name)
     variables.layers = (*variables.layers[:1], {"COMPOSE_PROJECT_NAME": name}, *variables.layers[1:])
-    model = source.model(document, path, variables)
+    model = source.model(documents, path, variables)
     work = _Work(name, model, variables, env_files)
     services, disabled = work.services(_active_profiles(host, variables))
     references.check(services, model.sections, frozenset(disabled))
@@ -91,9 +92,10 @@ def _active_profiles(host: HostContext, variables: Variables) -> frozenset[str]:
     return host.profiles | {name.strip() for name in named if name.strip()}
 
 
-def _project_name(document: Map, variables: Variables, default_name: str) -> str:
-    """COMPOSE_PROJECT_NAME, then `name:`, then the default, as Compose has it."""
+def _project_name(documents: Sequence[Map], variables: Variables, default_name: str) -> str:
+    """COMPOSE_PROJECT_NAME, then the last `name:`, then the default, as Compose has it."""
     chosen = variables.get("COMPOSE_PROJECT_NAME")
+    document = next((one for one in reversed(documents) if one.get("name") is not None), documents[0])
     at = document.at("name")
     if not chosen and document.get("name") is not None:
         chosen = variables.fill(read.text(document, "name"), at)
@@ -101,10 +103,15 @@ def _project_name(document: Map, variables: Variables, default_name: str) -> str
         if not _PROJECT.fullmatch(chosen):
             bad_value(at, "name", chosen, "a project name (a-z, 0-9, _ and -, beginning with a letter or digit)")
         return str(chosen)
-    name = re.sub(r"[^a-z0-9_-]", "", default_name.lower()).lstrip("_-")
+    name = project_name(default_name)
     if not name:
         fail("E-COMPOSE-VALUE", f"no project name can be made of {default_name!r}", at, next="write name: at the top")
     return name
+
+
+def project_name(folder: str) -> str:
+    """What Compose makes of a folder's name; "" when nothing of it can stand."""
+    return re.sub(r"[^a-z0-9_-]", "", folder.lower()).lstrip("_-")
 
 
 @dataclass(frozen=True, slots=True)

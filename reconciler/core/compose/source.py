@@ -5,6 +5,8 @@ The model is still positioned raw data; its meaning is read later, so every valu
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +18,12 @@ from reconciler.core.compose.problems import bad_value, check_keys, fail, show, 
 from reconciler.core.compose.variables import Variables, fill_tree
 from reconciler.core.document import Limits, Map, Place, Seq, parse, read_file
 from reconciler.errors import Position
+from reconciler.ports import Tree
 
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
+OVERRIDES = tuple(f"{name}.override.{end}" for name in ("compose", "docker-compose") for end in ("yml", "yaml"))
+"""The first that is there is laid over a Compose file (compose-go, cli.DefaultOverrideFileNames)."""
+
 _MOST_FILES = 100
 _MOST_VALUES = 200_000
 
@@ -62,9 +68,9 @@ class Source:
         check_keys(document, keys.TOP, "the file", keys.TOP_REFUSED)
         return document
 
-    def model(self, document: Map, path: str, variables: Variables, chain: tuple[str, ...] = ()) -> Model:
-        """The model of a parsed document, with all that it includes and extends."""
-        return self._assemble(fill_tree(document, variables, document.position), path, variables, (*chain, path))
+    def model(self, documents: Sequence[Map], path: str, variables: Variables) -> Model:
+        """The model of parsed documents, each laid over those before it, with all that they include and extend."""
+        return self._assemble(_laid(documents, variables), path, variables, (path,))
 
     def _assemble(self, filled: Map, path: str, variables: Variables, chain: tuple[str, ...]) -> Model:
         sections = {name: _section(filled, name) for name in SECTIONS}
@@ -110,11 +116,8 @@ class Source:
         folder = self._project_folder(given, here, files[0])
         self.folders.update(dict.fromkeys(files, folder))
         inner = variables.below(self._include_env(given, folder, variables, at))
-        filled = [fill_tree(self.parse(file, at), inner, at) for file in files]
-        document = filled[0]
-        for over in filled[1:]:
-            document = merge_files(document, over)
-        return self._assemble(document, files[0], inner, (*chain, *files))
+        documents = [self.parse(file, at) for file in files]
+        return self._assemble(_laid(documents, inner), files[0], inner, (*chain, *files))
 
     def local(self, path: str, folder: str, at: Position) -> str:
         if "://" in path or path.startswith(("git@", "oci:", "github.com/")):
@@ -221,6 +224,18 @@ class _Extends:
             document = self.source.parse(path, at)
             self._services[path] = _section(fill_tree(document, self.variables, at), "services")
         return self._services[path]
+
+
+def override_beside(tree: Tree, path: str) -> str | None:
+    """The override file in the folder of a Compose file."""
+    beside = (f"{parent(path)}/{name}".lstrip("/") for name in OVERRIDES)
+    return next((file for file in beside if tree.entry(file)), None)
+
+
+def _laid(documents: Sequence[Map], variables: Variables) -> Map:
+    """Several files as one. Variables are filled in first: what they make decides which entries are the same."""
+    filled: list[Map] = [fill_tree(document, variables, document.position) for document in documents]
+    return functools.reduce(merge_files, filled)
 
 
 def _section(document: Map, name: str) -> Map:

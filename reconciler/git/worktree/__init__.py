@@ -3,7 +3,3 @@
 compare (what differs) -> plan (what to do, and what forbids it) -> apply (doing it); the record remembers what
 was checked out. Below the adapters, so that the one for git can offer it without importing a sibling.
 """
-
-from reconciler.git.worktree.worktree import Worktree
-
-__all__ = ["Worktree"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.git.worktree.record import Stat, fingerprint, kind_of, settled
+from reconciler.git.worktree.record import Stat, fingerprint, kind_of, load, settled
 from reconciler.model.repository import EntryKind
 
 _CHUNK = 1 << 20
@@ -73,6 +73,15 @@ class Disk:
             linked = [name for name in folders if os.path.islink(os.path.join(here, name))]
             for name in (*files, *linked):
                 yield os.path.join(here, name)[len(self.root) + 1 :]
+
+
+def untouched(record: Path, root: Path, sha: str) -> bool:
+    """Whether a working tree surely holds what was checked out of `sha`; no file is read to know it."""
+    known = load(record)
+    if known is None or known.sha != sha:
+        return False
+    disk = Disk(root, known.entries)
+    return all((now := disk.lstat(path)) and fingerprint(now) == was for path, (_, _, was) in known.entries.items())
 
 
 def blob_id(path: str, found: os.stat_result) -> str:

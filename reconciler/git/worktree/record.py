@@ -6,7 +6,6 @@ Losing it loses speed and the memory of what was tracked, never a file.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import time
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler import durable
 from reconciler.model.repository import EntryKind
 
 _SETTLED_AFTER = 20_000_000  # ns; file times come from a clock that ticks every 1-10 ms
@@ -40,6 +40,12 @@ class Record:
         return replace(self, sha="", pending=pending, staged=tuple({*self.staged, *staged}))
 
 
+def record_file(clone: Path, root: Path) -> Path:
+    """Where the record of the working tree `root` lies: beside the bare clone."""
+    key = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:16]
+    return clone.with_name(f"{clone.name}.checkout-{key}")
+
+
 def fingerprint(found: os.stat_result) -> Stat:
     """What changes when a file does."""
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode]
@@ -54,37 +60,16 @@ def settled(found: os.stat_result) -> Stat:
 def load(file: Path) -> Record | None:
     """The record, or None when there is none that can be trusted."""
     try:
-        checksum, _, body = file.read_bytes().partition(b"\n")
-        if hashlib.sha256(body).hexdigest().encode() != checksum:
-            return None
-        known = json.loads(body)
+        known = durable.read_sealed(file)
         return Record(known["sha"], tuple(known["pending"]), tuple(known["staged"]), known["entries"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def save(file: Path, record: Record) -> None:
-    """Replace the record durably: temporary file, fsync, rename, fsync of the folder."""
-    body = json.dumps(
-        {"sha": record.sha, "pending": record.pending, "staged": record.staged, "entries": record.entries},
-        separators=(",", ":"),
-    ).encode()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.tmp")
-    try:
-        with temporary.open("wb") as out:
-            out.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.rename(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Replace the record durably. OSError."""
+    known = {"sha": record.sha, "pending": record.pending, "staged": record.staged, "entries": record.entries}
+    durable.put_sealed(file, known)
 
 
 def kind_of(mode: int) -> EntryKind | None:

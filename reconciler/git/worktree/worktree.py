@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +23,7 @@ class Worktree:
 
     def __init__(self, objects: Objects, root: Path, *, displaced: Path) -> None:
         self._objects, self._root, self._displaced = objects, root, displaced
-        key = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:16]
-        self._file = objects.directory.with_name(f"{objects.directory.name}.checkout-{key}")
+        self._file = records.record_file(objects.directory, root)
 
     def drift(self, sha: str) -> tuple[str, ...]:
         """Paths tracked in `sha` whose file is missing or differs. Needs no git object when `sha` was the last one."""

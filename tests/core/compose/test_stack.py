@@ -306,3 +306,50 @@ def test_a_name_that_would_be_a_path_is_refused(rest: str) -> None:
     assert "letters, digits" in found.what
     assert found.at is not None
     assert found.at.line == 2
+
+
+BASE = """
+services:
+  web:
+    image: nginx:1
+    command: [nginx]
+    environment: [A=1, B=1]
+    ports: ["${PORT:-80}:80"]
+  old: {image: nginx:1}
+"""
+OVER = """
+name: mine
+x-reconciler: {hosts: [alpha]}
+services:
+  web: {image: "nginx:2", environment: {B: 2}, ports: ["443:443"]}
+  extra: {extends: old}
+"""
+
+
+@pytest.mark.parametrize("beside", ["compose.override.yml", "docker-compose.override.yaml"])
+def test_an_override_file_beside_the_compose_file_is_laid_over_it(beside: str) -> None:
+    loaded = load(BASE, {f"stacks/app/{beside}": OVER}, variables={"PORT": "81"})
+    web = loaded.stack.service("web")
+
+    assert (loaded.stack.name, loaded.stack.file) == ("mine", "stacks/app/compose.yaml")
+    assert [service.name for service in loaded.stack.services] == ["web", "old", "extra"]
+    assert (web.image, web.command, web.environment) == ("nginx:2", ("nginx",), (("A", "1"), ("B", "2")))
+    assert [port.host_port for port in web.ports] == ["81", "443"]
+    assert loaded.extensions["hosts"] == ["alpha"]
+    assert f"stacks/app/{beside}" in loaded.reads
+
+
+def test_only_the_first_override_file_counts_as_for_compose() -> None:
+    files = {
+        f"stacks/app/{name}": f"services: {{web: {{image: '{name}'}}}}"
+        for name in ("docker-compose.override.yml", "compose.override.yaml")
+    }
+
+    assert load(BASE, files).stack.service("web").image == "compose.override.yaml"
+
+
+def test_what_is_wrong_in_an_override_file_is_found_there() -> None:
+    at = problem(BASE, {"stacks/app/compose.override.yaml": "services:\n  web: {imag: a}"}).at
+
+    assert at
+    assert (at.file, at.line) == ("stacks/app/compose.override.yaml", 2)

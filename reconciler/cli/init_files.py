@@ -1,0 +1,156 @@
+"""What `init` is going to write, and where."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.adapters.new_repository import Clone, author, commit, make_bare
+from reconciler.adapters.placing import Placing
+from reconciler.core.assemble import HostSide, assemble
+from reconciler.core.first_files import MARK, fleet_text, settings_text
+from reconciler.core.founding import Taken
+from reconciler.core.guard import Policy
+from reconciler.core.survey import Project
+from reconciler.core.trees import Content, MemoryTree
+from reconciler.core.trust import Granted
+from reconciler.errors import ReconcilerError, Terminal
+from reconciler.model.desired import Desired
+from reconciler.ports import Tree
+from reconciler.settings import DEFAULT_FILE, Settings, load_settings
+
+LeftOut = tuple[Project, ReconcilerError]
+_UNBORN = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`config`: the host's own file; `url` stands in it. `bare`: a repository to make. `clone`: one to add to."""
+
+    config: Path
+    host: str
+    checkout: str
+    url: str
+    branch: str
+    manifests: str
+    docker: str = ""
+    ssh_key: str = ""
+    known_hosts: str = ""
+    bare: Path | None = None
+    clone: Clone | None = None
+    directory: Path = Path()
+
+    @property
+    def env(self) -> Path:
+        return self.config.parent / "env"
+
+    def settings(self, policy: Policy) -> str:
+        wanted = {"url": self.url, "branch": self.branch, "path": self.manifests}
+        wanted |= {"ssh_key": self.ssh_key, "known_hosts": self.known_hosts}
+        defaults = {"branch": "main", "path": "manifests", "ssh_key": "", "known_hosts": ""}
+        repository = {key: value for key, value in wanted.items() if value != defaults.get(key)}
+        return settings_text(self.host, repository, self.docker, policy.allow_host_mounts, policy.allow_privileged)
+
+    def read(self, text: str) -> Settings:
+        """The settings as a pass will have them, environment and all. BadConfiguration."""
+        with TemporaryDirectory(prefix="reconciler-init-") as folder:
+            draft = Path(folder) / self.config.name
+            draft.write_text(text)
+            return replace(load_settings(str(draft)), config_directory=str(self.config.parent))
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """Everything that was decided. `taken` is empty, and `git` too, when the repository knows this host already."""
+
+    place: Place
+    granted: Granted
+    taken: Sequence[Taken] = ()
+    left_out: Sequence[LeftOut] = ()
+    passed_over: Sequence[Project] = ()
+    git: Mapping[str, Content] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+    @property
+    def settings(self) -> str:
+        return self.place.settings(self.granted.policy)
+
+    def env(self) -> Iterator[tuple[Path, bytes, str]]:
+        """Path, content and origin of each file that stays with the host."""
+        for taken in self.taken:
+            for name, content in taken.environment.items():
+                yield self.place.env / taken.name / name, content, taken.origins.get(name, "")
+
+
+def config_file(given: str) -> Path:
+    return Path(given or os.environ.get("RECONCILER_CONFIG") or DEFAULT_FILE).absolute()
+
+
+def refuse_existing(config: Path, *, force: bool) -> None:
+    """A file of somebody else is never overwritten; ours with `--force`."""
+    if not config.exists():
+        return
+    ours = config.is_file() and config.read_bytes().startswith(MARK.encode())
+    if ours and force:
+        return
+    raise exists(
+        config,
+        "an earlier init wrote it" if ours else "somebody wrote it by hand",
+        "go on with it: reconciler plan; or write it anew with --force" if ours else "keep it, or move it away",
+    )
+
+
+def exists(path: Path, why: str, next: str) -> Terminal:
+    return Terminal("E-INIT-EXISTS", f"{path} is there already", why=why, next=next, unchanged="nothing was written")
+
+
+def git_files(place: Place, taken: Sequence[Taken]) -> dict[str, Content]:
+    """Path in the repository -> content."""
+    base = f"{place.manifests}/".lstrip("/")
+    directories = {one.name: one.project.directory for one in taken}
+    files: dict[str, Content] = {f"{base}fleet.yaml": fleet_text(place.host, place.checkout, directories)}
+    for one in taken:
+        files |= {f"{base}stacks/{one.name}/{path}": content for path, content in one.files.items()}
+    return files
+
+
+def desired(place: Place, tree: Tree, environment: Callable[[str], Mapping[str, bytes]]) -> tuple[Desired, list[str]]:
+    """What the repository wants of this host, and what is to say about it. BadConfiguration."""
+    side = HostSide(place.host, environment, lambda stack: str(place.env / stack), str(Path.home()))
+    made = assemble(tree, place.manifests, side, revision=_UNBORN, owner="").or_raise()
+    return made.desired, list(made.warnings)
+
+
+def tree_of(files: Mapping[str, Content]) -> Tree:
+    return MemoryTree(files)
+
+
+def put(founded: Foundation, placing: Placing, *, push: bool) -> None:
+    """Write it all, or nothing. Pushing is the last thing before files take their place."""
+    place = founded.place
+    placing.make(place.config.parent, 0o755)
+    for path, content, _ in founded.env():
+        if not path.exists() or path.read_bytes() != content:
+            if path.exists():
+                raise exists(path, "it holds other values than the project has", "compare them, and move one away")
+            placing.file(path, content, 0o600, folder_mode=0o700)
+    if founded.git:
+        message = f"Bring {place.host} under reconciler\n\n{len(founded.taken)} Compose projects as they are."
+        if place.bare:
+            staged = placing.folder(place.bare)
+            make_bare(staged, place.branch)
+            commit(staged, place.branch, founded.git, author(place.host), message)
+        elif place.clone:
+            commit(place.clone.git_dir, place.branch, founded.git, author(place.host), message)
+    placing.file(
+        place.config, founded.settings.encode(), 0o600 if re.search(r"://[^/@]*:[^/@]*@", place.url) else 0o644
+    )
+    if place.clone and founded.git:
+        if push:
+            place.clone.push()
+        place.clone.check_out()
+    placing.put()

@@ -1,0 +1,1 @@
+"""Facts of a host become findings: what is well, what is not, why, and the command that mends it."""

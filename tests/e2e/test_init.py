@@ -1,0 +1,283 @@
+"""`reconciler init` on a machine that runs Compose projects already: nothing is touched, and no file needs an edit."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.composed import Version
+from tests.support.engine import Engine
+from tests.support.gitremote import Remote
+from tests.support.lived_in import NAME, Machine, three_projects
+
+pytestmark = pytest.mark.engine
+
+ALL = ("--allow-host-mounts", "all-in-use", "--allow-privileged", "all-in-use")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, engine: Engine) -> Machine:
+    return three_projects(tmp_path, engine)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Machine:
+    """A machine without an engine, and without a project."""
+    made = Machine(tmp_path)
+    made.home.mkdir()
+    return made
+
+
+def running(engine: Engine) -> list[str]:
+    return sorted(engine.cli("ps", "-q", "--no-trunc").split())
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_init_validate_plan_and_converge_need_no_edit_and_restart_nothing(
+    engine: Engine, tmp_path: Path, version: Version
+) -> None:
+    machine = three_projects(tmp_path, engine, version)
+    before = running(engine)
+
+    done = machine.init(*ALL)
+
+    assert done.code == 0, done.err
+    assert machine.files() == [
+        "manifests/fleet.yaml",
+        "manifests/stacks/blog/compose.yaml",
+        "manifests/stacks/media/compose.override.yaml",
+        "manifests/stacks/media/compose.yaml",
+        "manifests/stacks/proxy/compose.yaml",
+    ]
+    source = (machine.home / "ana/media/docker-compose.yml").read_text()
+    assert machine.git("show", "main:manifests/stacks/media/compose.yaml") == source
+    fleet = yaml.safe_load(machine.git("show", "main:manifests/fleet.yaml"))
+    assert fleet["hosts"] == {
+        NAME: {
+            "connect": "local",
+            "checkout": str(machine.checkout),
+            "directories": {
+                "blog": str(machine.home / "srv/blog"),
+                "media": str(machine.home / "ana/media"),
+                "proxy": str(machine.home / "proxy"),
+            },
+        }
+    }
+    env = machine.config.parent / "env" / "media"
+    assert {p.name: p.read_text() for p in env.iterdir()} == {
+        ".env": "TAG=1\n",
+        "player.env": "TOKEN=hush-hush-value\n",
+    }
+    assert {p.stat().st_mode & 0o777 for p in env.iterdir()} == {0o600}
+    assert env.stat().st_mode & 0o777 == 0o700
+
+    clone = tmp_path / "clone"
+    machine.git("clone", "--quiet", str(machine.repository), str(clone))
+    checked = machine.run("validate", clone / "manifests", "--env", machine.config.parent / "env")
+    assert checked.code == 0, checked.err + checked.out
+    planned = machine.run("plan", "--json")
+    assert planned.code == 0, planned.err + planned.out
+    assert planned.answer["warnings"] == []
+    steps = {f"{step['stack']}/{step['service']}": step["action"] for step in planned.answer["data"]["steps"]}
+    assert steps == dict.fromkeys(("blog/web", "media/index", "media/player", "proxy/watch"), "adopt")
+
+    done = machine.run("converge", "--yes", "--json")
+    assert done.code == 0, done.err + done.out
+    assert running(engine) == before
+
+
+def test_the_hosts_file_allows_just_what_runs(machine: Machine, engine: Engine) -> None:
+    done = machine.init(*ALL, "--json")
+
+    assert done.code == 0, done.err
+    settings = tomllib.loads(machine.config.read_text())
+    data = machine.home / "ana/media"
+    assert settings["host"] == NAME
+    assert settings["repository"] == {"url": f"file://{machine.repository}"}
+    assert settings["docker"] == {"host": engine.url}
+    assert settings["trust"]["allow_privileged"] == ["proxy"]
+    assert sorted(settings["trust"]["allow_host_mounts"]) == sorted(
+        [str(machine.checkout), str(data / "data"), str(data / "index.conf")]
+    )
+    assert done.answer["data"]["trust"]["refused"] == []
+    assert done.answer["data"]["projects"][1]["hints"] == [str(data / "index.conf")]
+    assert [p["name"] for p in done.answer["data"]["not_taken"]] == ["old"]
+
+
+def test_no_value_of_an_env_file_gets_into_git_or_into_words(machine: Machine) -> None:
+    done = machine.init(*ALL, "--dry-run")
+    done = machine.init(*ALL) if done.code == 0 else done
+
+    assert done.code == 0, done.err
+    assert "hush-hush" not in done.out + done.err
+    assert "hush-hush" not in machine.git("log", "-p", "main")
+
+
+def test_a_dry_run_shows_everything_and_writes_nothing(machine: Machine) -> None:
+    before = sorted(path for path in machine.folder.rglob("*"))
+
+    done = machine.init(*ALL, "--dry-run")
+
+    assert done.code == 0, done.err
+    assert f"checkout: {machine.checkout}" in done.out
+    assert 'allow_privileged = [\n    "proxy",\n]' in done.out
+    assert f"(from {machine.home}/ana/media/docker-compose.yml)" in done.out
+    assert sorted(path for path in machine.folder.rglob("*")) == before
+
+
+def test_without_a_terminal_what_nobody_allowed_is_an_error_that_names_the_flags(machine: Machine) -> None:
+    done = machine.init("--json")
+
+    assert done.code == 1
+    error = done.error
+    assert error["code"] == "E-INIT-TRUST"
+    assert "--allow-privileged proxy: proxy/watch sees every process" in error["why"]
+    assert f"--allow-host-mounts {machine.home}/ana/media/data" in error["why"]
+    assert not machine.config.exists()
+    assert not machine.repository.exists()
+
+
+def test_what_is_not_allowed_is_refused_by_the_plan_and_said_before(machine: Machine) -> None:
+    done = machine.init("--allow-host-mounts", "all-in-use", "--allow-privileged", "none")
+
+    assert done.code == 0, done.err
+    assert "not allowed: proxy/watch sees every process of the host" in done.out
+    assert "allow_privileged = []" in machine.config.read_text()
+    planned = machine.run("plan")
+    assert "proxy/watch" in planned.err
+    assert "E-GUARD-PRIVILEGED" in planned.err
+
+
+def test_it_asks_a_person_item_by_item(machine: Machine) -> None:
+    done = machine.at_a_terminal(
+        ["init", "--search", machine.home],
+        [
+            (r"Name of this host \[[^]]*\]: ", NAME),
+            (r"Repository[^:]*: ", str(machine.repository)),
+            (r"Where shall git's files lie[^:]*: ", str(machine.checkout)),
+            (r"(?s)media .*proxy .*Take them all over\? \[Y/n\]: ", "n"),
+            (r"Which ones\?[^:]*: ", "media, proxy"),
+            (r"(?s)old .*Take these over too\?[^:]*: ", ""),
+            (r"(?s)proxy/watch mounts .*as much as being root here\..*Allow it\?[^:]*: ", "yes"),
+            (r"(?s)media/data is mounted by media/player.*Allow it\?[^:]*: ", "all"),
+            (r"(?s)Would write:.*Write this\? \[Y/n\]: ", "y"),
+        ],
+    )
+
+    assert done.code == 0, done.out
+    assert "reconciler doctor" in done.out
+    trust = tomllib.loads(machine.config.read_text())["trust"]
+    assert trust["allow_privileged"] == ["proxy"]
+    assert len(trust["allow_host_mounts"]) == 3
+    assert "manifests/stacks/blog/compose.yaml" not in machine.files()
+
+
+def test_a_no_at_the_end_writes_nothing(machine: Machine) -> None:
+    done = machine.at_a_terminal(
+        ["init", *machine.flags, "--repository", machine.repository, *ALL],
+        [(r"Take them all over\?[^:]*: ", ""), (r"Take these over too\?[^:]*: ", ""), (r"Write this\?[^:]*: ", "n")],
+    )
+
+    assert done.code == 130, done.out
+    assert not machine.config.exists()
+    assert not machine.repository.exists()
+
+
+def test_a_second_run_refuses_and_force_writes_only_its_own_file_anew(machine: Machine) -> None:
+    assert machine.init(*ALL).code == 0
+    head = machine.git("rev-parse", "main")
+
+    again = machine.init(*ALL, "--json")
+    assert (again.code, again.error["code"]) == (1, "E-INIT-EXISTS")
+    assert str(machine.config) in again.error["what"]
+
+    forced = machine.init(*ALL, "--force")
+    assert forced.code == 0, forced.err
+    assert "knows caroline already" in forced.out
+    assert tomllib.loads(machine.config.read_text())["trust"]["allow_privileged"] == ["proxy"]
+    assert machine.git("rev-parse", "main") == head
+
+    machine.config.write_text('host = "mine"\n')
+    by_hand = machine.init(*ALL, "--force", "--json")
+    assert (by_hand.code, by_hand.error["code"]) == (1, "E-INIT-EXISTS")
+    assert machine.config.read_text() == 'host = "mine"\n'
+
+
+def test_a_broken_file_is_shown_with_its_line_and_the_others_go_on(machine: Machine) -> None:
+    broken = machine.home / "srv/blog/compose.yaml"
+    broken.write_text(broken.read_text() + "    imag: oops\n")
+
+    strict = machine.init(*ALL, "--strict", "--json")
+    done = machine.init(*ALL, "--json")
+
+    assert strict.error["code"] == "E-COMPOSE-KEY"
+    assert done.code == 0, done.err
+    (left_out,) = done.answer["data"]["left_out"]
+    assert left_out["name"] == "blog"
+    assert left_out["error"]["at"] == {"file": str(broken), "line": 7, "column": 5}
+    assert [p["name"] for p in done.answer["data"]["projects"]] == ["media", "proxy"]
+    assert "manifests/stacks/blog/compose.yaml" not in machine.files()
+
+
+def test_a_place_that_cannot_be_written_leaves_nothing_half_made(machine: Machine) -> None:
+    machine.config.parent.parent.write_text("a file in the place of the folder")
+
+    done = machine.init(*ALL, "--json")
+
+    assert (done.code, done.error["code"]) == (1, "E-INIT-WRITE")
+    assert not machine.repository.parent.exists()
+
+
+def test_an_existing_remote_gets_one_commit_and_is_pushed_on_demand(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+    remote.commit({"README.md": "ours"}, "a beginning")
+
+    done = machine.init(*ALL, "--repository", remote.url, "--push")
+
+    assert done.code == 0, done.err
+    assert remote.git("rev-list", "--count", "main").decode().strip() == "2"
+    assert (tmp_path / "fleet/manifests/stacks/media/compose.yaml").exists()
+    assert (tmp_path / "fleet/README.md").read_text() == "ours"
+    assert machine.run("plan").code == 0
+
+
+def test_an_empty_remote_is_begun_and_the_push_is_left_to_the_user(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+
+    done = machine.init(*ALL, "--repository", remote.url, "--directory", "mine")
+
+    assert done.code == 0, done.err
+    push = f"git -C {tmp_path}/mine push origin main"
+    assert push in done.out
+    assert remote.git("for-each-ref") == b""
+    assert (tmp_path / "mine/manifests/fleet.yaml").exists()
+
+
+def test_without_an_engine_files_are_enough(machine: Machine) -> None:
+    alone = Machine(machine.folder)
+
+    done = alone.init(*ALL, "--include-stopped", "--json")
+
+    assert done.code == 0, done.err
+    assert [p["name"] for p in done.answer["data"]["projects"]] == ["blog", "media", "old", "proxy"]
+    assert any("E-DOCKER" in warning for warning in done.answer["warnings"])
+
+
+def test_without_a_project_the_fleet_is_empty_and_says_how_to_go_on(bare: Machine) -> None:
+    done = bare.init()
+
+    assert done.code == 0, done.err
+    assert "No Compose project was found" in done.out
+    assert "stacks/web/compose.yaml" in bare.git("show", "main:manifests/fleet.yaml")
+    assert bare.files() == ["manifests/fleet.yaml"]
+
+
+def test_a_name_that_is_not_there_is_refused(bare: Machine) -> None:
+    done = bare.init("--project", "gone", "--json")
+
+    assert (done.code, done.error["code"]) == (1, "E-INIT-PROJECT")
+    assert json.loads(done.out)["data"] == {}
