@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.docker import DockerEngine
-from reconciler.adapters.docker_console import DockerConsole
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.ledger import SqliteLedger
@@ -29,6 +28,9 @@ from reconciler.model.observed import Container
 from reconciler.ports import Clock, Progress
 from reconciler.remote import remote_of
 from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.adapters.docker_console import DockerConsole
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -131,6 +133,8 @@ def make_engine(settings: Settings) -> DockerEngine:
 
 def make_console(settings: Settings) -> DockerConsole:
     """What a person works in containers with."""
+    from reconciler.adapters.docker_console import DockerConsole
+
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
 
 
