@@ -31,7 +31,7 @@ test: lint ## set up what the tests need, then check and test everything, real e
 bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PEERS="floor", QUICK=1, JSON=1)
 	@scripts/bootstrap.sh --dev
 	@scripts/test-deps.sh
-	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1) $(if $(JSON),--json) \
+	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1,--watch) $(if $(JSON),--json) \
 		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
 
 lint: ## ruff, mypy and the floors of the architecture

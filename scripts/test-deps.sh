@@ -44,4 +44,5 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     apt_install "${missing[@]}"
 fi
+quietly "$here/compose-v2.sh" || fail "the tests start projects with Docker Compose v2, too" # beside 1.29
 [ "$(id -u)" = 0 ] || fail "the tests start private Docker engines, which needs root"

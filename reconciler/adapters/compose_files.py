@@ -17,22 +17,24 @@ _SKIPPED = frozenset(("node_modules", "__pycache__", "vendor", "site-packages"))
 def search(
     roots: Sequence[str], names: Collection[str], *, depth: int, most: int, avoid: Collection[str] = ()
 ) -> tuple[Mapping[str, Collection[str]], bool]:
-    """Folder -> those of its files that are called as in `names`; and whether `most` entries were not enough.
+    """Folder -> those of its files that are called as in `names`; and whether no root held more than `most` entries.
 
     Looks `depth` folders deep, never follows a link, never leaves the file system of a root, and passes over hidden
     folders and those of `avoid`. What cannot be read is passed over too.
     """
     found: dict[str, Collection[str]] = {}
-    looked = 0
+    whole = True
     for root in roots:
+        looked = 0
         for folder, entries in _walk(os.path.realpath(root), depth, frozenset(avoid)):
-            looked += len(entries)
             here = {entry.name for entry in entries if entry.name in names and entry.is_file(follow_symlinks=False)}
             if here:
                 found[folder] = here
+            looked += len(entries)
             if looked > most:
-                return found, False
-    return found, True
+                whole = False
+                break
+    return found, whole
 
 
 def _walk(root: str, depth: int, avoid: frozenset[str]) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "plan": "converge",
     "diff": "converge",
     "converge": "converge",
+    "watch": "watch",
     "status": "status",
     "history": "history",
     "pause": "signals",

@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing, standing_aside
 from reconciler.cli.target import target_argument
@@ -121,12 +123,14 @@ def _not_done(result: Result) -> ReconcilerError | None:
 
 
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
-    from reconciler.cli.passes import take_pass
+    from reconciler.cli.passes import full_pass, take_turns
     from reconciler.wiring import SystemClock, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()
     with showing(frame, streams=True) as progress, stopping_politely(clock):
-        return take_pass(settings, clock, progress, confirm, target)
+        asked_by, yes = actor(), partial(confirm, progress)
+        one_pass = partial(full_pass, settings, clock, progress, yes, asked_by, target)
+        return take_turns(settings, clock, asked_by, one_pass)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options
 from reconciler.cli.init_ask import MOUNTS, PRIVILEGED, ROOTS, Questions, Wish, listed
+from reconciler.errors import Terminal
 
 
 @click.command(cls=Helpful, short_help="Begin: turn the Compose projects of this machine into a fleet.")
@@ -54,26 +56,48 @@ def init(frame: Frame, /, **given: Any) -> int:
     wish = Wish.of(given)
     _check(wish)
     questions, config = Questions(frame, wish), config_file(frame.config)
-    refuse_existing(config, force=wish.force)
-    with Placing() as placing:
-        founded = Founding(frame, wish, questions, placing).founded(config)
-        shown = questions.asks and not wish.yes and not wish.dry_run
-        if shown:
-            click.echo("\n".join(init_words.lines(founded)), err=True)
-        if not wish.dry_run:
-            if not questions.sure():
-                raise click.Abort
-            put(founded, placing, push=wish.push)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupted)
+    try:
+        refuse_existing(config, force=wish.force)
+        with Placing() as placing:
+            founded = Founding(frame, wish, questions, placing).founded(config)
+            shown = questions.asks and not wish.yes and not wish.dry_run
+            if shown:
+                click.echo("\n".join(init_words.lines(founded)), err=True)
+            if not wish.dry_run:
+                if not questions.sure():
+                    raise click.Abort
+                put(founded, placing, push=wish.push)
+    except OSError as error:
+        raise _unreadable(error) from error
     words = init_words.done(founded, shown=shown) if not wish.dry_run else init_words.lines(founded)
     data = init_words.data(founded, written=not wish.dry_run)
     names = [taken.name for taken in founded.taken]
     return give(frame, Answer(data, words, names, founded.warnings))
 
 
+def _interrupted(_signal: int, _frame: object) -> None:
+    """As Ctrl-C: what was begun is taken away again."""
+    raise KeyboardInterrupt
+
+
+def _unreadable(error: OSError) -> Terminal:
+    return Terminal(
+        "E-INIT-FILE",
+        f"cannot look at {error.filename}",
+        why=error.strerror or str(error),
+        next="run as root, or name another place",
+        unchanged="nothing was written",
+    )
+
+
 def _check(wish: Wish) -> None:
     for folder in listed(wish.mounts or ""):
         if not folder.startswith("/"):
             raise click.UsageError(f"{MOUNTS}: {folder} is no absolute path")
+    if ".." in wish.path.split("/"):
+        raise click.UsageError("--path: it lies in the repository, so without ..")
     for flag, text in (("--repository", wish.repository), ("--branch", wish.branch)):
         if text.startswith("-"):
             raise click.UsageError(f"{flag}: {text!r} begins with a dash")

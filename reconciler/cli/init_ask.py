@@ -91,17 +91,24 @@ class Questions:
         return chosen
 
     def _show(self, title: str, projects: Sequence[Project]) -> None:
-        rows = [(f"  {p.name}", f"{len(p.services)} running", p.directory, p.trouble) for p in projects]
+        rows = [(f"  {p.name}", f"{p.containers} running", p.directory, p.trouble) for p in projects]
         for line in (title, *table(rows)):
             tell(line)
 
     def _which(self, running: list[Project]) -> list[Project]:
         if self.wish.yes or click.confirm("Take them all over?", default=True, err=True):
             return running
-        names = str(click.prompt("Which ones? Names, separated by commas; empty for none", default="", err=True))
-        wanted = {name.strip() for name in names.split(",") if name.strip()}
-        _require_known(tuple(sorted(wanted)), running)
-        return [p for p in running if p.name in wanted]
+        known = {project.name: project for project in running}
+
+        def named(typed: str) -> list[Project]:
+            names = [name.strip() for name in typed.split(",") if name.strip()]
+            if unknown := [name for name in names if name not in known]:
+                raise click.BadParameter(f"not among them: {', '.join(unknown)}")
+            return [known[name] for name in names]
+
+        question = "Which ones? Names, separated by commas; empty for none"
+        chosen: list[Project] = click.prompt(question, default="", show_default=False, value_proc=named, err=True)
+        return chosen
 
     def _wants(self, idle: list[Project]) -> bool:
         if not self.asks or self.wish.yes:
@@ -130,9 +137,8 @@ class Questions:
             return self.frame.input  # as if it were allowed, to learn what else is asked for
         for line in (*reasons, meaning):
             tell(line)
-        answer = click.prompt(
-            "Allow it? yes, no, or all of this kind", type=click.Choice(("yes", "no", "all")), err=True
-        )
+        choice = click.Choice(("yes", "no", "all"))
+        answer = click.prompt("Allow it? yes, no, or all of this kind", type=choice, show_choices=False, err=True)
         if answer == "all":
             self._everything.add(flag)
         return bool(answer != "no")

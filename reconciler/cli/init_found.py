@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from reconciler.cli.init_files import Foundation, LeftOut, Place, desired, exist
 from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.compose.source import OVERRIDES
 from reconciler.core.founding import Destination, Taken, take
-from reconciler.core.guard import Policy
+from reconciler.core.guard import Policy, checkout_refusals, paths
 from reconciler.core.survey import Project, survey
 from reconciler.core.trust import Granted, grant
 from reconciler.errors import ReconcilerError, Terminal, Transient
@@ -83,10 +84,10 @@ class Founding:
         checkout = self.ask.text("--checkout", wish.checkout, question, "/opt/fleet", "/.+")
         path = Path(written.removeprefix("file://")).absolute() if is_local(written) else None
         url = f"file://{path}" if path else written
+        folder = posixpath.normpath(wish.path).strip("/")
+        manifests = "" if folder == "." else folder
         key, hosts = (str(Path(file).absolute()) if file else "" for file in (wish.ssh_key, wish.known_hosts))
-        place = Place(
-            config, host, checkout.rstrip("/"), url, wish.branch, wish.path.strip("./"), self._docker(), key, hosts
-        )
+        place = Place(config, host, checkout.rstrip("/"), url, wish.branch, manifests, self._docker(), key, hosts)
         if path and not is_repository(path):
             if path.exists() and not (path.is_dir() and not any(path.iterdir())):
                 raise exists(path, "it is no git repository", "name another one with --repository")
@@ -156,6 +157,8 @@ class Founding:
         mounts = tuple(dict.fromkeys((place.checkout, *listed(self.wish.mounts or ""))))
         draft = place.settings(Policy(listed(self.wish.privileged or ""), mounts))
         policy = make_rules(place.read(draft)).policy
+        for refusal in checkout_refusals(wanted, policy, {path: real_path(path) for path in paths(wanted, policy)}):
+            raise refusal
         granted = grant(wanted, policy, real_path, self.ask.stack, self.ask.mount)
         self.ask.or_raise()
         return granted

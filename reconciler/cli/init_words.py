@@ -28,8 +28,14 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
             "clone": str(place.directory) if founded.git and place.clone else None,
         },
         "projects": [
-            {"name": t.name, "directory": t.project.directory, "running": t.project.running, "hints": list(t.hints)}
-            for t in founded.taken
+            {
+                "name": taken.name,
+                "directory": taken.project.directory,
+                "running": dict(taken.project.services),
+                "not_running": list(taken.idle),
+                "hints": list(taken.hints),
+            }
+            for taken in founded.taken
         ],
         "left_out": [
             {"name": p.name, "directory": p.directory, "error": as_data(error)} for p, error in founded.left_out
@@ -51,11 +57,11 @@ def lines(founded: Foundation) -> list[str]:
 
 
 def done(founded: Foundation, *, shown: bool) -> list[str]:
-    """What was written, and what to do next. `shown`: the rest was said before."""
-    before = () if shown else (*_projects(founded), *_refused(founded))
+    """What was written, and what to do next. `shown`: all but that was said before."""
+    files = list(_listed(founded))
+    said = [f"Wrote {len(files)} files."] if shown else [*_projects(founded), *_refused(founded), "Wrote:", *files]
     commands = (f"  {command}" for command in _commands(founded))
-    after = ("Nothing that runs was touched. Next:", *commands)
-    return [*before, "Wrote:", *_listed(founded), *_hints(founded), *after]
+    return [*said, *_hints(founded), "Nothing that runs was touched. Next:", *commands]
 
 
 def _projects(founded: Foundation) -> Iterator[str]:
@@ -64,8 +70,10 @@ def _projects(founded: Foundation) -> Iterator[str]:
     elif not founded.taken:
         yield "No Compose project was found or taken: the fleet is empty, with an example in its file."
     for taken in founded.taken:
-        state = f"{len(taken.project.services)} running" if taken.project.running else "not running"
+        state = f"{taken.project.containers} running" if taken.project.running else "not running"
         yield f"{taken.name}: {state}, its data stays in {taken.project.directory}"
+        if taken.idle:
+            yield f"  a pass would start {', '.join(taken.idle)}: in its file, and not running"
     for project, error in founded.left_out:
         yield f"{project.name}: left out: {error}"
         yield from (f"  {text}" for text in (error.why, error.next) if text)
@@ -122,8 +130,8 @@ def _listed(founded: Foundation) -> Iterator[str]:
 def _hints(founded: Foundation) -> Iterator[str]:
     for taken in founded.taken:
         if taken.hints:
-            yield f"{taken.name} reads {', '.join(taken.hints)} from where they are."
-            yield f"  To manage them with git, copy them into stacks/{taken.name}/ at the same relative path."
+            yield f"{taken.name} mounts configuration that git does not have: {', '.join(taken.hints)}"
+            yield f"  To manage it with git, copy it into stacks/{taken.name}/, at the same relative path."
 
 
 def _commands(founded: Foundation) -> Iterator[str]:

@@ -173,7 +173,8 @@ class Apply:
 
     def _bring(self, step: Step) -> None:
         begun = self._tools.clock.now()
-        self._tools.progress.step(step.slot, "starting", f"{step.action}: {'; '.join(step.reasons)}")
+        state = "adopting" if step.action is Action.ADOPT else "starting"
+        self._tools.progress.step(step.slot, state, f"{step.action}: {'; '.join(step.reasons)}")
         self._bring_by[step.action](step)
         self._record(step, begun)
 

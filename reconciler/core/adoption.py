@@ -171,10 +171,20 @@ def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str
     for key, name in _UNSET.items():
         if key not in body and live.get(key):
             yield changed(name, live[key], None)
+    if "Hostname" not in body and (hostname := _hostname(container)):
+        yield changed("hostname", hostname, None)
     for key, name in _UNSET_ON_THE_HOST.items():
         if live.get("HostConfig", {}).get(key):
             yield f"{name}: not in git"
     yield from _missing_volumes(body, container)
+
+
+def _hostname(container: Container) -> str:
+    """The host name that somebody gave it; an engine takes the beginning of the id, or what the namespace has."""
+    live = container.definition
+    mode = str(live.get("HostConfig", {}).get("NetworkMode", ""))
+    own = mode != "host" and not mode.startswith("container:")
+    return str(live.get("Hostname", "")) if own and live.get("Hostname") != container.id[:12] else ""
 
 
 def _expected(key: str, body: Mapping[str, Any], image: Mapping[str, Any]) -> Any:

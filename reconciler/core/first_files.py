@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 import yaml
 
 MARK = "# Written by reconciler init"
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 
 _EXAMPLE = """
 # No stack yet. A stack is a folder with the Compose file that you have already:
@@ -22,9 +24,24 @@ def fleet_text(host: str, checkout: str, directories: Mapping[str, str]) -> str:
     entry: dict[str, object] = {"connect": "local", "checkout": checkout}
     if directories:
         entry["directories"] = dict(directories)
-    hosts = yaml.safe_dump({"hosts": {host: entry}}, sort_keys=False, allow_unicode=True, width=1000)
+    hosts = yaml_text({"hosts": {host: entry}})
     head = f"{MARK}. `reconciler schema` and docs/manifests.md have every key.\n"
     return f"{head}apiVersion: reconciler/v1\nkind: Fleet\n{hosts}{'' if directories else _EXAMPLE}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever is not plainly text: PyYAML's YAML 1.1 and the core schema differ on `1e3`."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _PLAIN.fullmatch(text) else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
+def yaml_text(data: Mapping[str, object]) -> str:
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000))
 
 
 def settings_text(

@@ -46,7 +46,7 @@ class Taken:
     """`files`: path below the stack's folder -> content. `environment`: name below `<config>/env/<stack>/` -> content.
 
     `origins`: both kinds of name -> the file of the machine that it is a copy of. `hints`: files that are mounted
-    read-only, from where they are; git could manage them.
+    read-only, from where they are; git could manage them. `idle`: services that do not run; a pass would start them.
     """
 
     project: Project
@@ -54,6 +54,7 @@ class Taken:
     environment: Mapping[str, bytes] = field(repr=False)
     origins: Mapping[str, str]
     hints: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,7 +75,8 @@ def take(project: Project, disk: Disk, to: Destination) -> Taken:
     taken = draft.taken()
     loaded = _load(taken, to)
     _refuse_moved_files(taken, loaded)
-    return replace(taken, hints=tuple(_hints(taken, loaded, disk)))
+    idle = tuple(s.name for s in loaded.stack.services if s.replicas and s.name not in project.services)
+    return replace(taken, hints=tuple(_hints(taken, loaded, disk)), idle=idle)
 
 
 class _Draft:
@@ -158,13 +160,16 @@ class _Draft:
         named = {name: (path, self.disk.read(path)) for name, path in self.needs.env_files.items()}
         made = {name: content for name, (_, content) in named.items() if content is not None}
         self.origins |= {name: path for name, (path, _) in named.items() if name in made}
+        # The project's own values count for more than those of folders that it includes: the last one stands.
+        inner = [self.disk.read(path) for path in self.needs.values]
+        env = b"\n".join((*(content for content in inner if content), self.env))
         more = self._from_shell() | self._profiles()
         lines = "".join(f"{name}={json.dumps(value)}\n" for name, value in more.items())
         if lines:
             note = "# Written by reconciler init: what the shell or the command line gave that started the project.\n"
-            made[ENV] = self.env + (note + lines).encode()
-        elif self.env:
-            made[ENV] = self.env
+            made[ENV] = env + (note + lines).encode()
+        elif env:
+            made[ENV] = env
         return made
 
     def _from_shell(self) -> dict[str, str]:

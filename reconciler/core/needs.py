@@ -26,13 +26,15 @@ _MOST_FILES = 100
 class Needs:
     """All paths are absolute. `documents`: every Compose file that is read; `named`: those that another one names.
 
-    `env_files`: the name under which a host keeps it -> where it is now. `contexts`: folders that are built from.
+    `env_files`: the name under which a host keeps it -> where it is now. `values`: the `.env` of included folders.
+    `contexts`: folders that are built from.
     `stays`: what is mounted by a relative path, configs and secrets among it. `profiles`: those of each service.
     """
 
     documents: dict[str, bytes] = field(default_factory=dict)
     named: dict[str, None] = field(default_factory=dict)
     env_files: dict[str, str] = field(default_factory=dict)
+    values: dict[str, None] = field(default_factory=dict)
     contexts: dict[str, Position] = field(default_factory=dict)
     dockerfiles: dict[str, None] = field(default_factory=dict)
     stays: dict[str, None] = field(default_factory=dict)
@@ -91,8 +93,10 @@ class _Walk:
         for file in files:
             self.found.named[file] = None
             self.document(file, inner, at)
-        if isinstance(item, Map):
+        if isinstance(item, Map) and item.get("env_file") is not None:
             self._environment(item, inner)
+        elif inner != self._directory:
+            self.found.values[f"{inner}/.env"] = None
 
     def _extends(self, service: Map, base: str) -> None:
         extends = service.get("extends")

@@ -1,7 +1,7 @@
-"""Binds that would lead elsewhere once their file is in git, and an override file that holds them where they are.
+"""What runs otherwise than its file will say once that is in git, and an override file that holds it as it is.
 
-Two kinds: a folder of which git will hold a part (`.:/data`, beside the Compose file itself), and `~`, which is another
-folder for whoever runs the pass.
+A bind of a folder of which git will hold a part (`.:/data`, beside the Compose file itself); a bind of `~`, which is
+another folder for whoever runs the pass; and containers that were added with `--scale`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from posixpath import normpath, relpath
 
-import yaml
-
+from reconciler.core.first_files import MARK as WRITTEN
+from reconciler.core.first_files import yaml_text
 from reconciler.core.survey import Project
 from reconciler.model.desired import Mount, Stack
 
@@ -23,16 +23,18 @@ def pins(stack: Stack, marked: Stack, project: Project, home: str) -> str:
 
     `home`: whose `~` it is, unless the container that runs says another.
     """
-    held: dict[str, list[Mapping[str, object]]] = {}
+    held: dict[str, dict[str, object]] = {}
     for service, twin in zip(stack.services, marked.services, strict=True):
         running = project.binds.get(service.name, {})
-        for mount, source in _moved(service.mounts, twin.mounts, running, stack.directory, project.directory, home):
-            held.setdefault(service.name, []).append(_entry(mount, source))
+        moved = _moved(service.mounts, twin.mounts, running, stack.directory, project.directory, home)
+        if volumes := [_entry(mount, source) for mount, source in moved]:
+            held.setdefault(service.name, {})["volumes"] = volumes
+        if project.services.get(service.name, 0) > max(1, service.replicas):
+            held.setdefault(service.name, {})["deploy"] = {"replicas": project.services[service.name]}
     if not held:
         return ""
-    services = {name: {"volumes": volumes} for name, volumes in held.items()}
-    head = "# Written by reconciler init: these stay where they are, though their Compose file has moved.\n"
-    return head + yaml.safe_dump({"services": services}, sort_keys=False, allow_unicode=True, width=1000)
+    head = f"{WRITTEN}: what the Compose file does not tell, or would mean otherwise from within git.\n"
+    return head + yaml_text({"services": held})
 
 
 def _moved(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, join, normpath
@@ -20,16 +21,16 @@ _ALIVE = ("running", "paused", "restarting")
 class Project:
     """One project; all paths are absolute.
 
-    `files`: each is laid over those before it. `env_files`: what stands for `.env`. `services`: those that run.
-    `binds`: service -> target -> source of what its container mounts. `labelled`: containers tell of it, so its name is
-    certain. `trouble`: why it cannot be taken over; "" when it can.
+    `files`: each is laid over those before it. `env_files`: what stands for `.env`. `services`: how many containers of
+    each run. `binds`: service -> target -> source of what its container mounts. `labelled`: containers tell of it, so
+    its name is certain. `trouble`: why it cannot be taken over; "" when it can.
     """
 
     name: str
     directory: str
     files: tuple[str, ...]
     env_files: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
+    services: Mapping[str, int] = field(default_factory=dict)
     binds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     labelled: bool = False
     trouble: str = ""
@@ -37,6 +38,11 @@ class Project:
     @property
     def running(self) -> bool:
         return bool(self.services)
+
+    @property
+    def containers(self) -> int:
+        """How many run."""
+        return sum(self.services.values())
 
 
 def survey(
@@ -81,7 +87,7 @@ def _told(name: str, containers: Sequence[Container], exists: Callable[[str], bo
         directory,
         files,
         _env_files(labels, directory, exists),
-        tuple(sorted({c.service for c in alive})),
+        dict(sorted(Counter(c.service for c in alive).items())),
         {c.service: _binds(c) for c in alive},
         labelled=True,
     )

@@ -26,8 +26,7 @@ class Granted:
 def grant(desired: Desired, policy: Policy, real: Callable[[str], str], stack: Allows, mount: Allows) -> Granted:
     """`policy` with what `stack` and `mount` allow of what is asked for; each is decided once.
 
-    A privileged stack may mount what it likes, so stacks come first. A folder may be asked for twice: as it is
-    written, and where its links lead.
+    A privileged stack may mount what it likes, so stacks come first.
     """
     decided: set[str] = set()
     while True:

@@ -15,7 +15,7 @@ from reconciler.adapters.engine_memory import MemoryEngine
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from reconciler.model import labels
 from reconciler.model.desired import IpamPool, Network, Volume
-from reconciler.model.observed import Container
+from reconciler.model.observed import Container, Slot
 from reconciler.ports import ContainerEngine
 from tests.support.engine import Engine
 from tests.support.host import free_port
@@ -24,13 +24,19 @@ OWNER = "fleet/manifests@box"
 OURS = {labels.OWNER: OWNER, labels.PROJECT: "app", labels.SERVICE: "web", labels.FINGERPRINT: "v1:abc"}
 
 
-@pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
+REAL = [pytest.param(name, marks=pytest.mark.engine) for name in ("docker", "docker by docker-py")]
+
+
+@pytest.fixture(params=["memory", *REAL])
 def docker(request: pytest.FixtureRequest) -> Iterator[ContainerEngine]:
     """An engine with the images test/box:1 and test/box:2, and nothing else."""
     if request.param == "memory":
         yield MemoryEngine(["test/box:1", "test/box:2"])
     else:
-        with closing(DockerEngine(request.getfixturevalue("engine").url)) as docker:
+        url = request.getfixturevalue("engine").url
+        if "docker-py" in request.param:  # as with an engine behind TLS
+            url = f"http+{url}"
+        with closing(DockerEngine(url)) as docker:
             yield docker
 
 
@@ -99,6 +105,28 @@ def test_everything_is_observed_and_ours_in_full(docker: ContainerEngine) -> Non
     one, two = observed.image("test/box:1"), observed.image("docker.io/test/box:2")
     assert one and two and one.id != two.id and by_name["web"].image_id == one.id
     assert observed.image("test/none:1") is None
+
+
+def test_what_compose_made_and_nobody_owns_is_observed_in_full(docker: ContainerEngine) -> None:
+    theirs = {labels.PROJECT: "app", labels.SERVICE: "web"}
+    docker.create_network(Network("net", "app_net", internal=True), {labels.PROJECT: "app"})
+    docker.create("app_web_1", {**body(), "Env": ["A=1"], "Labels": theirs}, "")
+    docker.create("other", {**body(), "Labels": {**theirs, labels.OWNER: "others"}}, "")
+
+    observed = docker.observe("box", OWNER)
+
+    by_name = {c.name: c for c in observed.containers}
+    assert "A=1" in by_name["app_web_1"].definition["Env"] and by_name["app_web_1"].owner == ""
+    assert by_name["app_web_1"].slot == Slot("app", "web")
+    network = next(n for n in observed.networks if n.name == "app_net")
+    assert (network.definition["Driver"], network.definition["Internal"]) == ("bridge", True)
+
+
+def test_an_image_says_what_its_containers_have_by_themselves(docker: ContainerEngine) -> None:
+    image = docker.observe("box", OWNER).image("test/box:1")
+    assert image is not None
+    configs = docker.image_configs([image.id, "sha256:" + "0" * 64])
+    assert configs.keys() == {image.id} and not configs[image.id].get("User")
 
 
 def test_a_name_is_taken_once(docker: ContainerEngine) -> None:

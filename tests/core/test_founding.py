@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,10 @@ class Folder:
         file.write_text(textwrap.dedent(content))
         return file
 
-    def take(self, *files: str, name: str = "app", services: tuple[str, ...] = (), **more: object) -> Taken:
+    def take(self, *files: str, name: str = "app", services: Mapping[str, int] | None = None, **more: object) -> Taken:
         found = tuple(str(self.path / file) for file in files or ("compose.yaml",))
         env = (str(self.path / ".env"),)
-        project = Project(name, str(self.path), found, env, services, labelled=True, **more)  # type: ignore[arg-type]
+        project = Project(name, str(self.path), found, env, services or {}, labelled=True, **more)  # type: ignore[arg-type]
         return take(project, LocalDisk(), TO)
 
     def refused(self, *files: str, **more: object) -> BadConfiguration:
@@ -116,7 +117,7 @@ def test_what_a_shell_gave_is_written_into_the_hosts_env_file(folder: Folder) ->
     folder.put("compose.yaml", service("volumes: ['${PWD}/data:/data']\nprofiles: [day]"))
     folder.put(".env", "TAG=1")
 
-    taken = folder.take(services=("web",))
+    taken = folder.take(services={"web": 1})
 
     lines = taken.environment[".env"].decode().splitlines()
     assert [line for line in lines if not line.startswith("#")] == [
@@ -178,11 +179,22 @@ def test_a_home_is_that_of_who_started_it(folder: Folder, now: str) -> None:
     folder.put("compose.yaml", service("volumes: ['~/film:/film']"))
     home = LocalDisk().home(str(folder.path))
 
-    taken = folder.take(services=("web",), binds={"web": {"/film": now}} if now else {})
+    taken = folder.take(services={"web": 1}, binds={"web": {"/film": now}} if now else {})
 
     over = taken.files.get("compose.override.yaml", b"")
     assert isinstance(over, bytes)
     assert (f"source: {now}".encode() in over) if now else (home == TO.home) == (not over)
+
+
+def test_containers_that_were_added_stay_and_what_does_not_run_is_told(folder: Folder) -> None:
+    folder.put("compose.yaml", service() + "  idle: {image: a}\n  none: {image: a, deploy: {replicas: 0}}\n")
+
+    taken = folder.take(services={"web": 3})
+
+    over = taken.files["compose.override.yaml"]
+    assert isinstance(over, bytes)
+    assert over.decode().splitlines()[1:] == ["services:", "  web:", "    deploy:", "      replicas: 3"]
+    assert taken.idle == ("idle",)
 
 
 def test_configs_and_secrets_stay_where_they_are(folder: Folder) -> None:

@@ -39,7 +39,7 @@ def test_a_project_is_what_its_containers_tell() -> None:
     (found,) = projects(container("web"), container("db", state="exited"), disk=["/srv/app/compose.yaml"])
 
     assert found == Project(
-        "app", "/srv/app", ("/srv/app/compose.yaml",), ("/srv/app/.env",), ("web",), {"web": {"/data": "/data"}}, True
+        "app", "/srv/app", ("/srv/app/compose.yaml",), ("/srv/app/.env",), {"web": 1}, {"web": {"/data": "/data"}}, True
     )
     assert found.running
 

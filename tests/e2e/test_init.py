@@ -12,7 +12,7 @@ import yaml
 from tests.support.composed import Version
 from tests.support.engine import Engine
 from tests.support.gitremote import Remote
-from tests.support.lived_in import NAME, Machine, three_projects
+from tests.support.lived_in import HANG_UP, NAME, Machine, odd_projects, three_projects
 
 pytestmark = pytest.mark.engine
 
@@ -37,7 +37,7 @@ def running(engine: Engine) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_init_validate_plan_and_converge_need_no_edit_and_restart_nothing(
+def test_init_doctor_plan_and_converge_need_no_edit_and_restart_nothing(
     engine: Engine, tmp_path: Path, version: Version
 ) -> None:
     machine = three_projects(tmp_path, engine, version)
@@ -79,6 +79,8 @@ def test_init_validate_plan_and_converge_need_no_edit_and_restart_nothing(
     machine.git("clone", "--quiet", str(machine.repository), str(clone))
     checked = machine.run("validate", clone / "manifests", "--env", machine.config.parent / "env")
     assert checked.code == 0, checked.err + checked.out
+    examined = machine.run("doctor")
+    assert examined.code == 0, examined.out
     planned = machine.run("plan", "--json")
     assert planned.code == 0, planned.err + planned.out
     assert planned.answer["warnings"] == []
@@ -88,6 +90,26 @@ def test_init_validate_plan_and_converge_need_no_edit_and_restart_nothing(
     done = machine.run("converge", "--yes", "--json")
     assert done.code == 0, done.err + done.out
     assert running(engine) == before
+
+
+def test_projects_that_were_started_in_odd_ways_are_adopted_as_they_run(engine: Engine, tmp_path: Path) -> None:
+    machine = odd_projects(tmp_path, engine)
+    before = running(engine)
+
+    done = machine.init(*ALL, "--json")
+
+    assert done.code == 0, done.err
+    assert done.answer["data"]["left_out"] == []
+    assert sorted(p["name"] for p in done.answer["data"]["projects"]) == [
+        "built", "extended", "here", "many", "mine", "switched", "valued",
+    ]  # fmt: skip
+    planned = machine.run("plan", "--json")
+    assert planned.code == 0, planned.err + planned.out
+    steps = planned.answer["data"]["steps"]
+    unlike = {f"{s['stack']}/{s['service']}": s["reasons"] for s in steps if s["action"] != "adopt"}
+    assert (len(steps), unlike) == (8, {})
+    assert running(engine) == before
+    assert "secret-of-prod" not in machine.git("log", "-p", "main")
 
 
 def test_the_hosts_file_allows_just_what_runs(machine: Machine, engine: Engine) -> None:
@@ -156,11 +178,13 @@ def test_it_asks_a_person_item_by_item(machine: Machine) -> None:
     done = machine.at_a_terminal(
         ["init", "--search", machine.home],
         [
+            (r"Name of this host \[[^]]*\]: ", "no name"),
             (r"Name of this host \[[^]]*\]: ", NAME),
             (r"Repository[^:]*: ", str(machine.repository)),
             (r"Where shall git's files lie[^:]*: ", str(machine.checkout)),
             (r"(?s)media .*proxy .*Take them all over\? \[Y/n\]: ", "n"),
-            (r"Which ones\?[^:]*: ", "media, proxy"),
+            (r"Which ones\?[^:]*: ", "media, nobody"),
+            (r"(?s)not among them: nobody.*Which ones\?[^:]*: ", "media, proxy"),
             (r"(?s)old .*Take these over too\?[^:]*: ", ""),
             (r"(?s)proxy/watch mounts .*as much as being root here\..*Allow it\?[^:]*: ", "yes"),
             (r"(?s)media/data is mounted by media/player.*Allow it\?[^:]*: ", "all"),
@@ -185,6 +209,18 @@ def test_a_no_at_the_end_writes_nothing(machine: Machine) -> None:
     assert done.code == 130, done.out
     assert not machine.config.exists()
     assert not machine.repository.exists()
+
+
+def test_a_terminal_that_goes_away_in_the_middle_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+    before = sorted(machine.folder.iterdir())
+
+    done = machine.at_a_terminal(
+        ["init", *machine.flags, "--repository", remote.url, *ALL], [(r"Take them all over\?[^:]*: ", HANG_UP)]
+    )
+
+    assert done.code == 130, done.out
+    assert sorted(machine.folder.iterdir()) == before
 
 
 def test_a_second_run_refuses_and_force_writes_only_its_own_file_anew(machine: Machine) -> None:
@@ -232,29 +268,15 @@ def test_a_place_that_cannot_be_written_leaves_nothing_half_made(machine: Machin
     assert not machine.repository.parent.exists()
 
 
-def test_an_existing_remote_gets_one_commit_and_is_pushed_on_demand(machine: Machine, tmp_path: Path) -> None:
-    remote = Remote(tmp_path / "far")
-    remote.commit({"README.md": "ours"}, "a beginning")
+def test_nobody_is_asked_with_no_input_and_a_question_counts_as_no(machine: Machine) -> None:
+    done = machine.at_a_terminal(["init", *machine.flags, "--repository", machine.repository, "--no-input"], [])
 
-    done = machine.init(*ALL, "--repository", remote.url, "--push")
-
-    assert done.code == 0, done.err
-    assert remote.git("rev-list", "--count", "main").decode().strip() == "2"
-    assert (tmp_path / "fleet/manifests/stacks/media/compose.yaml").exists()
-    assert (tmp_path / "fleet/README.md").read_text() == "ours"
-    assert machine.run("plan").code == 0
-
-
-def test_an_empty_remote_is_begun_and_the_push_is_left_to_the_user(machine: Machine, tmp_path: Path) -> None:
-    remote = Remote(tmp_path / "far")
-
-    done = machine.init(*ALL, "--repository", remote.url, "--directory", "mine")
-
-    assert done.code == 0, done.err
-    push = f"git -C {tmp_path}/mine push origin main"
-    assert push in done.out
-    assert remote.git("for-each-ref") == b""
-    assert (tmp_path / "mine/manifests/fleet.yaml").exists()
+    assert done.code == 0, done.out
+    assert "not allowed: proxy/watch" in done.out
+    assert tomllib.loads(machine.config.read_text())["trust"] == {
+        "allow_host_mounts": [str(machine.checkout)],
+        "allow_privileged": [],
+    }
 
 
 def test_without_an_engine_files_are_enough(machine: Machine) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.engine_memory import Behaviour
 from reconciler.model import labels
-from tests.support.crash import CrashHost, Outcome, Saved, Watch, ours
+from reconciler.model.adopted import Adopted, Adoption
+from tests.support.crash import HOST, CrashHost, Outcome, Saved, Watch, ours
 from tests.support.gitremote import Content
 from tests.support.seam import Died, Seam
 
@@ -145,6 +147,20 @@ def _stop(host: CrashHost) -> None:
     host.engine.stop(host.engine.by_name()["app-web-1"].id, None)
 
 
+def _composed(host: CrashHost) -> None:
+    """Compose started all that runs, and no pass has taken it over yet."""
+    host.engine.as_compose_made_it()
+
+
+def _adopted(host: CrashHost) -> None:
+    """All that runs was taken over from Compose by an earlier pass."""
+    observed = host.engine.observe(HOST, "")
+    containers = {c.id: Adoption(c.fingerprint, c.revision) for c in observed.containers if ours(c)}
+    networks = frozenset(n.id for n in observed.networks if n.stack)
+    host.engine.as_compose_made_it()
+    AdoptionFile(host.state).remember(Adopted(containers, networks))
+
+
 CONF = "manifests/stacks/app/web.conf"
 BAD = {APP: app(web="box/bad:1", more=EXTRA)}
 SCENARIOS = (
@@ -188,6 +204,13 @@ SCENARIOS = (
         },
     ),
     Scenario("mended after an undo", {APP: app(web="box/web:2", more=EXTRA)}, deployed=(BEFORE, BAD)),
+    Scenario("taken over from compose", happens=_composed),
+    Scenario("taken over from compose, one differs", {APP: app(web="box/web:2", more=EXTRA)}, _composed),
+    Scenario("taken over from compose with a bad one, so undone", BAD, _composed),
+    Scenario("taken over before, one image", {APP: app(db="box/db:2", more=EXTRA)}, _adopted),
+    Scenario("taken over before, a network made anew", {APP: app(internal="true", more=EXTRA)}, _adopted),
+    Scenario("taken over before, a removed stack", {SOLO: None}, _adopted),
+    Scenario("taken over before, bad health, so undone", BAD, _adopted),
     Scenario(
         "everything at once",
         {

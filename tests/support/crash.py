@@ -20,10 +20,12 @@ from reconciler.cli.progress import Silent
 from reconciler.convergence.converge import Pass
 from reconciler.convergence.gather import Site
 from reconciler.convergence.world import Request, Rules, World
+from reconciler.core.adoption import claimed
 from reconciler.core.guard import Policy
 from reconciler.errors import Terminal
 from reconciler.git.worktree import record
 from reconciler.git.worktree.apply import Hand
+from reconciler.model import labels
 from reconciler.model.observed import Container, Slot
 from reconciler.model.result import Result
 from tests.support.clock import FakeClock
@@ -55,6 +57,14 @@ class CrashEngine(MemoryEngine):
         """Images that are on the host already."""
         for reference in references:
             self._tag(self._new_id("sha256:"), reference)
+
+    def as_compose_made_it(self) -> None:
+        """Nothing here carries a label of ours any more, as if Compose had started it all."""
+        for held in self._containers.values():
+            if held.body.get("Labels", {}).get(labels.OWNER, "").endswith(f"@{HOST}"):
+                held.body["Labels"] = {k: v for k, v in held.body["Labels"].items() if not k.startswith("reconciler.")}
+        self._networks = {n.id: replace(n, owner="", fingerprint="") for n in self._networks.values()}
+        self._volumes = {v.name: replace(v, owner="", fingerprint="") for v in self._volumes.values()}
 
     def containers(self) -> tuple[Container, ...]:
         return self.observe(HOST, "").containers
@@ -187,7 +197,7 @@ class CrashHost:
         intents = tuple(f"{i.kind} {i.name}" for i in ledger.open_intents())
         unfinished = tuple(run.id for run in ledger.unfinished())
         ledger.close()
-        observed = self.engine.observe(HOST, "")
+        observed = claimed(self.engine.observe(HOST, ""), AdoptionFile(self.state).known(), f"@{HOST}")
         ids = {network.id: network.name for network in observed.networks}
         return Outcome(
             {c.name: self._container(c, ids) for c in observed.containers},
@@ -213,7 +223,8 @@ class Saved:
 
 
 def ours(container: Container) -> bool:
-    return container.owner.endswith(f"@{HOST}")
+    """Those of this fleet, and those that Compose made for one of its stacks."""
+    return container.owner.endswith(f"@{HOST}") or (not container.owner and bool(container.stack))
 
 
 class Watch:

@@ -19,6 +19,7 @@ from tests.support.composed import Version, compose_binary
 from tests.support.engine import Engine
 
 NAME = "caroline"
+HANG_UP = "\x04hang up"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Machine:
         done = subprocess.run(
             [compose_binary(version), *options, "up", "-d"],
             cwd=self.home / folder,
-            env=self.env,
+            env={**self.env, "PWD": str(self.home / folder)},
             capture_output=True,
             text=True,
             timeout=120,
@@ -95,7 +96,10 @@ class Machine:
         return self.git("ls-tree", "-r", "--name-only", "main").splitlines()
 
     def at_a_terminal(self, arguments: Sequence[str | Path], answers: Sequence[tuple[str, str]]) -> Done:
-        """The command at a real terminal; each answer is typed when its question (a pattern) stands there."""
+        """The command at a real terminal; each answer is typed when its question (a pattern) stands there.
+
+        The answer HANG_UP closes the terminal.
+        """
         argv = [*COMMAND, *map(str, arguments[:1]), "--config", str(self.config), *map(str, arguments[1:])]
         pid, terminal = pty.fork()
         if not pid:  # pragma: no cover  the child
@@ -126,7 +130,9 @@ def _converse(terminal: int, answers: list[tuple[str, str]], seconds: float = 60
         said += chunk
         if answers and (asked := re.search(answers[0][0], said[heard:])):
             heard += asked.end()
-            os.write(terminal, f"{answers.pop(0)[1]}\n".encode())
+            if (answer := answers.pop(0)[1]) == HANG_UP:
+                return said
+            os.write(terminal, f"{answer}\n".encode())
 
 
 def three_projects(folder: Path, engine: Engine, version: Version = "v1") -> Machine:
@@ -184,4 +190,48 @@ def three_projects(folder: Path, engine: Engine, version: Version = "v1") -> Mac
     )
     for project in ("ana/media", "proxy", "srv/blog"):
         machine.up(project, version=version)
+    return machine
+
+
+def odd_projects(folder: Path, engine: Engine) -> Machine:
+    """Projects that were started in ways of which only their containers tell; all with Compose 2, and all run."""
+    machine = Machine(folder, engine.url)
+    stays = 'image: "test/box:1"\n    command: [sleep, "600"]\n    stop_grace_period: 0s\n'
+
+    def text(name: str, more: str = "", rest: str = "") -> str:
+        return f"services:\n  {name}:\n    {stays}{more}\n{rest}"
+
+    machine.write(
+        {
+            "here/compose.yaml": text("web", "    volumes: ['.:/here', './:/ro:ro', '~/film:/film', '${PWD}/x:/x']"),
+            "here/note": "data beside the Compose file",
+            "named/compose.yaml": "name: other\n" + text("web", "    volumes: ['./data:/data']"),
+            "many/one.yaml": text("web", "    environment: {A: one, B: one}"),
+            "many/two.yaml": "services: {web: {environment: {B: two}}}\n",
+            "many/over/three.yaml": "services: {web: {volumes: ['./data:/data'], environment: {C: $$WORD}}}\n",
+            "switched/compose.yaml": text("web") + f"  debug:\n    {stays}    profiles: [debug, all]\n",
+            "valued/compose.yaml": text("web", "    environment: {VALUE: '${VALUE}', OTHER: '${OTHER}'}"),
+            "valued/prod.env": "VALUE=secret-of-prod\n",
+            "valued/more.env": "OTHER=more",
+            "built/compose.yaml": text("web", "    build: {context: .}\n    volumes: ['./data:/data']", "").replace(
+                "test/box:1", "built-here:1"
+            ),
+            "built/Dockerfile": "FROM test/box:1\nCOPY index.html /index.html\n",
+            "built/index.html": "hello",
+            "extended/compose.yaml": "services:\n  web:\n    extends: {file: parts/base.yaml, service: base}\n",
+            "extended/parts/base.yaml": text("base", "    volumes: ['./data:/data']\n    env_file: base.env"),
+            "extended/parts/base.env": "BASE=1\n",
+        }
+    )
+    engine.cli("build", "-q", "-t", "built-here:1", str(machine.home / "built"))
+    for project, options in {
+        "here": (),
+        "named": ("-p", "mine"),
+        "many": ("-f", "one.yaml", "-f", "two.yaml", "-f", "over/three.yaml"),
+        "switched": ("--profile", "debug"),
+        "valued": ("--env-file", "prod.env", "--env-file", "more.env"),
+        "built": (),
+        "extended": (),
+    }.items():
+        machine.up(project, *options, version="v2")
     return machine
