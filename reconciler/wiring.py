@@ -15,6 +15,7 @@ from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
+from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
@@ -25,7 +26,7 @@ from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.errors import Terminal
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, Progress
+from reconciler.ports import Clock, HostShell, Progress
 from reconciler.remote import remote_of
 from reconciler.settings import Settings
 
@@ -136,6 +137,11 @@ def make_console(settings: Settings) -> DockerConsole:
     from reconciler.adapters.docker_console import DockerConsole
 
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_shell() -> HostShell:
+    """Commands on this host."""
+    return LocalShell()
 
 
 def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:

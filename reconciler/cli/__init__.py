@@ -31,6 +31,7 @@ _COMMANDS = {
     "doctor": "doctor",
     "logs": "logs",
     "restart": "by_hand",
+    "migrate": "by_hand",
     "shell": "shell",
     "completion": "completion",
     "version": "version",

@@ -12,9 +12,10 @@ from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_optio
 from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
 from reconciler.errors import ReconcilerError
-from reconciler.model.report import Run
+from reconciler.model.report import Run, StepRecord
 
 _LIST = "(list)"
+_SHOWN = 15
 
 
 class UnknownRun(ReconcilerError):
@@ -101,10 +102,17 @@ def show(frame: Frame, run_id: str) -> int:
     lines = [
         f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'} ({run.reason or 'no reason'})",
         f"  revision {run.revision or '-'}, verified before it {run.base or '-'}, took {_took(run)}",
-        *(f"  {s.stack}/{s.service}  {s.action}: {s.result}  ({'; '.join(s.reasons)})" for s in steps),
+        *(line for step in steps for line in _step(step)),
         *(f"  {line}" for line in run.detail.splitlines()),
     ]
     return give(frame, Answer({"run": asdict(run), "steps": [asdict(step) for step in steps]}, lines, [run.id]))
+
+
+def _step(step: StepRecord) -> list[str]:
+    """With the end of what it wrote, when that was kept."""
+    name = f"{step.stack}/{step.service}".rstrip("/")
+    line = f"  {name}  {step.action}: {step.result}  ({'; '.join(step.reasons)})"
+    return [line, *(f"    | {each}" for each in step.detail.splitlines()[-_SHOWN:])]
 
 
 def _ledger(frame: Frame) -> Any:
