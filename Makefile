@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down install uninstall hook test bench lint format lock
+.PHONY: help demo demo-down install uninstall hook test bench lint format lock man
 
 VENV := .venv/bin
 
@@ -31,7 +31,7 @@ test: lint ## set up what the tests need, then check and test everything, real e
 bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PEERS="floor", QUICK=1, JSON=1)
 	@scripts/bootstrap.sh --dev
 	@scripts/test-deps.sh
-	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1) $(if $(JSON),--json) \
+	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1,--watch) $(if $(JSON),--json) \
 		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
 
 lint: ## ruff, mypy and the floors of the architecture
@@ -45,6 +45,10 @@ format: ## let ruff mend what it can
 	@scripts/bootstrap.sh --dev
 	@$(VENV)/ruff check --quiet --fix . || true
 	@$(VENV)/ruff format --quiet .
+
+man: ## write docs/man/reconciler.1 from the commands
+	@scripts/bootstrap.sh
+	@$(VENV)/python scripts/manpage.py
 
 lock: ## write the lock files anew after a change of pyproject.toml (UPGRADE=1: newest of everything)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

@@ -10,7 +10,8 @@ from bench.contest import Contest, Rounds, Sample
 from bench.fleet import Layout
 from bench.measure import machine
 from bench.peers import PEERS
-from bench.table import document, machine_line, text
+from bench.table import document, machine_line, text, watch_text
+from bench.watch import Mark
 from tests.support.engine import private_engine
 
 _NOTE = """Medians; times in seconds. cpu: of the command and all it starts; dockerd: with containerd; shims: with runc.
@@ -21,6 +22,7 @@ events: what Docker says was changed. The verify window is 0s: nobody waits to s
 def main() -> None:
     options = _options()
     samples: list[Sample] = []
+    marks: list[Mark] = []
     engine = private_engine()
     try:
         folder = engine.folder / "bench"  # goes with the engine, however this ends
@@ -28,15 +30,19 @@ def main() -> None:
         about = machine(engine.cli("version", "--format", "{{.Server.Version}}"))
         for layout in options.layouts:
             begun = time.monotonic()
-            samples += Contest(engine, folder, layout, options.peers).run(options.rounds)
+            contest = Contest(engine, folder, layout, options.peers)
+            samples += contest.run(options.rounds)
+            if options.watch and layout == max(options.layouts):
+                marks += contest.watched()
             print(f"{layout}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
         about["load at end"] = machine("")["load"]
     finally:
         engine.down()
     if options.json:
-        print(document(samples, about))
-    else:
-        print(f"{machine_line(about)}\n\n{text(samples)}\n\n{_NOTE}")
+        print(document(samples, marks, about))
+        return
+    tables = [text(samples), *([watch_text(marks)] if marks else [])]
+    print("\n\n".join([machine_line(about), *tables, _NOTE]))
 
 
 def _options() -> argparse.Namespace:
@@ -51,6 +57,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3, help="cold converges of each peer")
     parser.add_argument("--each", type=int, default=2, help="passes of every other scenario in a round")
+    parser.add_argument(
+        "--watch", action="store_true", help="a thousand passes of a watcher, too, on the largest fleet"
+    )
     parser.add_argument("--json", action="store_true", help="every sample, for records")
     options = parser.parse_args()
     options.peers = ["reconciler", *options.peers]

@@ -14,6 +14,7 @@ from bench.api import Api, Touch
 from bench.fleet import IMAGES, Layout
 from bench.measure import Cost, Daemon, Failed, measure
 from bench.peers import PEERS, Peer
+from bench.watch import Mark, watch
 from tests.support.engine import ROOT, Engine
 
 COLD, NOTHING, FULL, FILE, IMAGE, DOCS, DRIFT = SCENARIOS = (
@@ -58,7 +59,7 @@ class Contest:
         self._peers = [self._make(name) for name in names]
 
     def run(self, rounds: Rounds) -> Iterator[Sample]:
-        """A peer that fails is out, and says why; raises Failed when it is reconciler."""
+        """A peer that fails is out, and says why. Raises Failed when it is reconciler."""
         for _ in range(rounds.rounds):
             for peer in list(self._peers):
                 try:
@@ -69,6 +70,16 @@ class Contest:
                     print(f"{self._layout}: {peer.name} is out: {error}", file=sys.stderr)
                     self._peers.remove(peer)
 
+    def watched(self) -> Iterator[Mark]:
+        """Those that can stay watch a fleet on which nothing changes."""
+        for peer in self._peers:
+            if peer.watch:
+                self._engine.clean()
+                peer.forget()
+                for _ in range(2):  # the second finds nothing to do
+                    self._cost(peer.command)
+                yield from watch(peer, str(self._layout), _environment())
+
     def _round(self, peer: Peer, each: int) -> Iterator[Sample]:
         self._engine.clean()
         peer.forget()
@@ -78,6 +89,7 @@ class Contest:
 
     def _warm(self, peer: Peer) -> Iterator[Sample]:
         fleet = peer.fleet
+        self._cost(peer.command)  # from now on all know that nothing changed
         happens: Mapping[str, Callable[[], set[str]]] = {
             NOTHING: set,
             FULL: set,
@@ -95,12 +107,15 @@ class Contest:
         expected = change()
         since = time.time()
         command = peer.full if scenario == FULL and peer.full else peer.command
-        cost = measure(command, self._daemon, ROOT, _environment(), self._folder)
+        cost = self._cost(command)
         events = len(self._engine.events(since))
         after = self._touches()
         moved = {slot for slot in before | after if before.get(slot) != after.get(slot)}
         needless, missed = len(moved - expected), len(expected - moved)
         return Sample(str(self._layout), scenario, peer.name, cost, needless, missed, events)
+
+    def _cost(self, command: Sequence[str]) -> Cost:
+        return measure(command, self._daemon, ROOT, _environment(), self._folder)
 
     def _touches(self) -> dict[str, Touch]:
         with closing(Api(self._socket)) as api:

@@ -16,7 +16,7 @@ INDEX = "floor.json"
 """The same fleet as a flat list, for whoever reads no Compose files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Layout:
     """So many services, spread evenly over so many stacks."""
 

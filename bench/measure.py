@@ -58,7 +58,7 @@ class Daemon:
     def cpu(self) -> tuple[float, dict[int, float]]:
         """Seconds of dockerd with containerd, and of each shim alive; each with the children that it waited for."""
         engine = (self.run / "pid", self.run / "exec/containerd/containerd.pid")
-        return sum(_cpu(int(file.read_text())) for file in engine), {pid: _cpu(pid) for pid in self._shims()}
+        return sum(cpu_of(int(file.read_text())) for file in engine), {pid: cpu_of(pid) for pid in self._shims()}
 
     def _shims(self) -> list[int]:
         ours = f"-namespace\0{self._namespace()}\0".encode()
@@ -104,7 +104,7 @@ def measure(command: Sequence[str], daemon: Daemon, cwd: Path, env: Mapping[str,
     return Cost(wall, cpu, int(memory), after - before, shims)
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """User and system time, its own and that of children it waited for (proc(5), fields 14 to 17)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

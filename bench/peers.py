@@ -15,13 +15,15 @@ from bench.floor import PARALLEL
 
 @dataclass(frozen=True)
 class Peer:
-    """`command` is one pass; `full` one that may not trust what it knows from the last; `state` is all it keeps."""
+    """`command` is one pass; `full` one that may not trust what it knows from the last; `watch`
+    stays and makes one pass after the other; `state` is all it keeps."""
 
     name: str
     fleet: Fleet
     command: list[str]
     state: Path
     full: list[str] | None = None
+    watch: list[str] | None = None
 
     def forget(self) -> None:
         """As on a host that it never was on."""
@@ -42,7 +44,8 @@ def reconciler(folder: Path, layout: Layout, socket: str) -> Peer:
     )
     program = str(Path(sys.executable).with_name("reconciler"))
     command = [program, "converge", "--yes", "--quiet", "--config", str(config)]
-    return Peer("reconciler", fleet, command, state)
+    watch = [program, "watch", "--quiet", "--config", str(config)]
+    return Peer("reconciler", fleet, command, state, [*command, "--full"], watch)
 
 
 def floor(folder: Path, layout: Layout, socket: str) -> Peer:

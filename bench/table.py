@@ -8,6 +8,7 @@ from dataclasses import asdict
 from statistics import median
 
 from bench.contest import SCENARIOS, Sample
+from bench.watch import Mark
 
 _HEAD = (
     "",
@@ -39,8 +40,14 @@ def text(samples: Sequence[Sample]) -> str:
     return "\n\n".join(blocks)
 
 
-def document(samples: Sequence[Sample], machine: Mapping[str, object]) -> str:
-    return json.dumps({"machine": machine, "samples": [asdict(sample) for sample in samples]}, indent=1)
+def watch_text(marks: Sequence[Mark]) -> str:
+    lines = [f"{m.passes:>5} passes  {m.cpu * 1000:6.1f} ms cpu each  {m.memory / 1e6:4.0f} MB resident" for m in marks]
+    return "\n".join([f"watch, nothing to do, {marks[0].layout} services", *lines])
+
+
+def document(samples: Sequence[Sample], marks: Sequence[Mark], machine: Mapping[str, object]) -> str:
+    rows, watch = [asdict(sample) for sample in samples], [asdict(mark) for mark in marks]
+    return json.dumps({"machine": machine, "samples": rows, "watch": watch}, indent=1)
 
 
 def _rows(samples: Sequence[Sample]) -> Iterator[tuple[str, ...]]:

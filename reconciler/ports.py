@@ -230,6 +230,17 @@ class HostFiles(Protocol):
         """An absolute path with every link followed; what does not exist stays as it is written."""
 
 
+class HostShell(Protocol):
+    """Commands of the repository on the host itself; whoever calls has asked the host's own file whether they may."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("run",)
+
+    def run(
+        self, command: Sequence[str], directory: str, environment: Mapping[str, str], timeout: float
+    ) -> tuple[int, str]:
+        """Exit code and the end of its output, both streams as they came. Unreachable after `timeout` seconds."""
+
+
 class Identity(Protocol):
     EFFECTS: ClassVar[tuple[str, ...]] = ("owner",)
 

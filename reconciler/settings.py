@@ -107,8 +107,18 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """`every`: how long `reconciler watch` waits for something that asks for a pass before it looks by itself."""
+
+    every: Seconds = Seconds(900)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/."""
+    """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
+
+    `config_file` is the file as it was named, its links not followed.
+    """
 
     host: str
     repository: Repository
@@ -119,6 +129,8 @@ class Settings:
     verify: Verify = Verify()
     apply: Apply = Apply()
     look: Look = Look()
+    watch: Watch = Watch()
+    config_file: str = field(default="", metadata={"derived": True})
     config_directory: str = field(default="", metadata={"derived": True})
 
 
@@ -129,7 +141,7 @@ def load_settings(file: str | None = None, environment: Mapping[str, str] = os.e
     source = _Source(str(path), text, environment)
     settings: Settings = _section(Settings, raw, "", source)
     _check(settings, source)
-    return replace(settings, config_directory=str(path.resolve().parent))
+    return replace(settings, config_file=str(path.absolute()), config_directory=str(path.resolve().parent))
 
 
 def place_of(name: str, file: str | None = None, environment: Mapping[str, str] = os.environ) -> Position:
@@ -165,6 +177,7 @@ def _check(settings: Settings, source: _Source) -> None:
     for name, deadline in (
         ("repository.deadline", settings.repository.deadline),
         ("docker.deadline", settings.docker.deadline),
+        ("watch.every", settings.watch.every),
     ):
         if not deadline:
             raise _wrong(name, deadline, "more than zero", source)

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.docker import DockerEngine
-from reconciler.adapters.docker_console import DockerConsole
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
+from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
@@ -26,9 +26,12 @@ from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.errors import Terminal
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, Progress
+from reconciler.ports import Clock, HostShell, Progress
 from reconciler.remote import remote_of
 from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.adapters.docker_console import DockerConsole
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -53,6 +56,11 @@ class SystemClock(Clock):
 
     def stop(self) -> None:
         self._stopping = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the pass was asked to stop."""
+        return self._stopping
 
 
 @contextmanager
@@ -126,7 +134,14 @@ def make_engine(settings: Settings) -> DockerEngine:
 
 def make_console(settings: Settings) -> DockerConsole:
     """What a person works in containers with."""
+    from reconciler.adapters.docker_console import DockerConsole
+
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_shell() -> HostShell:
+    """Commands on this host."""
+    return LocalShell()
 
 
 def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:

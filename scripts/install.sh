@@ -40,7 +40,8 @@ build() {
     quietly "$python" -m venv "$new"
     pip_install "$new" --require-hashes -r requirements.lock || fail "the locked packages could not be installed" \
         "is a package index reachable? pip reads its settings from PIP_INDEX_URL, PIP_CERT, pip.conf ..."
-    quietly "$new/bin/python" -m pip --disable-pip-version-check install --no-deps --no-build-isolation .
+    # No cache: pip keeps what it built from a folder called NAME-SOMETHING, and would install that again at an upgrade.
+    quietly "$new/bin/python" -m pip --disable-pip-version-check install --no-cache-dir --no-deps --no-build-isolation .
     mkdir -p "$new/share/reconciler"
     cp systemd/post-receive "$new/share/reconciler/"
     version=$("$new/bin/reconciler" version -o name) || fail "the installed program does not start"

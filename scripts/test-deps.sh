@@ -20,6 +20,7 @@ needs=(
     docker-compose:docker-compose # 1.29: reads Compose files without an engine, an oracle for our loader
     strace:strace
     debootstrap:debootstrap # a machine with a real systemd
+    groff:groff-base # reads the manual page as man does
 )
 # Debian 13 puts the client into a package of its own.
 if ! command -v docker >/dev/null && apt_knows docker-cli; then needs+=(docker:docker-cli); fi

@@ -1,95 +1,106 @@
-"""A Docker engine through its HTTP API, by docker-py's low-level client.
+"""A Docker engine through its HTTP API: https://docs.docker.com/reference/api/engine/
 
-The high-level client inspects every container that it lists and hides errors in the stream of a pull; the
-low-level one does neither. https://docs.docker.com/reference/api/engine/
+docker-py is loaded only for what it does better: pulls, builds, logs, engines behind TLS.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
-from docker import APIClient
-from docker.errors import APIError, DockerException
-from docker.types import IPAMConfig, IPAMPool
-from docker.utils import kwargs_from_env, parse_repository_tag
-
-from reconciler.adapters.docker_errors import Gone, build_failed, pull_failed, translated
-from reconciler.adapters.docker_raw import NEWEST_API
+from reconciler.adapters.docker_errors import Gone, translated
+from reconciler.adapters.docker_http import DEADLINE, Http, Refusal, SocketHttp, api_version, plain_address
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
-from reconciler.model.observed import Container, Observed, without_tag
+from reconciler.model.observed import Container, Observed
 from reconciler.ports import ContainerEngine
 
-DEADLINE = 60.0
+if TYPE_CHECKING:
+    from reconciler.adapters.docker_client import Client
 
-
-STREAM_IDLE = 600.0
-"""Seconds without a word from a pull or a build after which it is given up."""
-
-
-class _Client(APIClient):
-    """docker-py reads the stream of a pull or a build without any bound; a registry that hangs would hang us."""
-
-    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        bounded: dict[str, Any] = super()._set_request_timeout(kwargs)  # type: ignore[misc]
-        if bounded.get("timeout") is None:
-            bounded["timeout"] = STREAM_IDLE
-        return bounded
+_GRACE = 10.0  # seconds that the engine gives a container to stop when nobody says
 
 
 class DockerEngine(ContainerEngine):
     """`url`: unix:///path or tcp://…; empty: DOCKER_HOST, else the default socket. `deadline`: seconds for one call."""
 
     def __init__(self, url: str = "", deadline: float = DEADLINE) -> None:
-        self._url = url
-        self._deadline = deadline
-        self._client: APIClient | None = None
-
-    @property
-    def _api(self) -> APIClient:
-        if self._client is None:
-            self._client = connect(self._url, self._deadline)
-        return self._client
+        self._url, self._deadline = url, deadline
+        self._reached: tuple[Http, str] | None = None
+        self._loaded: Client | None = None
 
     def close(self) -> None:
         """Give its connections back; the next call opens new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._loaded is not None:
+            self._loaded.close()
+        self._reached = self._loaded = None
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
+        patience: float = 0,
+    ) -> Any:
+        """As Http.call; what is None in the body is left out. To be called within `translated`."""
+        given = None if body is None else {key: value for key, value in body.items() if value is not None}
+        http, version = self._api
+        return http.call(method, f"/v{version}{path}", given, query, patience)
+
+    @property
+    def _api(self) -> tuple[Http, str]:
+        """The engine, and the version of its API that we speak: the first call of all tells."""
+        if self._reached is None:
+            with translated("reach the Docker engine"):
+                address = plain_address(self._url)
+                http = SocketHttp(address, self._deadline) if address else self._client
+                try:
+                    self._reached = http, api_version(http.call("GET", "/version")["ApiVersion"])
+                except (Refusal, TimeoutError) as error:
+                    raise ConnectionError(f"it does not say its version: {error}") from error
+        return self._reached
+
+    @property
+    def _client(self) -> Client:
+        from reconciler.adapters.docker_client import Client
+
+        if self._loaded is None:
+            with translated("reach the Docker engine"):
+                self._loaded = Client(self._url, self._deadline)
+        return self._loaded
 
     def version(self) -> str:
         with translated("ask the engine for its version"):
-            return str(self._api.version()["Version"])
+            return str(self._call("GET", "/version")["Version"])
 
     def observe(self, host: str, owner: str) -> Observed:
         with translated("list containers"):
-            rows = self._api.containers(all=True)
+            rows = self._call("GET", "/containers/json", query={"all": 1})
             whole = {c.id: c for c in self.look([row["Id"] for row in rows if _concerns(owner, row)])}
             joined = {i for c in whole.values() for i in joined_ids(c.definition)} - whole.keys()
             whole |= {c.id: c for c in self.look(sorted(joined))}
+            volumes = self._call("GET", "/volumes").get("Volumes") or []
             return Observed(
                 host=host,
                 containers=tuple(whole.get(row["Id"]) or listed(row) for row in rows),
-                networks=tuple(map(network, _sorted(self._api.networks()))),
-                volumes=tuple(map(volume, sorted(self._api.volumes().get("Volumes") or [], key=itemgetter("Name")))),
-                images=tuple(map(image, _sorted(self._api.images(all=False)))),
+                networks=tuple(map(network, _sorted(self._call("GET", "/networks")))),
+                volumes=tuple(map(volume, sorted(volumes, key=itemgetter("Name")))),
+                images=tuple(map(image, _sorted(self._call("GET", "/images/json")))),
                 lacks=self._kernel_lacks,
             )
 
     def listed(self) -> tuple[Container, ...]:
         with translated("list containers"):
-            return tuple(map(listed, self._api.containers(all=True)))
+            return tuple(map(listed, self._call("GET", "/containers/json", query={"all": 1})))
 
     @cached_property
     def _kernel_lacks(self) -> frozenset[str]:
         """Asked once: a kernel does not change below a pass."""
-        return lacks(self._api.info())
+        return lacks(self._call("GET", "/info"))
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         return tuple(found for found in map(self._inspect, ids) if found)
@@ -97,7 +108,7 @@ class DockerEngine(ContainerEngine):
     def _inspect(self, container_id: str) -> Container | None:
         try:
             with translated("inspect a container"):
-                return container(self._api.inspect_container(container_id))
+                return container(self._call("GET", f"/containers/{container_id}/json"))
         except Gone:
             return None
 
@@ -107,30 +118,15 @@ class DockerEngine(ContainerEngine):
     def _image_config(self, image_id: str) -> Mapping[str, Any] | None:
         try:
             with translated("inspect an image"):
-                return self._api.inspect_image(image_id).get("Config") or {}  # type: ignore[no-untyped-call]
+                return self._call("GET", f"/images/{image_id}/json").get("Config") or {}
         except Gone:
             return None
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
-        try:
-            raw: bytes = self._api.logs(container, tail=lines)
-        except (DockerException, requests.RequestException):
-            return ()
-        return tuple(raw.decode(errors="replace").splitlines())
+        return self._client.logs(container, lines)
 
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
-        repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
-        failure = ""
-        with translated(f"pull {reference}"):
-            stream = self._api.pull(
-                repository, tag=tag or "latest", stream=True, decode=True, platform=platform or None
-            )
-            for event in stream:
-                failure = failure or str(event.get("error", ""))  # read to the end: the connection is used again
-                if text := event.get("status"):
-                    say(f"{reference}: {event.get('id', '')} {text}".strip())
-        if failure:
-            raise pull_failed(reference, failure)
+        self._client.pull(reference, platform, say)
 
     def build(
         self,
@@ -141,107 +137,89 @@ class DockerEngine(ContainerEngine):
         platform: str,
         say: Callable[[str], None],
     ) -> str:
-        image_id = failure = ""
-        with translated(f"build {reference}"):
-            stream = self._api.build(
-                fileobj=io.BytesIO(context),
-                custom_context=True,
-                dockerfile=build.dockerfile,
-                tag=reference,
-                buildargs=dict(build.args),
-                target=build.target or None,
-                labels={**dict(build.labels), **labels},
-                platform=platform or None,
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            for event in stream:
-                failure = failure or str(event.get("error", ""))
-                image_id = (event.get("aux") or {}).get("ID", image_id)
-                if text := str(event.get("stream", "")).strip():
-                    say(f"{reference}: {text}")
-        if failure:
-            raise build_failed(reference, failure)
-        return image_id
+        return self._client.build(reference, build, context, labels, platform, say)
 
     def tag(self, image: str, reference: str) -> None:
-        repository, tag = parse_repository_tag(reference)
+        repository, colon, tag = reference.rpartition(":")
+        named = bool(colon) and "/" not in tag  # a registry may have a port
         with translated(f"tag {reference}"):
-            self._api.tag(image, repository, tag or "latest")
+            query = {"repo": repository if named else reference, "tag": tag if named else "latest"}
+            self._call("POST", f"/images/{image}/tag", query=query)
 
     def create_volume(self, volume: Volume, labels: Mapping[str, str]) -> None:
         with translated(f"create volume {volume.name}"):
-            self._api.create_volume(
-                name=volume.name,
-                driver=volume.driver or None,
-                driver_opts=dict(volume.driver_opts) or None,
-                labels={**dict(volume.labels), **labels},
-            )
+            body = {
+                "Name": volume.name,
+                "Driver": volume.driver or None,
+                "DriverOpts": dict(volume.driver_opts) or None,
+                "Labels": {**dict(volume.labels), **labels},
+            }
+            self._call("POST", "/volumes/create", body)
 
     def create_network(self, network: Network, labels: Mapping[str, str]) -> str:
+        body = {
+            "Name": network.name,
+            "Driver": network.driver or "bridge",
+            "Options": dict(network.driver_opts) or None,
+            "IPAM": _ipam(network),
+            "Internal": network.internal,
+            "Attachable": network.attachable,
+            "EnableIPv6": network.enable_ipv6,
+            "Labels": {**dict(network.labels), **labels},
+            "CheckDuplicate": True,
+        }
         with translated(f"create network {network.name}"):
-            made = self._api.create_network(
-                network.name,
-                driver=network.driver or "bridge",
-                options=dict(network.driver_opts) or None,
-                ipam=_ipam(network),
-                internal=network.internal,
-                attachable=network.attachable or None,
-                enable_ipv6=network.enable_ipv6,
-                labels={**dict(network.labels), **labels},
-                check_duplicate=True,
-            )
-        return str(made["Id"])
+            return str(self._call("POST", "/networks/create", body)["Id"])
 
     def remove_network(self, network: str) -> None:
         with translated("remove a network", gone_is_fine=True):
-            self._api.remove_network(network)
+            self._call("DELETE", f"/networks/{network}")
 
     def connect(self, network: str, container: str, endpoint: Mapping[str, Any]) -> None:
-        body = {"Container": container, "EndpointConfig": dict(endpoint)}
-        self._post(f"connect to network {network}", f"/networks/{network}/connect", body)
+        with translated(f"connect to network {network}"):
+            body = {"Container": container, "EndpointConfig": dict(endpoint)}
+            self._call("POST", f"/networks/{network}/connect", body)
 
     def disconnect(self, network: str, container: str) -> None:
         with translated(f"disconnect from network {network}", gone_is_fine=True):
-            self._api.disconnect_container_from_network(container, network, force=True)
+            self._call("POST", f"/networks/{network}/disconnect", {"Container": container, "Force": True})
 
     def create(self, name: str, body: Mapping[str, Any], platform: str) -> str:
         with translated(f"create container {name}"):
-            made = self._api.create_container_from_config(dict(body), name, platform or None)  # type: ignore[no-untyped-call]
-        return str(made["Id"])
+            query = {"name": name} | ({"platform": platform} if platform else {})
+            if platform and not self._speaks(1, 41):
+                raise Refusal(400, f"it cannot choose the platform {platform}: that came with version 1.41 of its API")
+            return str(self._call("POST", "/containers/create", body, query)["Id"])
+
+    def _speaks(self, *version: int) -> bool:
+        """An older engine ignores in silence what it does not know."""
+        return tuple(map(int, self._api[1].split("."))) >= version
 
     def start(self, container: str) -> None:
         with translated("start a container"):
-            self._api.start(container)
+            self._call("POST", f"/containers/{container}/start")
 
     def unpause(self, container: str) -> None:
         with translated("unpause a container"):
-            self._api.unpause(container)
+            self._call("POST", f"/containers/{container}/unpause")
 
     def stop(self, container: str, grace: float | None) -> None:
+        query = {} if grace is None else {"t": round(grace)}
+        patience = _GRACE if grace is None else grace
         with translated("stop a container", gone_is_fine=True):
-            self._api.stop(container, timeout=None if grace is None else round(grace))
+            self._call("POST", f"/containers/{container}/stop", query=query, patience=patience)
 
     def rename(self, container: str, name: str) -> None:
         with translated(f"rename a container to {name}"):
-            self._api.rename(container, name)
+            self._call("POST", f"/containers/{container}/rename", query={"name": name})
 
     def update(self, container: str, settings: Mapping[str, Any]) -> None:
-        self._post("update a container", f"/containers/{container}/update", settings)
+        with translated("update a container"):
+            self._call("POST", f"/containers/{container}/update", settings)
 
     def remove(self, container: str) -> None:
         with translated("remove a container", gone_is_fine=True):
-            self._api.remove_container(container, v=False, force=True)
-
-    def _post(self, what: str, path: str, body: Mapping[str, Any]) -> None:
-        """A request whose fields docker-py's own method does not all offer (NanoCpus, PidsLimit, MacAddress)."""
-        with translated(what):
-            answer = self._api.post(
-                f"{self._api.base_url}/v{self._api.api_version}{path}", json=dict(body), timeout=self._deadline
-            )
-            if answer.status_code >= 400:
-                raise APIError(answer.text, response=answer, explanation=answer.json().get("message"))
+            self._call("DELETE", f"/containers/{container}", query={"force": 1})
 
 
 def _concerns(owner: str, row: Mapping[str, Any]) -> bool:
@@ -255,28 +233,20 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=itemgetter("Id"))
 
 
-def connect(url: str, deadline: float) -> APIClient:
-    with translated("reach the Docker engine"):
-        options: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
-        client = _Client(**options, timeout=round(deadline))
-        server = tuple(int(part) for part in client.api_version.split("."))
-        newest = ".".join(map(str, NEWEST_API))
-        if server <= NEWEST_API:
-            return client
-        client.close()
-        return _Client(**options, timeout=round(deadline), version=newest)
-
-
-def _ipam(network: Network) -> IPAMConfig | None:
+def _ipam(network: Network) -> dict[str, Any] | None:
     if not (network.ipam or network.ipam_driver or network.ipam_options):
         return None
     pools = [
-        IPAMPool(
-            subnet=pool.subnet or None,
-            iprange=pool.ip_range or None,
-            gateway=pool.gateway or None,
-            aux_addresses=dict(pool.aux_addresses) or None,
-        )
+        {
+            "Subnet": pool.subnet,
+            "IPRange": pool.ip_range,
+            "Gateway": pool.gateway,
+            "AuxiliaryAddresses": dict(pool.aux_addresses),
+        }
         for pool in network.ipam
     ]
-    return IPAMConfig(network.ipam_driver or "default", pools, dict(network.ipam_options) or None)
+    return {
+        "Driver": network.ipam_driver or "default",
+        "Config": [{key: value for key, value in pool.items() if value} for pool in pools],
+        "Options": dict(network.ipam_options) or None,
+    }

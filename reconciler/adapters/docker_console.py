@@ -15,8 +15,9 @@ from typing import Any, Literal
 from docker import APIClient
 from docker.errors import APIError
 
-from reconciler.adapters.docker import DEADLINE, connect
+from reconciler.adapters.docker_client import as_http, connect
 from reconciler.adapters.docker_errors import translated
+from reconciler.adapters.docker_http import DEADLINE
 from reconciler.core.lines import Piece
 
 _HEADER = struct.Struct(">BxxxL")
@@ -48,7 +49,7 @@ class DockerConsole:
 
         `since`: seconds since the epoch; `tail`: the last lines only, None for all. Every line begins with its time.
         """
-        with translated("read the output of a container"):
+        with translated("read the output of a container"), as_http():
             api = connect(self._url, self._deadline)
             plain = bool(api.inspect_container(container)["Config"].get("Tty"))
             asked = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow), "since": since}
@@ -64,7 +65,7 @@ class DockerConsole:
 
     def enter(self, container: str, command: Sequence[str], *, terminal: bool) -> Session:
         """Start a command in a running container, with its input open."""
-        with translated("start a command in a container"):
+        with translated("start a command in a container"), as_http():
             api = connect(self._url, self._deadline)
             made = api.exec_create(container, list(command), stdin=True, tty=terminal)
             answer = api.post(
@@ -80,12 +81,12 @@ class DockerConsole:
 
     def resize(self, session: Session, rows: int, columns: int) -> None:
         """Tell the terminal of a session how large it is."""
-        with translated("resize a terminal", gone_is_fine=True):
+        with translated("resize a terminal", gone_is_fine=True), as_http():
             connect(self._url, self._deadline).exec_resize(session.id, rows, columns)
 
     def exit_code(self, session: Session) -> int | None:
         """How its command ended; None while it runs."""
-        with translated("ask how a command ended"):
+        with translated("ask how a command ended"), as_http():
             told = connect(self._url, self._deadline).exec_inspect(session.id)
         return None if told["Running"] else int(told["ExitCode"])
 

@@ -1,13 +1,11 @@
-"""The client's exceptions become ours: what passes by itself, and what a person has to mend."""
+"""What an engine refuses becomes our errors: what passes by itself, and what a person has to mend."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import requests
-from docker.errors import APIError, DockerException, NotFound
-
+from reconciler.adapters.docker_http import Refusal
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 
 _INFRASTRUCTURE = (
@@ -51,22 +49,20 @@ def build_failed(reference: str, reason: str) -> Terminal:
 
 @contextmanager
 def translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
-    """The client's exceptions become ours."""
+    """The exceptions of `Http` become ours."""
     try:
         yield
-    except NotFound as error:
-        if not gone_is_fine:
-            raise _from_api(what, error) from error
-    except APIError as error:
-        raise _from_api(what, error) from error
-    except requests.exceptions.ReadTimeout as error:
+    except Refusal as error:
+        if not (gone_is_fine and error.status == 404):
+            raise _from_api(what, error.status, error.reason) from error
+    except TimeoutError as error:
         raise Transient(
             "E-DOCKER-TIMEOUT",
             f"the Docker engine did not answer in time: {what}",
             why=str(error),
             next="look at `docker ps` and the engine's log on the host; the next pass tries again",
         ) from error
-    except (DockerException, requests.RequestException, OSError) as error:
+    except OSError as error:
         raise Unreachable(
             "E-DOCKER-UNREACHABLE",
             f"cannot reach the Docker engine: {what}",
@@ -80,9 +76,7 @@ def _is_the_manifests_fault(what: str, reason: str) -> bool:
     return what.startswith(("start ", "create ")) and not any(word in reason for word in _INFRASTRUCTURE)
 
 
-def _from_api(what: str, error: APIError) -> ReconcilerError:
-    reason = str(error.explanation or error)
-    status = error.response.status_code if error.response is not None else 0
+def _from_api(what: str, status: int, reason: str) -> ReconcilerError:
     if what.startswith("pull "):
         return pull_failed(what.removeprefix("pull "), reason)
     if "no space left" in reason:

@@ -85,9 +85,7 @@ class PassLock:
             self._directory.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._again, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
             sync_folder(self._directory)
-        if trigger:
-            with _usable(trigger):
-                Path(trigger).unlink(missing_ok=True)
+        _take_away(trigger)
 
     def take_again(self) -> bool:
         """Consume the marker; whether there was one. Who gets True owes a pass."""
@@ -144,9 +142,7 @@ class PassLock:
             self.leave_again(trigger)
             self.acquire(holder())
         else:
-            if trigger:
-                with _usable(trigger):
-                    Path(trigger).unlink(missing_ok=True)
+            _take_away(trigger)
 
     def _lock(self) -> int | None:
         """A locked descriptor of the file that the path names now, or None when another process has it."""
@@ -196,6 +192,19 @@ def _parse(data: bytes) -> Holder | None:
         return Holder(int(fields["pid"]), since, fields.get("why", ""), fields.get("run", ""))
     except (KeyError, ValueError, OverflowError, OSError):
         return None
+
+
+def _take_away(trigger: str | Path) -> None:
+    """Whatever others, who may write in that folder, have made of it: it keeps nobody from a pass."""
+    if not trigger:
+        return
+    with suppress(OSError):
+        if Path(trigger).is_dir() and not Path(trigger).is_symlink():
+            import shutil
+
+            shutil.rmtree(trigger)
+        else:
+            Path(trigger).unlink()
 
 
 @contextmanager

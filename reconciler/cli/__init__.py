@@ -22,6 +22,7 @@ _COMMANDS = {
     "plan": "converge",
     "diff": "converge",
     "converge": "converge",
+    "watch": "watch",
     "status": "status",
     "history": "history",
     "pause": "signals",
@@ -30,7 +31,9 @@ _COMMANDS = {
     "doctor": "doctor",
     "logs": "logs",
     "restart": "by_hand",
+    "migrate": "by_hand",
     "shell": "shell",
+    "completion": "completion",
     "version": "version",
 }
 
@@ -61,7 +64,8 @@ class _Lazy(HelpfulGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        unknown = bool(args) and args[0] not in _COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:  # which is how a shell asks for completions
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], _COMMANDS, 1)

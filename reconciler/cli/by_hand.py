@@ -11,6 +11,7 @@ import click
 from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing
+from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _force = click.option("--force", is_flag=True, help="Also while the host or the 
 
 
 @click.command(cls=Helpful, short_help="Stop and start containers again as they are.")
-@click.argument("target")
+@target_argument()
 @_force
 @global_options
 @click.pass_obj
@@ -49,7 +50,7 @@ def restart(frame: Frame, target: str, force: bool) -> int:
         if not force:
             refuse_when_paused(world, host, sorted({c.stack for c in to_restart(asked, mine)}))
         waiting = Waiting(world.engine, world.clock, world.progress, rules.timeout, rules.job_timeout)
-        again = Restart(world.engine, world.ledger, world.clock, world.progress, waiting, run, rules.parallel)
+        again = Restart(world, waiting, run, rules.parallel)
 
         def doing() -> str:
             done = [str(container.slot) for container in again.run(asked, mine)]
@@ -58,6 +59,51 @@ def restart(frame: Frame, target: str, force: bool) -> int:
         return recorded(world, Run(run, "restart", actor(), "", "", world.clock.now(), host=host), doing)
 
     return _give(frame, target, _locked(frame, f"restart {target}", work))
+
+
+@click.command(cls=Helpful, short_help="Run the declared migrations of a stack now.")
+@target_argument()
+@_force
+@global_options
+@click.pass_obj
+def migrate(frame: Frame, target: str, force: bool) -> int:
+    """Run the migrations of HOST, HOST/STACK or HOST/STACK/SERVICE now, as the last verified revision declares them.
+
+    One of a service runs in a container of its own, made like the one that runs; RECONCILER_MODE is `manual` there.
+    They are idempotent by contract; the first that fails ends it. Nothing is ever migrated back.
+    """
+    from reconciler.convergence.by_hand import recorded, refuse_when_paused
+    from reconciler.convergence.gather import Gather
+    from reconciler.convergence.migrate import Migrate, patterns
+    from reconciler.convergence.observe import observe
+    from reconciler.core.migrations import chosen, refuse_untrusted
+    from reconciler.model.report import Run
+    from reconciler.wiring import make_shell
+
+    def work(world: World, rules: Rules, run: str) -> Result:
+        from reconciler.cli.look import last_seen
+
+        host, owner = rules.site.host, world.identity.owner()
+        revision = world.signals.stamp() or last_seen(world)
+        gather = Gather(rules.site, rules.policy, world)
+        desired = gather.desired(revision, owner)[1]
+        stacks = chosen(desired, target)
+        for stack in stacks:
+            refuse_untrusted(stack, rules.policy.allow_privileged)
+        if not force:
+            refuse_when_paused(world, host, [stack.name for stack in stacks])
+        observed = observe(world.engine, world.adoptions, host, owner)
+        migrating = Migrate(world, make_shell(), run, owner, "manual")
+
+        def doing() -> str:
+            done = [f"{stack.name}: {migration.name}" for stack in stacks for migration in stack.migrations]
+            for stack in stacks:
+                migrating.run(stack, patterns(stack, observed, owner), desired.checkout)
+            return f"migrated {', '.join(done)}" if done else f"nothing to migrate: {target} declares no migration"
+
+        return recorded(world, Run(run, "migrate", actor(), "", "", world.clock.now(), host=host), doing)
+
+    return _give(frame, target, _locked(frame, f"migrate {target}", work))
 
 
 def _locked(frame: Frame, why: str, work: Work) -> Result:

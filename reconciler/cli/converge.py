@@ -7,13 +7,16 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing, standing_aside
+from reconciler.cli.target import target_argument
 from reconciler.core.wording import plan_data, plan_lines, result_data, result_lines
 from reconciler.errors import ReconcilerError, Refused, Terminal
 from reconciler.model.plan import Action, Plan
@@ -24,7 +27,7 @@ EX_CHANGES = 2
 
 
 @click.command(cls=Helpful, short_help="Show what a pass would do, and why.")
-@click.argument("target", required=False, default="")
+@target_argument(required=False)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
 @click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan, for converge --plan.")
 @global_options
@@ -47,7 +50,7 @@ def plan(frame: Frame, target: str, detailed_exitcode: bool, out: str | None) ->
 
 
 @click.command(cls=Helpful, short_help="Show every difference, field by field and file by file.")
-@click.argument("target")
+@target_argument()
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @global_options
 @click.pass_obj
@@ -71,7 +74,7 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
 
 
 @click.command(cls=Helpful, short_help="Make what runs equal to what git says: one pass.")
-@click.argument("target", required=False, default="")
+@target_argument(required=False)
 @click.option(
     "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False), help="Do exactly this plan, or nothing."
 )
@@ -120,12 +123,14 @@ def _not_done(result: Result) -> ReconcilerError | None:
 
 
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
-    from reconciler.cli.passes import take_pass
+    from reconciler.cli.passes import full_pass, take_turns
     from reconciler.wiring import SystemClock, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()
     with showing(frame, streams=True) as progress, stopping_politely(clock):
-        return take_pass(settings, clock, progress, confirm, target)
+        asked_by, yes = actor(), partial(confirm, progress)
+        one_pass = partial(full_pass, settings, clock, progress, yes, asked_by, target)
+        return take_turns(settings, clock, asked_by, one_pass)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,11 @@ _GLOBAL = (
 )
 
 
+def shared_options() -> tuple[click.Option, ...]:
+    """The options that every command has."""
+    return _GLOBAL
+
+
 class Helpful(click.Command):
     """Help that tells a command's own options from those that all commands have."""
 

@@ -6,13 +6,16 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
+from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
 from reconciler.errors import ReconcilerError
-from reconciler.model.report import Run
+from reconciler.model.report import Run, StepRecord
 
 _LIST = "(list)"
+_SHOWN = 15
 
 
 class UnknownRun(ReconcilerError):
@@ -30,6 +33,10 @@ class _TargetOrCommand(HelpfulGroup):
         if args[0] not in self.commands:
             return _LIST, self.commands[_LIST], args
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        named = [CompletionItem(target) for target in complete_target(ctx, None, incomplete)]
+        return [*super().shell_complete(ctx, incomplete), *named]
 
 
 _limit = click.option("-n", "--limit", default=None, type=click.IntRange(min=1), help="How many passes.  [default: 20]")
@@ -53,7 +60,7 @@ def history(ctx: click.Context, limit: int | None) -> int:
 
 
 @history.command(_LIST, hidden=True)
-@click.argument("target")
+@target_argument()
 @_limit
 @global_options
 @click.pass_context
@@ -95,10 +102,17 @@ def show(frame: Frame, run_id: str) -> int:
     lines = [
         f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'} ({run.reason or 'no reason'})",
         f"  revision {run.revision or '-'}, verified before it {run.base or '-'}, took {_took(run)}",
-        *(f"  {s.stack}/{s.service}  {s.action}: {s.result}  ({'; '.join(s.reasons)})" for s in steps),
+        *(line for step in steps for line in _step(step)),
         *(f"  {line}" for line in run.detail.splitlines()),
     ]
     return give(frame, Answer({"run": asdict(run), "steps": [asdict(step) for step in steps]}, lines, [run.id]))
+
+
+def _step(step: StepRecord) -> list[str]:
+    """With the end of what it wrote, when that was kept."""
+    name = f"{step.stack}/{step.service}".rstrip("/")
+    line = f"  {name}  {step.action}: {step.result}  ({'; '.join(step.reasons)})"
+    return [line, *(f"    | {each}" for each in step.detail.splitlines()[-_SHOWN:])]
 
 
 def _ledger(frame: Frame) -> Any:

@@ -14,6 +14,7 @@ import click
 
 from reconciler.cli.frame import SCHEMA, Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.streams import say, show_error
+from reconciler.cli.target import target_argument
 from reconciler.core.lines import Line, lines
 from reconciler.errors import ReconcilerError
 from reconciler.model.observed import Container
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Helpful, short_help="Show what containers write.")
-@click.argument("target")
+@target_argument()
 @click.option("-f", "--follow", is_flag=True, help="Go on until the containers end, or Ctrl-C.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), help="The last lines of each container only.")
 @click.option("--since", metavar="TIME", help="Only what is younger: 10m, 2h, or 2026-11-21T12:00:00Z.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.frame import Frame, Helpful, global_options, settings_of
+from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
 
 EITHER_SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
@@ -19,7 +20,7 @@ class NotRunning(ReconcilerError):
     short_help="Work inside of a container.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.argument("target")
+@target_argument()
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("-n", "--number", default=1, show_default=True, help="Which replica of the service.")
 @global_options

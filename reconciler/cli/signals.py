@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, HelpfulGroup, give, global_options, settings_of
+from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class UnknownSentinel(ReconcilerError):
 
 
 @click.command(cls=Helpful, short_help="Change nothing here until told otherwise.")
-@click.argument("target", required=False, default="")
+@target_argument(required=False)
 @click.option("--reason", required=True, help="Why; everybody who looks will see it.")
 @click.option("--for", "duration", default="4h", show_default=True, help="How long: 30m, 4h, 2d.")
 @global_options
@@ -40,7 +41,7 @@ def pause(frame: Frame, target: str, reason: str, duration: str) -> int:
 
 
 @click.command(cls=Helpful, short_help="End a pause.")
-@click.argument("target", required=False, default="")
+@target_argument(required=False)
 @global_options
 @click.pass_obj
 def resume(frame: Frame, target: str) -> int:

@@ -7,27 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.convergence.exchange import grace, is_alive, shall_run
 from reconciler.convergence.wait import Awaited, Waiting, gravest
+from reconciler.convergence.world import World
 from reconciler.core.restarting import in_order, to_restart
 from reconciler.errors import ReconcilerError
 from reconciler.model.observed import Container
 from reconciler.model.report import StepRecord
-from reconciler.ports import Clock, ContainerEngine, Ledger, Progress
 
 
 class Restart:
     """One restart within one run; the caller holds the pass lock. `parallel`: how many at once."""
 
-    def __init__(
-        self,
-        engine: ContainerEngine,
-        ledger: Ledger,
-        clock: Clock,
-        progress: Progress,
-        waiting: Waiting,
-        run: str,
-        parallel: int,
-    ) -> None:
-        self._engine, self._ledger, self._clock, self._progress = engine, ledger, clock, progress
+    def __init__(self, world: World, waiting: Waiting, run: str, parallel: int) -> None:
+        self._engine, self._ledger = world.engine, world.ledger
+        self._clock, self._progress = world.clock, world.progress
         self._waiting, self._run, self._parallel = waiting, run, parallel
 
     def run(self, asked: Sequence[Container], ours: Sequence[Container]) -> tuple[Container, ...]:

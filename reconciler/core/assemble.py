@@ -12,6 +12,7 @@ from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest import is_job, load_fleet, load_stack_extension, selects
+from reconciler.core.migrations import not_run_by_passes, with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
 from reconciler.model.fleet import Fleet, Host
@@ -91,10 +92,11 @@ def assemble(
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
             loaded = _load(tree, folder, host, side)
-            if not selects(load_stack_extension(loaded.extensions, loaded.stack.file), host, fleet, _at(loaded)):
+            extension = load_stack_extension(loaded.extensions, loaded.stack.file)
+            if not selects(extension, host, fleet, _at(loaded)):
                 continue
-            warnings += loaded.warnings
-            stacks.append(_with_jobs(loaded))
+            warnings += [*loaded.warnings, *not_run_by_passes(extension.migrations, _at(loaded))]
+            stacks.append(with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
         except ReconcilerError as problem:
             problems.append(problem)

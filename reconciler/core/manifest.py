@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reconciler.core.compose.values import DURATION, parse_duration
 from reconciler.core.positioned import Map, Seq
 from reconciler.errors import BadConfiguration, Position
-from reconciler.model.desired import Pairs
+from reconciler.model.desired import Migration, Pairs
 from reconciler.model.fleet import Fleet, Host, StackExtension
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -24,7 +25,7 @@ Label = str | int | float | bool
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a pass pays for the models that it uses
 
 
 class SiteModel(_Strict):
@@ -111,6 +112,16 @@ class FleetModel(_Strict):
     identities: dict[str, str] = {}
 
 
+class MigrationModel(_Strict):
+    """A `command` in a container like those of `service`, or something to `run` on the host."""
+
+    name: Name
+    service: str = ""
+    command: list[str] = []
+    run: list[str] = []
+    timeout: Annotated[str, Field(pattern=DURATION, description="Such as 90s or 5m")] = "10m"
+
+
 class StackModel(_Strict):
     """`x-reconciler` at the top of a Compose file."""
 
@@ -118,6 +129,7 @@ class StackModel(_Strict):
         Annotated[list[Name], Field(min_length=1)] | Annotated[dict[str, Label], Field(min_length=1)],
         Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
     ] = []
+    migrations: list[MigrationModel] = []
 
 
 class ServiceModel(_Strict):
@@ -126,7 +138,7 @@ class ServiceModel(_Strict):
     job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
 
 
-_LATER_STACK = ("migrations", "verify", "image_drift", "needs")
+_LATER_STACK = ("verify", "image_drift", "needs")
 _LATER_SERVICE = ("on_change", "image_drift")
 _NOT_ACTED_ON = {
     "drones": "no packages are built",
@@ -158,9 +170,13 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
     """`x-reconciler` of a Compose file; an empty mapping when it has none."""
     _refuse_later(raw, _LATER_STACK)
     model = _checked(StackModel, raw, file)
+    migrations = tuple(
+        Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0)
+        for m in model.migrations
+    )
     if isinstance(model.hosts, dict):
-        return StackExtension(labels=_pairs(model.hosts))
-    return StackExtension(hosts=tuple(model.hosts))
+        return StackExtension(labels=_pairs(model.hosts), migrations=migrations)
+    return StackExtension(hosts=tuple(model.hosts), migrations=migrations)
 
 
 def is_job(raw: Map | None, file: str) -> bool:

@@ -18,7 +18,7 @@ from reconciler.doctor.disks import mount_of
 from reconciler.doctor.files import nearest_folder, try_to_write
 from reconciler.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
-from reconciler.git.objects import SHA, Objects
+from reconciler.git.objects import Objects, newest_fetched
 from reconciler.model.desired import Desired
 from reconciler.ports import Tree
 from reconciler.wiring import make_rules
@@ -55,15 +55,6 @@ def probe_manifests(subject: Subject) -> Read:
     names = {*_granted(made.desired), *_webhook(tree, settings.repository.path)}
     facts = ManifestFacts(revision, host, hosts, stacks, made.problems)
     return Read(facts, made.desired, newest, tuple(sorted(names)))
-
-
-def newest_fetched(clone: Path) -> str:
-    """The head of the branch as the latest fetch saw it (40 hex); "" when nothing was fetched yet."""
-    refs = [ref for ref in (clone / "refs/reconciler/runs").glob("*") if ref.suffix != ".lock"]
-    for ref in sorted(refs, key=lambda ref: ref.stat().st_mtime_ns, reverse=True):
-        if SHA.fullmatch(sha := ref.read_text(errors="replace").strip()):
-            return sha
-    return ""
 
 
 def _side(subject: Subject) -> HostSide:

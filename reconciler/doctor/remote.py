@@ -9,7 +9,6 @@ import urllib.parse
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.adapters.secrets import SecretStore
 from reconciler.core.diagnosis.network import NetworkFacts
 from reconciler.core.diagnosis.remote import RemoteFacts
 from reconciler.doctor.network import probe_network
@@ -17,6 +16,7 @@ from reconciler.doctor.ssh import host_keys, public_key, way_to
 from reconciler.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
 from reconciler.git.transport import Transport, is_http, is_local
+from reconciler.remote import remote_of
 from reconciler.settings import Repository
 
 _ABSENT = ("not found", "does not appear to be a git repository", "does not exist")
@@ -34,21 +34,10 @@ def probe_remote(subject: Subject) -> RemoteFacts:
         secrets=f"{subject.settings.config_directory}/secrets",
     )
     try:
-        facts = _asked(facts, _transport(subject), time.monotonic() + settings.deadline)
+        facts = _asked(facts, remote_of(subject.settings), time.monotonic() + settings.deadline)
     except ReconcilerError as error:
         facts = _failed(facts, error)
     return _closer(facts, settings, subject.deadline) if facts.code else facts
-
-
-def _transport(subject: Subject) -> Transport:
-    settings = subject.settings.repository
-    secrets = SecretStore(subject.settings.config_directory)
-    return Transport(
-        settings.url,
-        secrets.read(settings.token).decode().strip() if settings.token else None,
-        Path(settings.ssh_key) if settings.ssh_key else None,
-        Path(settings.known_hosts) if settings.known_hosts else None,
-    )
 
 
 def _asked(facts: RemoteFacts, remote: Transport, until: float) -> RemoteFacts:

@@ -41,6 +41,15 @@ def text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
+def newest_fetched(clone: Path) -> str:
+    """The head of the branch as the latest fetch saw it (40 hex); "" when nothing was fetched yet."""
+    refs = [ref for ref in (clone / "refs/reconciler/runs").glob("*") if ref.suffix != ".lock"]
+    for ref in sorted(refs, key=lambda ref: ref.stat().st_mtime_ns, reverse=True):
+        if SHA.fullmatch(sha := ref.read_text(errors="replace").strip()):
+            return sha
+    return ""
+
+
 class Objects:
     """The objects of the bare clone at `directory`. A damaged object raises Transient and marks the clone."""
 

@@ -281,6 +281,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Migration:
+    """A change of data that goes with the code: idempotent by contract. `timeout` in seconds.
+
+    Either `command` in a container like those of `service`, or `run` on the host, in the check-out.
+    """
+
+    name: str
+    service: str = ""
+    command: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """One Compose project. `directory` and `file` are paths of the repository; services are in the file's order."""
 
@@ -291,6 +305,7 @@ class Stack:
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
     files: tuple[FileObject, ...] = ()
+    migrations: tuple[Migration, ...] = ()
 
     def service(self, name: str) -> Service:
         """The service of that name; KeyError when there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.model.desired import Pairs
+from reconciler.model.desired import Migration, Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,4 @@ class StackExtension:
 
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
+    migrations: tuple[Migration, ...] = ()

@@ -102,13 +102,13 @@ class _Container:
 def _engine(engine: RawEngine, owner: str, adopted: frozenset[str]) -> list[Any]:
     """The containers that are ours or concern us, their health, images and networks, and the engine itself."""
     version = engine.speak()
-    rows = _ours(engine.get("/containers/json?all=1"), owner, adopted)
+    rows = _ours(engine.get("/containers/json", all=True), owner, adopted)
     containers = sorted((_container(row) for row in rows), key=lambda c: c.id)
     ids, images = {c.id for c in containers}, {familiar(c.image) for c in containers}
     if any(c.image == c.image_id for c in containers):
         raise Doubt("an image whose name is another's by now")
-    sick = engine.get("/containers/json?all=1", health="unhealthy")
-    done = engine.get("/containers/json?all=1", exited="0") if any(c.state == "exited" for c in containers) else []
+    sick = engine.get("/containers/json", all=True, health="unhealthy")
+    done = engine.get("/containers/json", all=True, exited="0") if any(c.state == "exited" for c in containers) else []
     return [
         {name: version.get(name) for name in ("Version", "ApiVersion", "KernelVersion")},
         containers,

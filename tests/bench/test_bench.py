@@ -33,4 +33,4 @@ def test_reconciler_and_the_floor_move_what_had_to_move_and_nothing_else(engine:
         assert mine[FILE].events > 0
         assert all(s.cost.wall > 0 and s.cost.cpu > 0 and s.cost.memory > 0 for s in mine.values())
     assert "3 services, 2 stacks" in text(samples)
-    assert len(json.loads(document(samples, {}))["samples"]) == len(samples)
+    assert len(json.loads(document(samples, [], {}))["samples"]) == len(samples)

@@ -24,13 +24,19 @@ OWNER = "fleet/manifests@box"
 OURS = {labels.OWNER: OWNER, labels.PROJECT: "app", labels.SERVICE: "web", labels.FINGERPRINT: "v1:abc"}
 
 
-@pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
+REAL = [pytest.param(name, marks=pytest.mark.engine) for name in ("docker", "docker by docker-py")]
+
+
+@pytest.fixture(params=["memory", *REAL])
 def docker(request: pytest.FixtureRequest) -> Iterator[ContainerEngine]:
     """An engine with the images test/box:1 and test/box:2, and nothing else."""
     if request.param == "memory":
         yield MemoryEngine(["test/box:1", "test/box:2"])
     else:
-        with closing(DockerEngine(request.getfixturevalue("engine").url)) as docker:
+        url = request.getfixturevalue("engine").url
+        if "docker-py" in request.param:  # as with an engine behind TLS
+            url = f"http+{url}"
+        with closing(DockerEngine(url)) as docker:
             yield docker
 
 

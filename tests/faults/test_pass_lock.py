@@ -131,6 +131,26 @@ def test_the_loser_leaves_its_trigger_as_again(tmp_path: Path, other: tuple[subp
     assert holder.take_again() is False
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["the lock is free", "another pass has it"])
+def test_a_trigger_that_is_no_file_keeps_nobody_from_a_pass(tmp_path: Path, held: bool) -> None:
+    state, trigger, precious = tmp_path / "state", tmp_path / "trigger", tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    trigger.mkdir()
+    (trigger / "link").symlink_to(precious)
+    (trigger / "folder").mkdir()
+    holder = PassLock(state)
+    if held:
+        holder.acquire(ME)
+        with pytest.raises(Busy):
+            PassLock(state).take_turns(lambda: ME, lambda: 0, trigger)
+        holder.release()
+    else:
+        assert holder.take_turns(lambda: ME, lambda: "answered", trigger) == "answered"
+    assert not trigger.exists()
+    assert (precious / "file").exists(), "links are not followed"
+
+
 def test_the_holder_goes_once_more_for_what_was_left_during_its_pass(tmp_path: Path) -> None:
     lock = PassLock(str(tmp_path))
     passes: list[int] = []

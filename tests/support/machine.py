@@ -95,7 +95,7 @@ class Machine:
         """One property, as `systemctl show` has it."""
         return self.sh(f"systemctl show --value -p {name} {unit}").text
 
-    def eventually(self, check: Callable[[], object], what: str, seconds: float = 30) -> float:
+    def eventually(self, check: Callable[[], object], what: str, seconds: float = 60) -> float:
         """Poll until it holds; how long that took, in seconds."""
         begun = time.monotonic()
         while not check():
@@ -138,6 +138,7 @@ def machine_with(*folders: Path) -> Iterator[Machine]:
             lambda: machine.sh("systemctl is-system-running", code=None).text in ("running", "degraded"),
             "the machine is up",
         )
+        machine.sh("mount --make-rshared /")  # systemd does it on a real machine; its credentials need it
         yield machine
     finally:
         engine.down()

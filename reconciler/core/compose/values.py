@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+DURATION = r"^[0-9]{1,15}(ms|s|m|h)$"
+"""What our own manifests take for a duration: a part of what Compose does."""
+
 _DURATION = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{0,9})?(?:ns|us|µs|μs|ms|s|m|h|d|w))+")
 _PART = re.compile(r"([0-9.]+)([a-zµμ]+)")
 _SECONDS = {

@@ -283,7 +283,7 @@ def _copy(folder: int, name: str, target: Path, found: Found, *, durable: bool) 
             while chunk := os.read(source, _CHUNK):
                 _write_all(copy, chunk)
             _keep_owner(copy, found.stat)
-            os.fchmod(copy, stat.S_IMODE(found.stat.st_mode))
+            os.fchmod(copy, found.stat.st_mode & 0o777)  # setuid has no meaning on a copy, and a service may not set it
             if durable:
                 os.fsync(copy)
         finally:

@@ -1,0 +1,122 @@
+"""Migrations of a stack: which there are, who may have them, and the container that one runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.scope import UnknownTarget
+from reconciler.errors import BadConfiguration, Position, Refused
+from reconciler.model import labels
+from reconciler.model.desired import Desired, Migration, Stack
+
+_STANDING = ("PortBindings", "PublishAllPorts", "RestartPolicy", "AutoRemove", "ContainerIDFile", "Links")
+"""Of HostConfig: what is of a service that stands, and not of a command that runs once beside it."""
+
+_OWN = ("Hostname", "Domainname", "MacAddress", "ExposedPorts", "Volumes", "OnBuild", "AttachStdin", "AttachStdout")
+
+
+def with_migrations(stack: Stack, migrations: Sequence[Migration], at: Position) -> Stack:
+    """The stack with its migrations. BadConfiguration when one names no service, or what it does is not clear."""
+    seen: set[str] = set()
+    for migration in migrations:
+        problem = _problem(migration, {service.name for service in stack.services}, seen)
+        if problem:
+            raise BadConfiguration(
+                "E-MANIFEST-MIGRATION",
+                f"migration {migration.name}: {problem}",
+                why="it says either service: and command:, or run:",
+                next="mend it under x-reconciler.migrations",
+                at=at,
+            )
+        seen.add(migration.name)
+    return replace(stack, migrations=tuple(migrations))
+
+
+def _problem(migration: Migration, services: Collection[str], seen: Collection[str]) -> str:
+    if migration.name in seen:
+        return "there are two of that name"
+    inside = bool(migration.service and migration.command)
+    if inside == bool(migration.run) or bool(migration.service) != bool(migration.command):
+        return "it is not clear where it runs"
+    if inside and migration.service not in services:
+        return f"the stack has no service {migration.service!r}"
+    return "" if migration.timeout > 0 else "its timeout is zero"
+
+
+def chosen(desired: Desired, target: str) -> tuple[Stack, ...]:
+    """The stacks of a target with the migrations that it means; one service: only those that run beside it.
+
+    UnknownTarget when there is no such host, stack or service.
+    """
+    host, _, rest = target.partition("/")
+    name, _, service = rest.partition("/")
+    stacks = tuple(stack for stack in desired.stacks if name in ("", stack.name)) if host == desired.host else ()
+    if not stacks or (service and all(each.name != service for each in stacks[0].services)):
+        raise UnknownTarget(
+            "E-TARGET",
+            f"there is no {target} here",
+            why=f"this machine is the host {desired.host}, and runs: {', '.join(s.name for s in desired.stacks)}",
+            next=f"a target is {desired.host}, {desired.host}/STACK or {desired.host}/STACK/SERVICE",
+        )
+    return tuple(
+        replace(stack, migrations=tuple(m for m in stack.migrations if service in ("", m.service))) for stack in stacks
+    )
+
+
+def not_run_by_passes(migrations: Sequence[Migration], at: Position) -> Iterator[str]:
+    """A warning, so that nobody believes that a pass migrates."""
+    if migrations:
+        names = ", ".join(migration.name for migration in migrations)
+        yield f"{at}: a pass of this version does not run migrations ({names}); `reconciler migrate` does"
+
+
+def refuse_untrusted(stack: Stack, trusted: Collection[str]) -> None:
+    """Raises Refused when a stack runs something on the host and the host does not trust it with that."""
+    commands = [migration.name for migration in stack.migrations if migration.run]
+    if commands and stack.name not in trusted:
+        raise Refused(
+            "E-GUARD-PRIVILEGED",
+            f"{stack.name} wants to run {', '.join(commands)} on the host itself",
+            why="that is as much as being root on the host, and the host's own file does not allow it",
+            next=f'if you trust the stack, add "{stack.name}" to trust.allow_privileged in reconciler.toml',
+        )
+
+
+def oneoff(
+    definition: Mapping[str, Any],
+    image: str,
+    volumes: Mapping[str, str],
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    marks: Mapping[str, str],
+) -> dict[str, Any]:
+    """A create request like that of `docker compose run --rm`: the service's container, for one command beside it.
+
+    `definition`: of the service's container, in the shape of a create request; `volumes`: its anonymous volumes,
+    name by destination, so that the command sees the same data; `marks`: labels. It has no ports, no name or
+    address of the service, no health check and no restart policy.
+    """
+    host = {key: value for key, value in (definition.get("HostConfig") or {}).items() if key not in _STANDING}
+    taken = {bind.split(":")[1] for bind in host.get("Binds") or []} | {m["Target"] for m in host.get("Mounts") or []}
+    carried = [f"{name}:{target}:rw" for target, name in volumes.items() if target not in taken]
+    host["Binds"] = [*(host.get("Binds") or []), *carried]
+    body = {key: value for key, value in definition.items() if key not in (*_OWN, "HostConfig", "NetworkingConfig")}
+    names = {f"{name}=" for name in environment}
+    kept = [entry for entry in body.get("Env") or [] if not entry.startswith(tuple(names))]
+    return body | {
+        "Image": image,
+        "Cmd": list(command),
+        "Env": [*kept, *(f"{name}={value}" for name, value in environment.items())],
+        "Labels": dict(marks),
+        "Healthcheck": {"Test": ["NONE"]},
+        "Tty": False,
+        "OpenStdin": False,
+        "HostConfig": host,
+    }
+
+
+def marks(owner: str, stack: str, service: str) -> dict[str, str]:
+    """Ours, so that a pass clears away what a dead one left; and one-off for Compose."""
+    return {labels.OWNER: owner, labels.PROJECT: stack, labels.SERVICE: service, labels.ONEOFF: "True"}
