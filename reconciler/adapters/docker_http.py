@@ -95,6 +95,8 @@ class SocketHttp:
     def _connect(self) -> socket.socket:
         if self._scheme == "tcp":
             host, _, port = self._place.rstrip("/").rpartition(":")
+            if not port.isdecimal():
+                raise ConnectionError(f"tcp://{self._place} has no port")
             return socket.create_connection((host.strip("[]"), int(port)), self._deadline)
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(self._deadline)

@@ -170,7 +170,8 @@ def _ports(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _addresses(bindings: list[Mapping[str, str]] | None) -> str:
-    return " ".join(sorted(f"{b.get('HostIp', '')}:{b.get('HostPort', '')}" for b in bindings or []))
+    chosen = ((b.get("HostIp", ""), b.get("HostPort", "")) for b in bindings or [])
+    return " ".join(sorted(f"{address}:{'' if port == '0' else port}" for address, port in chosen))
 
 
 def _labels(wanted: Mapping[str, str], live: Mapping[str, str]) -> Iterator[str]:

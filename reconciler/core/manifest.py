@@ -25,7 +25,7 @@ Label = str | int | float | bool
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a pass pays for the models that it uses
 
 
 class SiteModel(_Strict):

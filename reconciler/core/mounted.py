@@ -6,6 +6,7 @@ The Engine API takes a mount as text (`HostConfig.Binds`), as a structure (`Host
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from typing import Any
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_SAYS_NOTHING = frozenset(("", "rw", "rprivate"))
-"""Options that are what the engine does anyway."""
+_SAYS_NOTHING = frozenset(("", "rw", "rprivate", "cached", "delegated", "consistent"))
+"""Options that are what the engine does anyway; the last three are for Docker on a Mac."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Mounted:
 def mounted(host: Mapping[str, Any]) -> dict[str, Mounted]:
     """Everything that a HostConfig mounts, by target; anonymous volumes are not part of a definition."""
     found = [*_binds(host.get("Binds") or ()), *_mounts(host.get("Mounts") or ()), *_tmpfs(host.get("Tmpfs") or {})]
-    return {mount.target: mount for mount in found}
+    return {mount.target: mount for mount in (Mounted(_path(m.source), _path(m.target), m.options) for m in found)}
 
 
 def _binds(binds: Iterable[str]) -> Iterator[Mounted]:
@@ -61,6 +62,11 @@ def _mounts(mounts: Iterable[Mapping[str, Any]]) -> Iterator[Mounted]:
 def _tmpfs(tmpfs: Mapping[str, str]) -> Iterator[Mounted]:
     for target, options in tmpfs.items():
         yield Mounted("", target, _said(map(_in_bytes, options.split(","))))
+
+
+def _path(name: str) -> str:
+    """Without trailing and doubled slashes; the name of a volume as it is."""
+    return posixpath.normpath(f"/{name.lstrip('/')}") if name.startswith("/") else name
 
 
 def _said(options: Iterable[str]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ ANONYMOUS = "0123456789abcdef" * 4
         ),
         ({"Tmpfs": {"/t": ""}}, {"Mounts": [{"Type": "tmpfs", "Target": "/t"}]}),
         ({"Binds": [f"{ANONYMOUS}:/b:rw"]}, {"Mounts": [{"Type": "volume", "Source": "", "Target": "/b"}]}),
+        ({"Binds": ["/a/:/b/:rw", "/x//y:/z"]}, {"Binds": ["/a:/b", "/x/y:/z:cached"]}),
         ({}, {"Binds": None, "Mounts": None, "Tmpfs": None}),
     ],
 )
