@@ -61,7 +61,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         uses |= {"Docker's data": root} if root else {}
         uses |= {"the checkout": desired.checkout} if desired else {}
         systems = file_systems({use: nearest_folder(path) for use, path in uses.items()})
-        return disks.disks(systems, tuple(removables(state, root, f"docker -H {docker().address}")))
+        return disks.disks(systems, tuple(removables(state, docker())))
 
     def secrets() -> Iterator[Finding]:
         folder = config / "secrets"
