@@ -45,7 +45,7 @@ def diagnose_without_settings(subject: Subject) -> tuple[Finding, ...]:
         "programs": lambda: _programs(subject, url="https://"),
         "docker": lambda: engine.engine(_engine(subject), subject.place("docker.host")),
         "clock": lambda: clock.clock(probe_clock(subject.clock, "", 0.0, subject.deadline)),
-        "schedule": lambda: running.runner(probe_runner(subject.deadline)),
+        "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
     }
     return examine(checks, _EXTRA)
 
@@ -104,7 +104,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "checkout": checkout,
         "secrets": secrets,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
-        "schedule": lambda: running.runner(probe_runner(subject.deadline)),
+        "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
         "lock": lambda: running.lock(probe_lock(state, subject.clock)),
         "inbox": inbox,
         "pauses": lambda: running.pauses(settings.host, *probe_pauses(state)),

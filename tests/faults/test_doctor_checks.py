@@ -17,6 +17,7 @@ from reconciler.doctor.network import links, probe_network
 from reconciler.doctor.running import probe_runner
 from reconciler.errors import Terminal
 from reconciler.model.diagnosis import Finding
+from reconciler.settings import DEFAULT_FILE
 from tests.support.engine import Engine
 from tests.support.gitremote import tcp
 
@@ -69,10 +70,16 @@ def test_a_fact_is_gathered_once_for_all_who_ask_at_the_same_time() -> None:
 def test_a_line_of_cron_is_found_and_a_comment_is_none(tmp_path: Path) -> None:
     (tmp_path / "cron.d").mkdir()
     (tmp_path / "cron.d/other").write_text("# * * * * * root reconciler converge\n")
-    assert probe_runner(5, tmp_path, tmp_path / "spool").cron == ()
+    assert cron(tmp_path, DEFAULT_FILE) == ()
 
     (tmp_path / "cron.d/ours").write_text("*/5 * * * * root /opt/reconciler/bin/reconciler converge --yes -q\n")
-    assert probe_runner(5, tmp_path, tmp_path / "spool").cron == (f"{tmp_path}/cron.d/ours",)
+    (tmp_path / "crontab").write_text("*/5 * * * * root reconciler --config /etc/second.toml converge --yes -q\n")
+    assert cron(tmp_path, DEFAULT_FILE) == (f"{tmp_path}/cron.d/ours",)
+    assert cron(tmp_path, "/etc/second.toml") == (f"{tmp_path}/crontab",)
+
+
+def cron(etc: Path, file: str) -> tuple[str, ...]:
+    return probe_runner(file, 5, etc, etc / "spool").cron
 
 
 def test_how_far_a_connection_comes() -> None:
