@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -200,13 +201,20 @@ def test_what_lies_among_the_sentinels_is_seen(settled: Host) -> None:
     settle(settled)
 
     block = sentinels / "blocked" / settled.remote.head
-    block.parent.mkdir(exist_ok=True)
-    sees(settled, block.touch)
+    sees(settled, partial(durable.put, block, b""))
     assert not quick(tick(settled)), "the head is held back: that is told every time"
     block.unlink()
     settle(settled)
 
     sees(settled, (sentinels / "last-successful-deploy-sha").unlink)
+    settle(settled)
+
+    def pause_and_resume() -> None:
+        """As somebody may while a full look is at work, and leaves a stack out."""
+        assert settled.run("pause", "box/app", "--reason", "a test").code == 0
+        assert settled.run("resume", "box/app").code == 0
+
+    sees(settled, pause_and_resume)
 
 
 def test_another_environment_is_seen(settled: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
