@@ -26,12 +26,14 @@ COLD, NOTHING, FULL, FILE, IMAGE, DOCS, DRIFT = SCENARIOS = (
     "unrelated commit",
     "one removed by hand",
 )
+REMEMBERED = 256
+"""Events that an engine keeps (moby's daemon/events)."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """One pass of one peer. `needless`: services that moved without need; `missed`: those that should have and did
-    not; `events`: what the engine says was changed on it, of which it remembers 256."""
+    not; `events`: what the engine says was changed on it, of which it remembers so many."""
 
     layout: str
     scenario: str

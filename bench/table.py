@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import median
 
-from bench.contest import SCENARIOS, Sample
+from bench.contest import REMEMBERED, SCENARIOS, Sample
 from bench.watch import Mark
 
 _HEAD = (
@@ -72,8 +72,12 @@ def _numbers(samples: Sequence[Sample]) -> tuple[str, ...]:
         f"{median(s.cost.memory for s in samples) / 1e6:.0f}",
         str(max(s.needless for s in samples)),
         str(max(s.missed for s in samples)),
-        f"{median(s.events for s in samples):.0f}",
+        _events(median(s.events for s in samples)),
     )
+
+
+def _events(count: float) -> str:
+    return f"{count:.0f}" if count < REMEMBERED else f"{REMEMBERED}+"
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from reconciler.errors import Terminal
     "--directory", default="fleet", type=click.Path(path_type=Path), help="Where to clone a given repository."
 )
 @click.option("--push", is_flag=True, help="Push the first commit to a given repository.")
+@click.option("--token", default="", metavar="NAME", help="The secret (a file in <config>/secrets/) for https://.")
 @click.option("--ssh-key", default="", metavar="FILE", help="The key for ssh://.")
 @click.option("--known-hosts", default="", metavar="FILE", help="The host keys to trust for ssh://.")
 @click.option("--host", default="", metavar="NAME", help="The name of this host (default: its own).")

@@ -35,6 +35,7 @@ class Wish:
     path: str
     directory: Path
     push: bool
+    token: str
     ssh_key: str
     known_hosts: str
     host: str

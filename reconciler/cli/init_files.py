@@ -16,7 +16,7 @@ from reconciler.core.first_files import MARK, fleet_text, settings_text
 from reconciler.core.founding import Taken
 from reconciler.core.guard import Policy
 from reconciler.core.survey import Project
-from reconciler.core.trees import Content, MemoryTree
+from reconciler.core.trees import Content
 from reconciler.core.trust import Granted
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.desired import Desired
@@ -38,6 +38,7 @@ class Place:
     branch: str
     manifests: str
     docker: str = ""
+    token: str = ""
     ssh_key: str = ""
     known_hosts: str = ""
     bare: Path | None = None
@@ -50,8 +51,8 @@ class Place:
 
     def settings(self, policy: Policy) -> str:
         wanted = {"url": self.url, "branch": self.branch, "path": self.manifests}
-        wanted |= {"ssh_key": self.ssh_key, "known_hosts": self.known_hosts}
-        defaults = {"branch": "main", "path": "manifests", "ssh_key": "", "known_hosts": ""}
+        wanted |= {"token": self.token, "ssh_key": self.ssh_key, "known_hosts": self.known_hosts}
+        defaults = {"branch": "main", "path": "manifests", "token": "", "ssh_key": "", "known_hosts": ""}
         repository = {key: value for key, value in wanted.items() if value != defaults.get(key)}
         return settings_text(self.host, repository, self.docker, policy.allow_host_mounts, policy.allow_privileged)
 
@@ -123,10 +124,6 @@ def desired(place: Place, tree: Tree, environment: Callable[[str], Mapping[str, 
     side = HostSide(place.host, environment, lambda stack: str(place.env / stack), str(Path.home()))
     made = assemble(tree, place.manifests, side, revision=_UNBORN, owner="").or_raise()
     return made.desired, list(made.warnings)
-
-
-def tree_of(files: Mapping[str, Content]) -> Tree:
-    return MemoryTree(files)
 
 
 def put(founded: Foundation, placing: Placing, *, push: bool) -> None:

@@ -14,14 +14,16 @@ from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.host_files import environment_in, real_path
 from reconciler.adapters.new_repository import Clone, clone, is_repository
 from reconciler.adapters.placing import Placing
+from reconciler.adapters.secrets import SecretStore
 from reconciler.cli.frame import Frame
 from reconciler.cli.init_ask import ROOTS, Questions, Wish, listed
-from reconciler.cli.init_files import Foundation, LeftOut, Place, desired, exists, git_files, tree_of
+from reconciler.cli.init_files import Foundation, LeftOut, Place, desired, exists, git_files
 from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.compose.source import OVERRIDES
 from reconciler.core.founding import Destination, Taken, take
 from reconciler.core.guard import Policy, checkout_refusals, paths
 from reconciler.core.survey import Project, survey
+from reconciler.core.trees import MemoryTree
 from reconciler.core.trust import Granted, grant
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.git.transport import Transport, is_local
@@ -58,7 +60,7 @@ class Founding:
         named = {one.project.directory for one in taken} | {project.directory for project, _ in left_out}
         files = git_files(place, taken)
         environment = {one.name: one.environment for one in taken}
-        wanted, warnings = desired(place, tree_of(files), lambda stack: environment.get(stack, {}))
+        wanted, warnings = desired(place, MemoryTree(files), lambda stack: environment.get(stack, {}))
         granted = self._grant(place, wanted)
         idle = [p for p in projects if p.directory not in named]
         return Foundation(place, granted, taken, left_out, idle, files, (*self.warnings, *warnings))
@@ -74,7 +76,6 @@ class Founding:
     # Where
 
     def _place(self, config: Path) -> Place:
-
         wish = self.wish
         own = socket.gethostname().partition(".")[0] or "host"
         host = self.ask.text("--host", wish.host, "Name of this host", own, r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -83,20 +84,30 @@ class Founding:
         question = "Where shall git's files lie on this host"
         checkout = self.ask.text("--checkout", wish.checkout, question, "/opt/fleet", "/.+")
         path = Path(written.removeprefix("file://")).absolute() if is_local(written) else None
-        url = f"file://{path}" if path else written
         folder = posixpath.normpath(wish.path).strip("/")
-        manifests = "" if folder == "." else folder
-        key, hosts = (str(Path(file).absolute()) if file else "" for file in (wish.ssh_key, wish.known_hosts))
-        place = Place(config, host, checkout.rstrip("/"), url, wish.branch, manifests, self._docker(), key, hosts)
+        place = Place(
+            config=config,
+            host=host,
+            checkout=checkout.rstrip("/"),
+            url=f"file://{path}" if path else written,
+            branch=wish.branch,
+            manifests="" if folder == "." else folder,
+            docker=self._docker(),
+            token=wish.token,
+            ssh_key=_absolute(wish.ssh_key),
+            known_hosts=_absolute(wish.known_hosts),
+        )
         if path and not is_repository(path):
-            if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-                raise exists(path, "it is no git repository", "name another one with --repository")
+            _require_free(path, "it is no git repository", "name another one with --repository")
             return replace(place, bare=path)
-        directory = wish.directory.absolute()
-        if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
-            raise exists(directory, f"{written} would be cloned there", "name another folder with --directory")
-        transport = Transport(url, None, Path(key) if key else None, Path(hosts) if hosts else None)
-        made = clone(transport, wish.branch, self.placing.folder(directory))
+        return self._cloned(place, written)
+
+    def _cloned(self, place: Place, written: str) -> Place:
+        directory = self.wish.directory.absolute()
+        _require_free(directory, f"{written} would be cloned there", "name another folder with --directory")
+        token = SecretStore(str(place.config.parent)).read(place.token).decode().strip() if place.token else None
+        key, hosts = (Path(file) if file else None for file in (place.ssh_key, place.known_hosts))
+        made = clone(Transport(place.url, token, key, hosts), place.branch, self.placing.folder(directory))
         return replace(place, clone=made, directory=directory)
 
     def _docker(self) -> str:
@@ -107,7 +118,6 @@ class Founding:
     # What
 
     def _survey(self, place: Place) -> tuple[Project, ...]:
-
         roots = [str(Path(root).absolute()) for root in self.wish.search or ROOTS]
         names = frozenset((*COMPOSE_FILES, *OVERRIDES))
         found, whole = search(
@@ -120,7 +130,6 @@ class Founding:
         return survey(self._containers(), found, LocalDisk().is_file)
 
     def _containers(self) -> tuple[Container, ...]:
-
         engine = DockerEngine(self.wish.docker, self.frame.timeout or _ENGINE_DEADLINE)
         try:
             return engine.observe("", "").containers
@@ -133,7 +142,6 @@ class Founding:
             engine.close()
 
     def _take(self, place: Place, projects: Sequence[Project]) -> tuple[list[Taken], list[LeftOut]]:
-
         to = Destination(
             place.manifests, place.checkout, str(Path.home()), str(place.env), most=self.wish.max_context << 20
         )
@@ -153,7 +161,6 @@ class Founding:
         return list(taken.values()), left_out
 
     def _grant(self, place: Place, wanted: Desired) -> Granted:
-
         mounts = tuple(dict.fromkeys((place.checkout, *listed(self.wish.mounts or ""))))
         draft = place.settings(Policy(listed(self.wish.privileged or ""), mounts))
         policy = make_rules(place.read(draft)).policy
@@ -162,6 +169,15 @@ class Founding:
         granted = grant(wanted, policy, real_path, self.ask.stack, self.ask.mount)
         self.ask.or_raise()
         return granted
+
+
+def _absolute(file: str) -> str:
+    return str(Path(file).absolute()) if file else ""
+
+
+def _require_free(path: Path, why: str, next: str) -> None:
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise exists(path, why, next)
 
 
 def _unusable(project: Project, why: str) -> Terminal:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import Engine
-from tests.support.gitremote import Remote, sshd
+from tests.support.gitremote import Remote, http_backend, sshd
 from tests.support.lived_in import Machine, three_projects
 
 pytestmark = pytest.mark.engine
@@ -78,3 +78,22 @@ def test_a_fleet_without_this_host_is_left_to_its_owner(machine: Machine, tmp_pa
     assert (done.code, done.error["code"]) == (78, "E-MANIFEST-HOST")
     assert not (tmp_path / "fleet").exists()
     assert not machine.config.exists()
+
+
+def test_a_token_is_named_and_never_written(machine: Machine, tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "far")
+    remote.commit({"README.md": "ours"}, "a beginning")
+    secret = machine.config.parent / "secrets" / "git"
+    secret.parent.mkdir(parents=True)
+    secret.touch(0o600)
+    secret.write_text("very-secret-token")
+
+    with http_backend(remote.path.parent, "very-secret-token") as web:
+        url = f"http://127.0.0.1:{web.port}/{remote.path.name}"
+        refused = machine.init(*ALL, "--repository", url, "--json")
+        done = machine.init(*ALL, "--repository", url, "--token", "git")
+
+    assert refused.error["code"] == "E-GIT-AUTH"
+    assert done.code == 0, done.err
+    assert tomllib.loads(machine.config.read_text())["repository"] == {"url": url, "token": "git"}
+    assert "very-secret" not in (tmp_path / "fleet/.git/config").read_text() + done.out
