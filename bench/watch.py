@@ -47,7 +47,7 @@ def _watching(peer: Peer, environment: Mapping[str, str]) -> Iterator[int]:
     assert peer.watch
     watcher = subprocess.Popen(
         peer.watch,
-        env={**environment, "RECONCILER_WATCH_EVERY": "1ms"},
+        env={**environment, "RECONCILER_WATCH_EVERY": "0.001ms"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
