@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs reconciler on this machine, or upgrades it: the program, its units, and the group that may ask for a pass.
+# Installs reconciler on this machine, or upgrades it: the program, what starts it, and the group that may ask for a pass.
 #   PREFIX=/opt/reconciler  where the program goes      PYTHON=/path/to/python3.12  with which Python
 # The program lies in a folder of its own beside PREFIX, which is a link to it: an upgrade turns the link, and a pass
 # that runs meanwhile keeps the files it was started from.
@@ -12,6 +12,7 @@ umask 022
 prefix=${PREFIX:-/opt/reconciler}
 config=/etc/reconciler/reconciler.toml
 link=/usr/local/bin/reconciler
+manual=/usr/local/share/man/man1
 
 check() {
     [ "$(id -u)" = 0 ] || fail "installing needs root" "sudo make install"
@@ -36,6 +37,7 @@ build() {
     mkdir -p "$(dirname "$prefix")"
     mkdir "$new"
     trap 'rm -rf "$new"' EXIT
+    trap 'exit 130' INT TERM HUP # a plain sh would not run the line above
     say "installing into $new with $("$python" --version)"
     quietly "$python" -m venv "$new"
     pip_install "$new" --require-hashes -r requirements.lock || fail "the locked packages could not be installed" \
@@ -44,6 +46,8 @@ build() {
     quietly "$new/bin/python" -m pip --disable-pip-version-check install --no-cache-dir --no-deps --no-build-isolation .
     mkdir -p "$new/share/reconciler"
     cp systemd/post-receive "$new/share/reconciler/"
+    mkdir -p "$new/share/man/man1"
+    cp docs/man/reconciler.1 "$new/share/man/man1/"
     version=$("$new/bin/reconciler" version -o name) || fail "the installed program does not start"
 }
 
@@ -52,7 +56,7 @@ turn() {
     "$new/bin/python" -c 'import os, sys
 os.symlink(sys.argv[1], sys.argv[1] + ".link")
 os.replace(sys.argv[1] + ".link", sys.argv[2])' "$new" "$prefix"
-    trap - EXIT
+    trap - EXIT INT TERM HUP
     for old in "$prefix"-[0-9]*-[0-9]*; do # the one before stays: a pass may still run from it
         if [ "$old" != "$new" ] && [ "$old" != "$before" ] && [ -e "$old/pyvenv.cfg" ]; then rm -rf "$old"; fi
     done
@@ -88,17 +92,29 @@ start_units() {
     say "  journalctl -fu reconciler; systemctl list-timers reconciler.timer"
 }
 
+install_service() {
+    sed "s|/opt/reconciler/|$prefix/|g" systemd/reconciler.openrc >/etc/init.d/reconciler
+    chmod 755 /etc/init.d/reconciler
+}
+
+install_manual() {
+    mkdir -p "$manual"
+    ln -sfn "$prefix/share/man/man1/reconciler.1" "$manual/reconciler.1"
+}
+
 check
 build
 turn
+install_manual
 make_group
 mkdir -p /etc/reconciler
-systemd=$(command -v systemctl || true)
-if [ -n "$systemd" ]; then install_units; fi
-if [ ! -e "$config" ]; then
-    say "there is no $config yet, so nothing was started; next: reconciler init"
-    say "then: make install (once more), and it runs by itself"
-elif [ -n "$systemd" ]; then
-    start_units
+if [ ! -e "$config" ]; then say "there is no $config yet, so nothing was started; next: reconciler init"; fi
+if command -v systemctl >/dev/null; then
+    install_units
+    if [ -e "$config" ]; then start_units; else say "then: make install (once more), and it runs by itself"; fi
+elif command -v openrc-run >/dev/null; then
+    install_service
+    say "when there is one: rc-update add reconciler default; rc-service reconciler restart"
+else
+    say "neither systemd nor OpenRC is here; docs/running.md says how cron runs it"
 fi
-if [ -z "$systemd" ]; then say "no systemd here: docs/running.md says how cron or OpenRC runs it"; fi

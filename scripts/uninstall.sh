@@ -19,8 +19,15 @@ if command -v systemctl >/dev/null; then
     rm -f /etc/tmpfiles.d/reconciler.conf
     if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi
+if [ -e /etc/init.d/reconciler ] && command -v openrc-run >/dev/null; then
+    rc-service --ifstarted reconciler stop || true
+    rc-update --quiet --all delete reconciler 2>/dev/null || true
+    rm -f /etc/init.d/reconciler
+fi
 rm -rf /run/reconciler
 if [ "$(readlink "$link" || true)" = "$prefix/bin/reconciler" ]; then rm "$link"; fi
+manual=/usr/local/share/man/man1/reconciler.1
+if [ "$(readlink "$manual" || true)" = "$prefix/share/man/man1/reconciler.1" ]; then rm "$manual"; fi
 if [ -L "$prefix" ]; then rm "$prefix"; fi
 for folder in "$prefix"-[0-9]*-[0-9]*; do
     if [ -e "$folder/pyvenv.cfg" ]; then rm -rf "$folder"; fi

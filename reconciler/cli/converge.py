@@ -213,7 +213,7 @@ class _Look:
         with showing(frame) as progress:
             self._world = make_world(settings, clock, progress)
             warnings: tuple[str, ...] = ()
-            head = fetched(self._world, settings.state.directory)
+            head = fetched(self._world, settings)
             if not head:
                 head = last_seen(self._world)
                 warnings = ("a pass is running; this is as of the revision it goes for, without a fetch",)

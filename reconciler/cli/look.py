@@ -12,6 +12,7 @@ from reconciler.convergence.world import Rules, World
 from reconciler.core.guard import check
 from reconciler.core.target import Target, check_ancestry, choose_target
 from reconciler.errors import Busy, ReconcilerError, Terminal
+from reconciler.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,14 @@ class Seen:
     warnings: tuple[str, ...]
 
 
-def fetched(world: World, state: str) -> str:
+def fetched(world: World, settings: Settings) -> str:
     """The head of the branch, fetched under the pass lock and no longer; "" while a pass has it."""
-    lock = PassLock(state)
+    holder = Holder(os.getpid(), world.clock.now(), "a fetch, to look only")
+    lock = PassLock(settings.state.directory)
     try:
-        lock.acquire(Holder(os.getpid(), world.clock.now(), "a fetch, to look only"))
-        return world.repository.fetch("look")
+        return lock.hold(holder, lambda: world.repository.fetch("look"), settings.inbox.trigger)
     except Busy:
         return ""
-    finally:
-        lock.release()
 
 
 def last_seen(world: World) -> str:

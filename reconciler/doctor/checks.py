@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -18,15 +17,16 @@ from reconciler.doctor.disks import file_systems, removables
 from reconciler.doctor.engine import probe_engine
 from reconciler.doctor.examine import Check, Once, examine
 from reconciler.doctor.files import below, group_of, look_at, nearest_folder, probe_state
-from reconciler.doctor.init import install
+from reconciler.doctor.init import credentials, install, is_systemd
 from reconciler.doctor.manifests import probe_checkout, probe_manifests
 from reconciler.doctor.remote import probe_remote
 from reconciler.doctor.running import probe_lock, probe_pauses, probe_runner
 from reconciler.doctor.subject import Subject
 from reconciler.git.transport import is_http, is_local
 from reconciler.model.diagnosis import Finding
-from reconciler.settings import DEFAULT_FILE
+from reconciler.settings import DEFAULT_FILE, Inbox
 
+TMPFILES = Path("/etc/tmpfiles.d/reconciler.conf")
 _EXTRA = 30.0
 """Seconds that all checks together may take beyond the deadline of the remote."""
 
@@ -45,7 +45,7 @@ def diagnose_without_settings(subject: Subject) -> tuple[Finding, ...]:
         "programs": lambda: _programs(subject, url="https://"),
         "docker": lambda: engine.engine(_engine(subject), subject.place("docker.host")),
         "clock": lambda: clock.clock(probe_clock(subject.clock, "", 0.0, subject.deadline)),
-        "schedule": lambda: running.runner(probe_runner(subject.deadline)),
+        "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
     }
     return examine(checks, _EXTRA)
 
@@ -61,13 +61,12 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         uses |= {"Docker's data": root} if root else {}
         uses |= {"the checkout": desired.checkout} if desired else {}
         systems = file_systems({use: nearest_folder(path) for use, path in uses.items()})
-        return disks.disks(systems, tuple(removables(state, root, f"docker -H {docker().address}")))
+        return disks.disks(systems, tuple(removables(state, docker())))
 
     def secrets() -> Iterator[Finding]:
         folder = config / "secrets"
         named = {*read().secrets, *((settings.repository.token,) if settings.repository.token else ())}
-        given = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"))
-        needed = sorted(name for name in named if not (given / name).is_file())
+        needed = sorted(named - set(credentials(subject.deadline)))
         return files.secrets(look_at(folder, follow=True), below(folder, follow=False), needed, me)
 
     def checkout() -> Iterator[Finding]:
@@ -88,7 +87,9 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
 
     def inbox() -> Iterator[Finding]:
         folder = settings.inbox.directory
-        return tools.inbox(look_at(folder), group_of(folder), me)
+        made = is_systemd() and folder == Inbox().directory and TMPFILES.exists()
+        make = f"systemd-tmpfiles --create {TMPFILES}" if made else ""
+        return tools.inbox(look_at(folder), group_of(folder), me, make)
 
     return {
         "settings": own_file,
@@ -103,7 +104,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "checkout": checkout,
         "secrets": secrets,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
-        "schedule": lambda: running.runner(probe_runner(subject.deadline)),
+        "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
         "lock": lambda: running.lock(probe_lock(state, subject.clock)),
         "inbox": inbox,
         "pauses": lambda: running.pauses(settings.host, *probe_pauses(state)),

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from reconciler import BUILT, process
 from reconciler.core.diagnosis.clock import ClockFacts
-from reconciler.doctor.init import is_systemd
+from reconciler.doctor.init import install, is_systemd
 from reconciler.errors import ReconcilerError
 from reconciler.git.transport import is_http
 from reconciler.ports import Clock
@@ -23,8 +23,9 @@ def probe_clock(clock: Clock, url: str, newest: float, deadline: float) -> Clock
         built=datetime.fromisoformat(f"{BUILT}T00:00:00+00:00").timestamp(),
         told=told,
         newest=newest,
-        synchronized=_synchronized(deadline),
+        synchronized=_yes("NTPSynchronized", deadline),
         teller=urllib.parse.urlsplit(url).hostname or "",
+        keep=_keeper(deadline),
     )
 
 
@@ -53,11 +54,20 @@ def _date_of(url: str, deadline: float) -> float | None:
         return None
 
 
-def _synchronized(deadline: float) -> bool | None:
+def _keeper(deadline: float) -> str:
+    """The command that lets systemd keep the clock right; one that installs what it needs for that goes first."""
+    able = _yes("CanNTP", deadline)
+    if able is None:
+        return ""
+    return "timedatectl set-ntp true" if able else install("timesyncd")
+
+
+def _yes(name: str, deadline: float) -> bool | None:
+    """A property of timedatectl(1); None where there is no systemd to ask."""
     if not is_systemd():
         return None
     try:
-        done = process.run(["timedatectl", "show", "-p", "NTPSynchronized", "--value"], deadline=deadline)
+        done = process.run(["timedatectl", "show", "-p", name, "--value"], deadline=deadline)
     except ReconcilerError:
         return None
     return {b"yes": True, b"no": False}.get(done.stdout.strip())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconciler.core.diagnosis.commands import shell
 from reconciler.core.diagnosis.disks import FileSystem, Removable, removable_logs
+from reconciler.core.diagnosis.engine import EngineFacts
 
 _LARGE_LOG = 10 << 20
 
@@ -47,8 +48,8 @@ def file_systems(uses: Mapping[str, str]) -> tuple[FileSystem, ...]:
     return tuple(found)
 
 
-def removables(state: str, engine_root: str, docker: str) -> Iterator[Removable]:
-    """What may go without harm, on whatever file system it lies. `docker`: how the engine's command is called."""
+def removables(state: str, engine: EngineFacts) -> Iterator[Removable]:
+    """What may go without harm, on whatever file system it lies."""
     aside = [path for path in (Path(state) / "displaced").glob("*") if path.is_dir()]
     if aside:
         what = f"{len(aside)} folders with copies of files that people had changed in the checkout (look first)"
@@ -63,16 +64,18 @@ def removables(state: str, engine_root: str, docker: str) -> Iterator[Removable]
     if shutil.which("journalctl") and (size := _size(journal)) > 200 << 20:
         rest = size - (100 << 20)
         yield Removable(mount_of(str(journal))[0], "the old part of the journal", rest, "journalctl --vacuum-size=100M")
-    if engine_root:
-        yield from _of_the_engine(engine_root, docker)
+    if engine.root:
+        yield from _of_the_engine(engine)
 
 
-def _of_the_engine(root: str, docker: str) -> Iterator[Removable]:
-    mount = mount_of(root)[0]
-    logs = [(str(p), p.stat().st_size) for p in (Path(root) / "containers").glob("*/*-json.log")]
+def _of_the_engine(engine: EngineFacts) -> Iterator[Removable]:
+    mount = mount_of(engine.root)[0]
+    logs = [(str(p), p.stat().st_size) for p in (Path(engine.root) / "containers").glob("*/*-json.log")]
     if large := [(path, size) for path, size in logs if size > _LARGE_LOG]:
         yield removable_logs(mount, large)
-    yield Removable(mount, "images without a name", 0, f"{docker} image prune --force", files=1)
+    if engine.nameless:
+        prune = shell("docker", "-H", engine.address, "image", "prune", "--force")
+        yield Removable(mount, "images without a name", engine.nameless, prune)
 
 
 def _folders(state: str, what: str, folders: list[Path], *, precious: bool = False) -> Removable:

@@ -93,7 +93,9 @@ def _ask(address: str, configured: str, deadline: float) -> EngineFacts:
         if not _number(oldest) <= _number(api) or _number(least) > _number(newest):
             return facts
         spoken = min(api, newest, key=_number)
-        info = APIClient(**options, version=spoken, timeout=round(deadline) or 1).info()
+        client = APIClient(**options, version=spoken, timeout=round(deadline) or 1)
+        info = client.info()
+        nameless = sum(image["Size"] for image in client.images(filters={"dangling": True}))
     except (requests.Timeout, TimeoutError) as error:
         return _absent(address, "silent", str(error), ())
     except (DockerException, requests.RequestException, OSError, ValueError, KeyError, TypeError) as error:
@@ -106,6 +108,7 @@ def _ask(address: str, configured: str, deadline: float) -> EngineFacts:
         oldest_api=least,
         lacks=lacks(info),
         root=root if root and Path(root).is_dir() else "",
+        nameless=nameless,
     )
 
 

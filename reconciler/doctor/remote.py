@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconciler.core.diagnosis.network import NetworkFacts
 from reconciler.core.diagnosis.remote import RemoteFacts
+from reconciler.doctor.init import credentials
 from reconciler.doctor.network import probe_network
 from reconciler.doctor.ssh import host_keys, public_key, way_to
 from reconciler.doctor.subject import Subject
@@ -36,7 +37,8 @@ def probe_remote(subject: Subject) -> RemoteFacts:
     try:
         facts = _asked(facts, remote_of(subject.settings), time.monotonic() + settings.deadline)
     except ReconcilerError as error:
-        facts = _failed(facts, error)
+        handed_over = error.code == "E-SECRET-MISSING" and settings.token in credentials(subject.deadline)
+        facts = replace(facts, withheld=True) if handed_over else _failed(facts, error)
     return _closer(facts, settings, subject.deadline) if facts.code else facts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sentinels
@@ -13,6 +13,7 @@ from reconciler.adapters.lock import PassLock
 from reconciler.core.diagnosis.running import PATH, SERVICE, TIMER, LockFacts, PauseFacts, RunnerFacts, Unit
 from reconciler.doctor.init import is_systemd
 from reconciler.ports import Clock
+from reconciler.settings import DEFAULT_FILE, PREFIX
 from sentinels import SentinelFolder
 
 _UNITS = (SERVICE, TIMER, PATH)
@@ -45,21 +46,22 @@ def _state(pid: int) -> str:
 
 
 def _command(pid: int) -> str:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    return " ".join(word.decode("utf-8", "replace") for word in words if word)[:80]
+    return " ".join(_words(Path(f"/proc/{pid}/cmdline")))[:80]
 
 
-def probe_runner(deadline: float, etc: Path = Path("/etc"), spool: Path = Path("/var/spool/cron")) -> RunnerFacts:
-    """The units by systemd, where that is PID 1; else the usual places of cron, and a `reconciler watch`."""
+def probe_runner(
+    file: str, deadline: float, etc: Path = Path("/etc"), spool: Path = Path("/var/spool/cron")
+) -> RunnerFacts:
+    """The units by systemd, where that is PID 1; else the usual places of cron, and a `reconciler watch`.
+
+    `file`: the reconciler.toml that they must be about.
+    """
     program = str(Path(sys.argv[0]).resolve()) if Path(sys.argv[0]).name == "reconciler" else "reconciler"
     return RunnerFacts(
         init="systemd" if is_systemd() else "other",
         units=_units(deadline) if is_systemd() else {},
-        cron=tuple(_cron(etc, spool)),
-        watching=_watching(),
+        cron=tuple(_cron(file, etc, spool)),
+        watching=_watching(file),
         program=program,
         crond=(etc / "cron.d").is_dir(),
     )
@@ -77,23 +79,44 @@ def _units(deadline: float) -> Mapping[str, Unit]:
     return found
 
 
-def _cron(etc: Path, spool: Path) -> Iterator[str]:
+def _cron(about: str, etc: Path, spool: Path) -> Iterator[str]:
     files = [file for pattern in _CRON_FILES for file in etc.glob(pattern)]
     files += [*spool.glob("*"), *spool.glob("crontabs/*")]
     for file in files:
         try:
-            if file.is_file() and _CRON.search(file.read_text(errors="replace")):
+            lines = _CRON.findall(file.read_text(errors="replace")) if file.is_file() else ()
+            if any(_config(line.split(), {}) == about for line in lines):
                 yield str(file)
         except OSError:
             continue
 
 
-def _watching() -> int:
-    """The process id of a `reconciler watch`; 0 when there is none."""
+def _watching(about: str) -> int:
+    """The process id of a `reconciler watch` about that file; 0 when there is none."""
     for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and re.search(r"\breconciler\b.* watch\b", _command(int(folder.name))):
-            return int(folder.name)
+        if folder.name.isdecimal() and (words := _words(folder / "cmdline")):
+            named = any("reconciler" in word for word in words[:3]) and "watch" in words[1:]
+            if named and _config(words, dict(w.split("=", 1) for w in _words(folder / "environ") if "=" in w)) == about:
+                return int(folder.name)
     return 0
+
+
+def _config(words: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Which reconciler.toml a command line is about."""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if word == "--config":
+            return after
+        if word.startswith("--config="):
+            return word.removeprefix("--config=")
+    return environment.get(f"{PREFIX}_CONFIG", DEFAULT_FILE)
+
+
+def _words(file: Path) -> list[str]:
+    """What a file of /proc has between its zeros; nothing when it cannot be read."""
+    try:
+        return [word.decode("utf-8", "replace") for word in file.read_bytes().split(b"\0") if word]
+    except OSError:
+        return []
 
 
 def probe_pauses(state: str) -> tuple[tuple[PauseFacts, ...], Mapping[str, str]]:

@@ -37,6 +37,7 @@ class Subject:
             line=at.line,
             section_line=section.line if self._line(section.line).lstrip().startswith("[") else 0,
             one_line=line.count("[") == line.count("]"),
+            opens=line.rstrip().endswith("["),
         )
 
     def _line(self, number: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler import __version__, durable
 from reconciler.adapters.docker_raw import RawEngine
-from reconciler.git.worktree.record import Stat, settled
+from reconciler.git.worktree.record import Stat, fingerprint, settled
 from reconciler.model import labels as label
 from reconciler.model.observed import familiar
 from reconciler.settings import Settings
@@ -37,8 +37,9 @@ def facts(settings: Settings) -> Facts:
         "program": [__version__, sys.prefix, sys.version],
         "settings": [repr(settings), [os.environ.get(name) for name in _ENVIRONMENT]],
         "boot": _BOOT.read_text(),
-        "state": [(state / name).stat().st_ino for name in ("fingerprint.key", "owner", "ledger.db")],
-        "sentinels": _sentinels(SentinelFolder(state / "sentinels")),
+        "state": [_stat(state / name) for name in ("fingerprint.key", "owner", "adopted.json")],
+        "ledger": (state / "ledger.db").stat().st_ino,  # its size and times change with every row
+        "sentinels": _sentinels(state / "sentinels"),
         "env": list(_stats(configuration / "env")),
         "secrets": list(_stats(configuration / "secrets")),
         "credentials": list(_contents(os.environ.get("CREDENTIALS_DIRECTORY", ""))),
@@ -60,12 +61,19 @@ def _digest(key: bytes, value: Any) -> str:
     return hashlib.blake2b(repr(value).encode("utf-8", "surrogateescape"), key=key[:64], digest_size=16).hexdigest()
 
 
-def _sentinels(folder: SentinelFolder) -> tuple[Entry, ...]:
-    """Blocks and the stamp. A pause ends by itself one day, and when is for a full look to judge."""
-    entries = folder.entries()
+def _sentinels(folder: Path) -> tuple[tuple[Entry, ...], list[Stat | None]]:
+    """Blocks and the stamp. A pause ends by itself one day, and when is for a full look to judge.
+
+    The folders' own times tell of a pause that came and went while a full look was at work.
+    """
+    entries = SentinelFolder(folder).entries()
     if any(entry.name.startswith("paused") for entry in entries):
         raise Doubt("a pause")
-    return entries
+    return entries, [_stat(path) for path in (folder, folder / "paused.d", folder / "blocked")]
+
+
+def _stat(path: Path) -> Stat | None:
+    return fingerprint(path.stat()) if path.exists() else None
 
 
 def _stats(folder: Path) -> Iterator[tuple[str, Stat]]:

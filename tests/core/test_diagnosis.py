@@ -60,7 +60,9 @@ def test_a_clock_is_judged_by_the_best_witness(facts: ClockFacts, level: str, wo
 
 
 def test_systemd_is_asked_to_mend_a_clock_where_it_can() -> None:
-    assert one(clock(ClockFacts(NOW - 10 * YEAR, BUILT, synchronized=False))).mend == "timedatectl set-ntp true"
+    keep = "timedatectl set-ntp true"
+    assert one(clock(ClockFacts(NOW - 10 * YEAR, BUILT, synchronized=False, keep=keep))).mend == keep
+    assert one(clock(ClockFacts(NOW, BUILT, synchronized=False, keep=keep))).mend == keep
     assert one(clock(ClockFacts(NOW - 10 * YEAR, BUILT))).mend == ""
 
 

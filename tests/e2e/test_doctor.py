@@ -571,6 +571,15 @@ def test_a_checkout_that_is_not_allowed_is_added_to_what_is(host: Host) -> None:
     assert f'allow_host_mounts = ["/srv", "{host.checkout}"]' in host.config.read_text()
 
 
+def test_a_list_of_several_lines_gets_one_more(host: Host) -> None:
+    text = host.config.read_text()
+    host.config.write_text(re.sub(r"allow_host_mounts = .*", 'allow_host_mounts = [\n    "/srv",\n]', text))
+
+    finds_and_mends(host, "checkout", "the checkout of alpha is")
+
+    assert f'allow_host_mounts = [\n    "{host.checkout}",\n    "/srv",\n]' in host.config.read_text()
+
+
 # ---- what runs
 
 
@@ -622,6 +631,25 @@ def test_a_pass_that_somebody_stopped_is_let_go_on(host: Host) -> None:
     finally:
         holder.send_signal(signal.SIGCONT)
         holder.communicate("\n", timeout=20)
+
+
+def test_a_watch_that_is_about_this_host_starts_its_passes(host: Host, tmp_path: Path) -> None:
+    second = host_at(tmp_path / "second", host.engine)
+    second.push({"fleet.yaml": second.fleet()})
+    command = [*COMMAND, "watch", "--config", str(second.config), "-q"]
+    watcher = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert schedule(second)["what"] == f"passes are started by reconciler watch (process {watcher.pid})"
+        assert schedule(host)["level"] == "warn"
+    finally:
+        watcher.terminate()
+        watcher.wait(timeout=30)
+    assert schedule(second)["level"] == "warn"
+
+
+def schedule(host: Host) -> Finding:
+    (found,) = (f for f in findings(host.run("doctor", "--json")) if f["check"] in ("schedule", "systemd"))
+    return found
 
 
 def test_an_inbox_that_anybody_may_write_is_closed(host: Host, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_without_a_configuration_nothing_is_started(machine: Machine) -> None:
 
 def test_an_upgrade_brings_the_new_program_leaves_a_pass_the_old_one_and_starts_the_timer(fleet: Fleet) -> None:
     machine = fleet.machine
-    parts = "LICENSE README.md pyproject.toml requirements.lock reconciler scripts sentinels systemd"
+    parts = "LICENSE README.md pyproject.toml requirements.lock docs reconciler scripts sentinels systemd"
     machine.sh(f"mkdir {SOURCE}; cd {ROOT}; cp -r {parts} {SOURCE}; {SOURCE}/scripts/install.sh")
     before = machine.sh("readlink /opt/reconciler").text
     fleet.push(1, HELD)

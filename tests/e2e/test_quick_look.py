@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -200,13 +201,20 @@ def test_what_lies_among_the_sentinels_is_seen(settled: Host) -> None:
     settle(settled)
 
     block = sentinels / "blocked" / settled.remote.head
-    block.parent.mkdir(exist_ok=True)
-    sees(settled, block.touch)
+    sees(settled, partial(durable.put, block, b""))
     assert not quick(tick(settled)), "the head is held back: that is told every time"
     block.unlink()
     settle(settled)
 
     sees(settled, (sentinels / "last-successful-deploy-sha").unlink)
+    settle(settled)
+
+    def pause_and_resume() -> None:
+        """As somebody may while a full look is at work, and leaves a stack out."""
+        assert settled.run("pause", "box/app", "--reason", "a test").code == 0
+        assert settled.run("resume", "box/app").code == 0
+
+    sees(settled, pause_and_resume)
 
 
 def test_another_environment_is_seen(settled: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -323,3 +331,13 @@ def test_the_record_holds_no_secret(settled: Host) -> None:
     assert b"secret" not in record.read_bytes().replace(b'"secrets"', b"")
     with sqlite3.connect(settled.state / "ledger.db") as ledger:
         assert ledger.execute("SELECT COUNT(*) FROM runs WHERE outcome = ''").fetchone() == (0,)
+
+
+def test_a_pass_that_a_look_turned_away_is_asked_for_again(settled: Host) -> None:
+    inbox = settled.folder / "inbox"
+    inbox.mkdir(exist_ok=True)
+    PassLock(settled.state).leave_again()
+    settled.plan()
+    assert (inbox / "trigger").exists(), "the look itself answers nobody"
+    tick(settled)
+    assert not (inbox / "trigger").exists() and not (settled.state / "again").exists()

@@ -15,8 +15,11 @@ _DAY, _YEAR = 86_400.0, 365.25 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
-    """Seconds since the epoch: `now` of this host, `told` by the remote (None: it did not), the `newest` commit (0:
-    none is known), `built`: the day of this version. `synchronized`: what systemd says, None when nobody knows."""
+    """Seconds since the epoch: `now` of this host, `told` by the remote (None: it did not), `newest` of the commits (0:
+    none is known), `built`: the day of this version.
+
+    `synchronized`: what systemd says, None when nobody knows; `keep`: the command that lets systemd keep it right.
+    """
 
     now: float
     built: float
@@ -24,6 +27,7 @@ class ClockFacts:
     newest: float = 0.0
     synchronized: bool | None = None
     teller: str = ""
+    keep: str = ""
 
 
 def clock(facts: ClockFacts) -> Iterator[Finding]:
@@ -43,7 +47,7 @@ def clock(facts: ClockFacts) -> Iterator[Finding]:
             "warn",
             f"{_time(facts.now)}, and nothing keeps it right",
             why="systemd says that no time server was heard",
-            mend="timedatectl set-ntp true",
+            mend=facts.keep,
         )
     elif facts.newest > facts.now + _DAY:
         yield Finding(
@@ -51,8 +55,8 @@ def clock(facts: ClockFacts) -> Iterator[Finding]:
             "warn",
             f"it is {_time(facts.now)} here, and the newest commit is of {_time(facts.newest)}",
             why="this clock is slow, or that of whoever committed is fast",
-            mend="timedatectl set-ntp true" if facts.synchronized is not None else "",
-            next="" if facts.synchronized is not None else _keep_right,
+            next="" if facts.keep else _keep_right,
+            mend=facts.keep,
         )
     else:
         yield Finding("clock", "ok", f"{_time(facts.now)}, nothing speaks against it")
@@ -71,20 +75,19 @@ def _against_the_remote(facts: ClockFacts, told: float) -> Iterator[Finding]:
         "fail" if abs(off) > _WRONG else "warn",
         f"the clock is {_span(abs(off))} {'fast' if off > 0 else 'slow'}: {_time(facts.now)} here",
         why=f"{facts.teller} says {_time(told)}; certificates and tokens are refused at the wrong time",
-        next="and keep it right: timedatectl set-ntp true, or install chrony",
+        next=f"and keep it right: {facts.keep or 'install chrony'}",
         mend=shell("date", f"--set={-round(off):+d} seconds"),
     )
 
 
 def _impossible(facts: ClockFacts, witness: str) -> Finding:
-    by_systemd = facts.synchronized is not None
     return Finding(
         "clock",
         "fail",
         f"the clock says {_time(facts.now)}",
         why=f"that cannot be: {witness}",
-        next="" if by_systemd else _keep_right,
-        mend="timedatectl set-ntp true" if by_systemd else "",
+        next="" if facts.keep else _keep_right,
+        mend=facts.keep,
     )
 
 

@@ -14,7 +14,8 @@ from reconciler.errors import Position
 class SettingPlace:
     """Where reconciler.toml has a setting: its own line, or that of its section's heading (0: it has neither).
 
-    `variable`: the environment variable that sets it instead; `one_line` is False when its value goes on below.
+    `variable`: the environment variable that sets it instead; `one_line` is False when its value goes on below, and
+    then `opens` says whether it is a list that begins with a bare bracket.
     """
 
     file: str
@@ -23,6 +24,7 @@ class SettingPlace:
     section_line: int = 0
     variable: str = ""
     one_line: bool = True
+    opens: bool = False
 
 
 def shell(*words: str) -> str:
@@ -51,6 +53,14 @@ def set_value(place: SettingPlace, value: str | Sequence[str]) -> str:
         return shell("sed", "-i", f"{place.section_line}a\\{escaped}", place.file)
     lines = shell("printf", r"\n%s\n%s\n", f"[{section}]", line)
     return f"{lines} >> {shlex.quote(place.file)}"
+
+
+def add_value(place: SettingPlace, values: Sequence[str], value: str) -> str:
+    """Write one more value into a list of reconciler.toml that has `values`; "" when one command does not do."""
+    if place.opens and not place.variable:
+        escaped = json.dumps(value, ensure_ascii=False).replace("\\", "\\\\")
+        return shell("sed", "-i", f"{place.line}a\\    {escaped},", place.file)
+    return set_value(place, [*values, value])
 
 
 def at(place: SettingPlace) -> str:

@@ -22,8 +22,9 @@ class EngineFacts:
     """`address`: where it was looked for; `others`: addresses where an engine does answer.
 
     `api`, `oldest_api`: the newest and oldest that it speaks; `lacks`: keys of HostConfig that its kernel cannot
-    enforce; `root`: its data folder, "" when it is on another machine. `start`: the command that starts it here, ""
-    when it is not installed; `install`: the one that installs it. `group`: of the socket; `user`: who asks.
+    enforce; `root`: its data folder, "" when it is on another machine; `nameless`: bytes of images without a name.
+    `start`: the command that starts it here, "" when it is not installed; `install`: the one that installs it.
+    `group`: of the socket; `user`: who asks.
     """
 
     address: str
@@ -35,6 +36,7 @@ class EngineFacts:
     oldest_api: str = ""
     lacks: frozenset[str] = frozenset()
     root: str = ""
+    nameless: int = 0
     start: str = ""
     install: str = ""
     group: str = ""

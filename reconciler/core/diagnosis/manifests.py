@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.core.diagnosis.commands import SettingPlace, set_value, shell
+from reconciler.core.diagnosis.commands import SettingPlace, add_value, set_value, shell
 from reconciler.core.diagnosis.remote import nearest
 from reconciler.errors import ReconcilerError
 from reconciler.model.diagnosis import Finding
@@ -85,7 +85,7 @@ def checkout(facts: CheckoutFacts, place: SettingPlace) -> Iterator[Finding]:
             facts.refusal.what,
             why=facts.refusal.why,
             next=facts.refusal.next,
-            mend=set_value(place, [*facts.allowed, facts.outside]) if facts.outside else "",
+            mend=add_value(place, facts.allowed, facts.outside) if facts.outside else "",
         )
     elif facts.writing:
         yield Finding(

@@ -40,7 +40,7 @@ class RemoteFacts:
     """`url` without credentials. `code`: of the error that a fetch meets, "" when there is none, and `why` its words.
 
     `absent`: the remote says that there is no such repository; `branches`: those it has; `token`: name of the secret
-    that holds it; `public_key`: file to show to the remote's owner.
+    that holds it; `withheld`: systemd gives it to its service alone; `public_key`: file to show to the remote's owner.
     """
 
     url: str
@@ -56,11 +56,20 @@ class RemoteFacts:
     token: str = ""
     secrets: str = ""
     public_key: str = ""
+    withheld: bool = False
 
 
 def remote(facts: RemoteFacts, places: dict[str, SettingPlace]) -> Iterator[Finding]:
     """`places`: where repository.url and repository.branch are set."""
-    if not facts.code:
+    if facts.withheld:
+        yield Finding(
+            "remote",
+            "warn",
+            f"{facts.url} was not asked: systemd hands the token over to the service of the passes alone",
+            next="the command runs a pass, which asks it; then: reconciler history",
+            mend="systemctl start reconciler.service",
+        )
+    elif not facts.code:
         yield Finding("remote", "ok", f"{facts.url} answers, {facts.branch} is at {facts.head[:7]}")
     elif facts.code == "E-GIT-HOSTKEY" and facts.keys:
         yield _host_key(facts.keys, facts.why)

@@ -29,9 +29,19 @@ def programs(git: str, missing: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("programs", "ok", f"git {git}")
 
 
-def inbox(folder: PathFacts, group: str, me: int) -> Iterator[Finding]:
-    """`group`: that of the folder. Whoever may write there may ask for passes; not everybody should."""
-    if folder.kind == "missing":
+GROUP = "reconciler-web"
+
+
+def inbox(folder: PathFacts, group: str, me: int, make: str) -> Iterator[Finding]:
+    """`group`: that of the folder; `make`: the command of systemd that makes it, where its units are installed.
+
+    Whoever may write there may ask for passes: those of the group, and not everybody.
+    """
+    if make and (folder.kind == "missing" or group != GROUP):
+        what = "is not there" if folder.kind == "missing" else f"belongs to the group {group}, not to {GROUP}"
+        why = "nobody but root can ask for a pass: no hook, no web side"
+        yield Finding("inbox", "warn", f"{folder.path} {what}", why=why, mend=make)
+    elif folder.kind == "missing":
         yield Finding("inbox", "ok", f"{folder.path} is not there; only needed for triggers of others")
     elif folder.kind != "directory":
         yield Finding(
