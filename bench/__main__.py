@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -21,11 +22,12 @@ events: what Docker says was changed. The verify window is 0s: nobody waits to s
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(143))  # the engine goes, however this ends
     samples: list[Sample] = []
     marks: list[Mark] = []
     engine = private_engine()
     try:
-        folder = engine.folder / "bench"  # goes with the engine, however this ends
+        folder = engine.folder / "bench"  # goes with the engine
         folder.mkdir()
         about = machine(engine.cli("version", "--format", "{{.Server.Version}}"))
         for layout in options.layouts:
