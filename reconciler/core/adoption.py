@@ -18,7 +18,7 @@ from reconciler.model import labels
 from reconciler.model.adopted import Adopted, Adoption
 from reconciler.model.desired import Desired, Network
 from reconciler.model.observed import Container, Observed, ObservedNetwork, Slot, is_kept
-from reconciler.model.plan import Plan
+from reconciler.model.plan import ContainerSpec, Plan
 
 Mine = TypeVar("Mine", Container, ObservedNetwork)
 
@@ -30,16 +30,29 @@ _FROM_THE_IMAGE = {
     "Cmd": "command",
     "Healthcheck": "healthcheck",
 }
-_UNSET = {"Domainname": "domainname", "Tty": "tty", "OpenStdin": "stdin_open", "StopTimeout": "stop_grace_period"}
+_UNSET = {
+    "Domainname": "domainname",
+    "MacAddress": "mac_address",
+    "Tty": "tty",
+    "OpenStdin": "stdin_open",
+    "StopTimeout": "stop_grace_period",
+}
 _UNSET_ON_THE_HOST = {
     "AutoRemove": "removed when it stops",
+    "CgroupParent": "cgroup_parent",
+    "DeviceCgroupRules": "device_cgroup_rules",
     "DeviceRequests": "gpus",
     "Links": "links",
+    "OomKillDisable": "oom_kill_disable",
+    "OomScoreAdj": "oom_score_adj",
     "PublishAllPorts": "all ports published",
+    "StorageOpt": "storage_opt",
     "UTSMode": "uts",
     "UsernsMode": "userns_mode",
     "VolumesFrom": "volumes_from",
 }
+_TRUTH = {"True": ("true", "yes", "on"), "False": ("false", "no", "off")}
+"""What docker-compose 1 makes of booleans, those of YAML 1.1 among them, and what was written there."""
 _OF_TOOLS = ("com.docker.compose.", "desktop.docker.io/", "reconciler.")
 
 
@@ -127,11 +140,20 @@ def _welcome(container: Container, new: set[str], wants: Mapping[Slot, Want], ow
 
 
 def _as_we_write(container: Container, want: Want) -> Container:
-    """docker-compose 1 calls what it builds `project_service`; Compose 2 and we say `project-service`."""
+    """As Compose 2 and we do: docker-compose 1 calls what it builds `project_service`, and what is true `True`."""
+    live = container.definition
+    if container.labels.get(labels.COMPOSE_VERSION, "").startswith("1."):
+        asked = want.spec.body.get("Labels") or {}
+        named = {key: _truth(value, asked.get(key, "")) for key, value in (live.get("Labels") or {}).items()}
+        container = replace(container, definition={**live, "Labels": named})
     if want.service.image or container.image != f"{container.stack}_{container.service}":
         return container
     definition = {**container.definition, "Image": want.spec.image}
     return replace(container, image=want.spec.image, definition=definition)
+
+
+def _truth(written: str, wanted: str) -> str:
+    return wanted if wanted in _TRUTH.get(written, ()) else written
 
 
 def _welcome_network(network: ObservedNetwork, desired: Desired) -> ObservedNetwork:
@@ -160,8 +182,8 @@ def remembered(known: Adopted, plan: Plan, observed: Observed) -> Adopted:
 def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str]:
     """Every difference between a newcomer and what git wants that needs a new container. Field by field."""
     mended = {"Memory", "MemoryReservation", "NanoCpus", "PidsLimit"}
-    yield from differences(want.spec, container, observed.lacks | mended)
     image = next((i.config for i in observed.images if i.id == container.image_id), {})
+    yield from differences(_completed(want.spec, image), container, observed.lacks | mended)
     body, live = want.spec.body, container.definition
     yield from _environment(body.get("Env") or [], live.get("Env") or [], image.get("Env") or [])
     yield from _labels(body.get("Labels") or {}, live.get("Labels") or {}, image.get("Labels") or {})
@@ -177,6 +199,13 @@ def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str
         if live.get("HostConfig", {}).get(key):
             yield f"{name}: not in git"
     yield from _missing_volumes(body, container)
+
+
+def _completed(spec: ContainerSpec, image: Mapping[str, Any]) -> ContainerSpec:
+    """With what an engine adds to a health check that leaves something out: that of the image's own, field by field."""
+    if not (check := spec.body.get("Healthcheck")):
+        return spec
+    return replace(spec, body={**spec.body, "Healthcheck": {**(image.get("Healthcheck") or {}), **check}})
 
 
 def _hostname(container: Container) -> str:

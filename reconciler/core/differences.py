@@ -5,6 +5,7 @@ The words name variables and options but never their values where those may be s
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -64,7 +65,8 @@ def differences(spec: ContainerSpec, container: Container, lacks: Collection[str
         {**of, "HostConfig": {key: value for key, value in of.get("HostConfig", {}).items() if key not in lacks}}
         for of in (spec.body, container.definition)
     )
-    return (*_surest(body, live), *_rest(body, live, spec.endpoints))
+    ids = {container.networks[name][0] for name in spec.endpoints if name in container.networks}
+    return (*_surest(body, live), *_rest(body, live, {*spec.endpoints, *ids}))
 
 
 def tampering(spec: ContainerSpec, container: Container) -> tuple[str, ...]:
@@ -95,21 +97,29 @@ def _engine_decides(key: str, body: Mapping[str, Any]) -> bool:
     return key == "Cmd" and not body[key] and not body.get("Entrypoint")
 
 
-def _rest(body: Mapping[str, Any], live: Mapping[str, Any], endpoints: Collection[str]) -> Iterator[str]:
+def _rest(body: Mapping[str, Any], live: Mapping[str, Any], networks: Collection[str]) -> Iterator[str]:
+    """`networks`: names of those that are wanted, and their ids, which Compose 2 writes for external ones."""
     host, live_host = body.get("HostConfig", {}), live.get("HostConfig", {})
     for key, name in _CONFIG.items():
-        if key in body and key not in ("Cmd", "Entrypoint") and body[key] != live.get(key):
+        if key in body and key not in ("Cmd", "Entrypoint") and _cleaned(key, body[key]) != live.get(key):
             yield changed(name, live.get(key), body[key])
     for key, name in _HOST.items():
         wanted, is_now = _alike(key, host), _alike(key, live_host)
+        if key == "LogConfig" and wanted and is_now and not wanted["Type"]:
+            wanted = {**wanted, "Type": is_now["Type"]}  # options alone are for the engine's own driver
         if not wanted and _is_default(key, is_now):
             continue
         if wanted != is_now and not _both_shared(wanted, is_now):
             yield changed(name, is_now, wanted)
     wanted, is_now = host.get("NetworkMode"), live_host.get("NetworkMode")
-    if wanted and wanted != is_now and not _both_shared(wanted, is_now) and is_now not in endpoints:
+    if wanted and wanted != is_now and not _both_shared(wanted, is_now) and is_now not in networks:
         yield f"network {live_host.get('NetworkMode')} -> {wanted}"
     yield from _labels(body.get("Labels", {}), live.get("Labels") or {})
+
+
+def _cleaned(key: str, wanted: Any) -> Any:
+    """As the engine keeps it: a folder without a slash at its end."""
+    return posixpath.normpath(wanted) if key == "WorkingDir" else wanted
 
 
 def _alike(key: str, host: Mapping[str, Any]) -> Any:

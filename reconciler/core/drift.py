@@ -156,8 +156,11 @@ def network_gone(spec: ContainerSpec, current: Container, observed: Observed) ->
 
 
 def joins(container: Container, key: str, host: Container) -> bool:
-    """Whether the container's namespace (`NetworkMode`, `PidMode`, `IpcMode`) is that of `host`."""
-    return bool(container.definition.get("HostConfig", {}).get(key) == f"container:{host.id}")
+    """Whether the container's namespace (`NetworkMode`, `PidMode`, `IpcMode`) is that of `host`.
+
+    Compose may name it; whom that means is looked up at every start.
+    """
+    return container.definition.get("HostConfig", {}).get(key) in (f"container:{host.id}", f"container:{host.name}")
 
 
 def left_behind(container: Container, host: Container) -> bool:
@@ -204,7 +207,8 @@ def _connected_otherwise(name: str, spec: ContainerSpec, current: Container) -> 
         return f"known by other names on {name}"
     live = (current.definition.get("NetworkingConfig") or {}).get("EndpointsConfig", {}).get(name, {})
     has = live.get("IPAMConfig") or {}
-    if any(has.get(key) != address for key, address in wanted.get("IPAMConfig", {}).items()):
+    asked = {"IPv4Address": None, "IPv6Address": None} | wanted.get("IPAMConfig", {})
+    if any((has.get(key) or None) != address for key, address in asked.items()):
         return f"another address on {name}"
     return ""
 

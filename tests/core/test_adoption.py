@@ -12,7 +12,7 @@ import pytest
 from reconciler.core.adoption import claimed, newcomers, remembered, welcomed
 from reconciler.core.moved_data import moves, refusals
 from reconciler.model.adopted import Adopted, Adoption
-from reconciler.model.observed import Container, Image, Observed
+from reconciler.model.observed import Container, Image, Observed, ObservedNetwork
 from reconciler.model.plan import Plan
 from tests.support.planning import OWNER, Wish, image_id, wish
 
@@ -106,8 +106,11 @@ def test_of_two_the_running_one_is_taken() -> None:
         ({"Labels": {"com.docker.compose.version": "1.29.2"}}, {}, ""),
         ({"Tty": True}, {}, "tty True -> unset"),
         ({"Hostname": "abc"}, {}, "hostname abc -> unset"),
+        ({"MacAddress": "02:42:ac:11:65:43"}, {}, "mac_address 02:42:ac:11:65:43 -> unset"),
         ({"Healthcheck": {"Test": ["CMD", "true"]}}, {}, "healthcheck changed"),
         ({"HostConfig": {"NetworkMode": "app_default", "VolumesFrom": ["x"]}}, {}, "volumes_from: not in git"),
+        ({"HostConfig": {"NetworkMode": "app_default", "OomScoreAdj": 500}}, {}, "oom_score_adj: not in git"),
+        ({"HostConfig": {"NetworkMode": "app_default", "CgroupParent": "/x"}}, {}, "cgroup_parent: not in git"),
         ({"HostConfig": {"NetworkMode": "app_default", "Binds": ["/a:/b:rw"]}}, {}, "volume /a:/b:rw removed"),
         ({"HostConfig": {"NetworkMode": "app_default", "CpuShares": 5}}, {}, "cpu shares set by hand"),
         ({"HostConfig": {"NetworkMode": "app_default", "LogConfig": {"Type": "journald", "Config": {}}}}, {}, ""),
@@ -119,6 +122,70 @@ def test_what_a_container_has_beyond_git_and_its_image_is_a_difference(
     wanted = wish(WEB)
     plan = planned(wanted, composed(wanted, definition=live), {image_id("box"): image})
     assert actions(plan) == (ADOPTED if not differs else {"app/web": f"replace: {differs}"})
+
+
+def test_a_health_check_has_from_its_image_what_it_leaves_out() -> None:
+    wanted = wish("services: {web: {image: box, healthcheck: {interval: 10s}}}")
+    image = {"Healthcheck": {"Test": ["CMD", "true"], "Interval": 5 * 10**9, "Retries": 4}}
+    live = {"Test": ["CMD", "true"], "Interval": 10 * 10**9, "Retries": 4}
+    configs = {image_id("box"): image}
+    assert actions(planned(wanted, composed(wanted, definition={"Healthcheck": live}), configs)) == ADOPTED
+    by_hand = planned(wanted, composed(wanted, definition={"Healthcheck": {**live, "Retries": 5}}), configs)
+    assert actions(by_hand) == {"app/web": "replace: healthcheck changed"}
+
+
+@pytest.mark.parametrize(
+    ("service", "host"),
+    [
+        ("networks: [proxy]", {"NetworkMode": "net-proxy"}),
+        (
+            "networks: [proxy], logging: {options: {max-size: 1m}}",
+            {"NetworkMode": "proxy", "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}},
+        ),
+    ],
+)
+def test_what_a_tool_or_an_engine_writes_in_its_own_way_is_no_difference(service: str, host: dict[str, Any]) -> None:
+    networks = "networks: {proxy: {external: true}}"
+    wanted = wish(f"services: {{web: {{image: box, {service}}}}}\n{networks}")
+    observed = composed(wanted, definition={"HostConfig": host})
+    there = replace(observed, networks=(ObservedNetwork("net-proxy", "proxy"),))
+    assert actions(planned(wanted, there)) == ADOPTED
+
+
+def test_a_folder_to_work_in_is_the_same_with_a_slash_at_its_end() -> None:
+    wanted = wish("services: {web: {image: box, working_dir: /srv/}}")
+    assert actions(planned(wanted, composed(wanted, definition={"WorkingDir": "/srv"}))) == ADOPTED
+
+
+def test_a_namespace_may_be_shared_by_the_name_of_its_host() -> None:
+    wanted = wish(
+        "services: {vpn: {image: box, container_name: tun}, web: {image: box, network_mode: 'container:tun'}}"
+    )
+    observed = composed(wanted)
+    vpn, web = observed.containers
+    named = {**web.definition, "HostConfig": {**web.definition["HostConfig"], "NetworkMode": "container:tun"}}
+    observed = replace(observed, containers=(vpn, replace(web, definition=named)))
+    assert set(actions(planned(wanted, observed)).values()) == set(ADOPTED.values())
+
+
+@pytest.mark.parametrize(
+    ("live", "version", "differs"),
+    [("True", "1.29.2", ""), ("False", "1.29.2", "label on changed"), ("True", "2.26.1", "label on changed")],
+)
+def test_docker_compose_1_spells_what_is_true_in_its_own_way(live: str, version: str, differs: str) -> None:
+    wanted = wish("services: {web: {image: box, labels: {on: true}}}")
+    (web,) = composed(wanted).containers
+    labels = {**web.labels, "on": live, "com.docker.compose.version": version}
+    web = replace(web, labels=labels, definition={**web.definition, "Labels": labels})
+    plan = planned(wanted, replace(composed(wanted), containers=(web,)))
+    assert actions(plan) == (ADOPTED if not differs else {"app/web": f"replace: {differs}"})
+
+
+def test_a_fixed_address_that_git_does_not_want_is_given_up_without_a_restart() -> None:
+    wanted = wish(WEB)
+    endpoint = {"app_default": {"Aliases": ["web"], "IPAMConfig": {"IPv4Address": "10.1.0.9"}}}
+    plan = planned(wanted, composed(wanted, definition={"NetworkingConfig": {"EndpointsConfig": endpoint}}))
+    assert actions(plan) == {"app/web": "update: another address on app_default"}
 
 
 def test_an_entrypoint_of_its_own_needs_no_command_of_the_image() -> None:

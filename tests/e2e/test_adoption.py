@@ -113,6 +113,20 @@ secrets:
 SERVICES = 11  # containers: `twice` has two
 
 
+IN_THEIR_OWN_WAY = """
+version: "3.8"
+x-common: &common {image: "test/checked:1", command: sleep 1000000, stop_grace_period: 1s}
+services:
+  vpn: {<<: *common, container_name: tunnel, networks: [proxy]}
+  behind: {<<: *common, network_mode: "NETWORK", depends_on: [vpn]}
+  logged: {<<: *common, logging: {options: {max-size: 1m}}, labels: {watch.enable: true}}
+  checked: {<<: *common, healthcheck: {interval: 10s}, working_dir: /srv/}
+  unchecked: {<<: *common, healthcheck: {disable: true}}
+networks:
+  proxy: {external: true}
+"""
+
+
 @pytest.fixture(params=["v1", "v2"])
 def version(request: pytest.FixtureRequest) -> Version:
     version: Version = request.param
@@ -173,6 +187,28 @@ def test_a_project_is_adopted_without_a_restart(host: Host, media: Project) -> N
     assert len(ran.reasons) == SERVICES
     assert host.started() == before
     host.settled()
+
+
+def test_nothing_differs_that_compose_or_the_engine_writes_in_its_own_way(
+    host: Host, engine: Engine, tmp_path: Path, version: Version
+) -> None:
+    engine.cli("network", "create", "proxy")
+    context = tmp_path / "image"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM test/box:1\nHEALTHCHECK --interval=5s --retries=4 CMD true\n")
+    engine.cli("build", "-q", "-t", "test/checked:1", str(context))
+    project = Project(tmp_path / "home" / "own", engine, version)
+    # Version 1 looks for the container when it reads the file.
+    network = "service:vpn" if version == "v1" else "container:tunnel"
+    project.write("docker-compose.yml", IN_THEIR_OWN_WAY.replace("NETWORK", network))
+    project.run("up", "-d")
+    take_in(host, project)
+    planned = host.plan()
+    assert len(planned) == 5
+    assert {reason.partition(":")[0] for reason in planned.values()} == {"adopt"}, planned
+    with host.moves():
+        host.converge()
+        host.settled()
 
 
 def test_the_next_change_replaces_only_what_changed(host: Host, media: Project, version: Version) -> None:

@@ -13,6 +13,8 @@ def environment(
 ) -> tuple[tuple[str, str | None], ...]:
     """Sorted pairs. A variable without a value takes that of the stack's variables, or is None.
 
+    An env file may use what those before it say.
+
     Paths of env files in the repository are added to `reads`.
     """
     own: dict[str, str | None] = {}
@@ -22,7 +24,8 @@ def environment(
 
     def lookup(name: str) -> str | None:
         value = variables.get(name)
-        return own.get(name) if value is None else value
+        value = own.get(name) if value is None else value
+        return found.get(name) if value is None else value
 
     found: dict[str, str | None] = {}
     if service.get("env_file") is not None:

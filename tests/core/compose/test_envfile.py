@@ -90,6 +90,12 @@ def test_env_files_may_use_variables_of_the_stack_and_of_the_service() -> None:
     assert dict(made.environment) == {"A": "s-o", "OWN": "o"}
 
 
+def test_an_env_file_may_use_what_those_before_it_say() -> None:
+    files = {"stacks/app/a.env": "A=1\n", "stacks/app/b.env": "A=2\nB=${A}x\n"}
+    made = service("env_file: [a.env, b.env]", files)
+    assert made.environment == (("A", "2"), ("B", "1x"))
+
+
 def test_an_env_file_that_is_not_in_git_is_looked_for_on_the_host() -> None:
     made = service("env_file: ./secrets/app.env", host_files={"app.env": b"PW=hush\n"})
     assert made.environment == (("PW", "hush"),)
