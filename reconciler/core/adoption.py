@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from reconciler.core.differences import changed, differences
+from reconciler.core.engine_defaults import given_by_engine
 from reconciler.core.fingerprint import network_fingerprint
 from reconciler.core.mounted import mounted
 from reconciler.core.wanted import Want
@@ -183,7 +184,7 @@ def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str
     """Every difference between a newcomer and what git wants that needs a new container. Field by field."""
     mended = {"Memory", "MemoryReservation", "NanoCpus", "PidsLimit"}
     image = next((i.config for i in observed.images if i.id == container.image_id), {})
-    yield from differences(_completed(want.spec, image), container, observed.lacks | mended)
+    yield from differences(_completed(want.spec, image, container, observed), container, observed.lacks | mended)
     body, live = want.spec.body, container.definition
     yield from _environment(body.get("Env") or [], live.get("Env") or [], image.get("Env") or [])
     yield from _labels(body.get("Labels") or {}, live.get("Labels") or {}, image.get("Labels") or {})
@@ -201,11 +202,17 @@ def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str
     yield from _missing_volumes(body, container)
 
 
-def _completed(spec: ContainerSpec, image: Mapping[str, Any]) -> ContainerSpec:
-    """With what an engine adds to a health check that leaves something out: that of the image's own, field by field."""
-    if not (check := spec.body.get("Healthcheck")):
-        return spec
-    return replace(spec, body={**spec.body, "Healthcheck": {**(image.get("Healthcheck") or {}), **check}})
+def _completed(
+    spec: ContainerSpec, image: Mapping[str, Any], container: Container, observed: Observed
+) -> ContainerSpec:
+    """With what an engine adds: its own defaults, and what a health check leaves out as the image has it."""
+    body = {
+        **spec.body,
+        "HostConfig": given_by_engine(spec.body.get("HostConfig") or {}, container, observed.containers),
+    }
+    if check := body.get("Healthcheck"):
+        body["Healthcheck"] = {**(image.get("Healthcheck") or {}), **check}
+    return replace(spec, body=body)
 
 
 def _hostname(container: Container) -> str:

@@ -152,6 +152,47 @@ def test_what_a_tool_or_an_engine_writes_in_its_own_way_is_no_difference(service
     assert actions(planned(wanted, there)) == ADOPTED
 
 
+DEFAULTS = {
+    "LogConfig": {"Type": "json-file", "Config": {"max-size": "7m"}},
+    "Ulimits": [{"Name": "nofile", "Soft": 900, "Hard": 1000}],
+    "ShmSize": 96 << 20,
+}
+
+
+@pytest.mark.parametrize(
+    ("db", "differs"),
+    [
+        ({}, ""),
+        ({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}, ""),
+        ({"LogConfig": {"Type": "none", "Config": {}}}, ""),
+        ({"LogConfig": {"Type": "json-file", "Config": {}}}, "logging changed"),
+        ({"Ulimits": None}, "ulimits changed"),
+        ({"ShmSize": 64 << 20}, ""),
+    ],
+)
+def test_what_an_engine_gives_to_all_is_no_difference(db: dict[str, Any], differs: str) -> None:
+    wanted = wish(
+        "services: {api: {image: box}, web: {image: box}, db: {image: box, "
+        "logging: {driver: json-file, options: {max-size: 1m}}, ulimits: {nproc: 5}}}"
+    )
+    api, web, last = composed(wanted).containers
+    host = {"NetworkMode": "app_default", **DEFAULTS}
+    given = [replace(c, definition={**c.definition, "HostConfig": host}) for c in (api, web)]
+    last = replace(last, definition={**last.definition, "HostConfig": {**host, **db}})
+    reasons = actions(planned(wanted, replace(composed(wanted), containers=(*given, last))))
+    assert reasons["app/web"] == (ADOPTED["app/web"] if not differs else f"replace: {differs}")
+
+
+def test_an_option_that_only_one_container_has_is_a_difference() -> None:
+    wanted = wish("services: {db: {image: box}, web: {image: box}}")
+    db, web = composed(wanted).containers
+    host = {"NetworkMode": "app_default", **DEFAULTS}
+    web = replace(web, definition={**web.definition, "HostConfig": host})
+    reasons = actions(planned(wanted, replace(composed(wanted), containers=(db, web))))
+    assert reasons == {**ADOPTED, "app/db": ADOPTED["app/web"], "app/web": reasons["app/web"]}
+    assert "logging changed" in reasons["app/web"]
+
+
 def test_a_folder_to_work_in_is_the_same_with_a_slash_at_its_end() -> None:
     wanted = wish("services: {web: {image: box, working_dir: /srv/}}")
     assert actions(planned(wanted, composed(wanted, definition={"WorkingDir": "/srv"}))) == ADOPTED
