@@ -222,11 +222,15 @@ def _foreign_names(desired: Desired, wants: Mapping[Slot, Want], observed: Obser
 
 def _taken(want: Want, holder: Container) -> Refused:
     owner = f"fleet {holder.owner}" if holder.owner else "no fleet"
+    away = f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or choose another container_name"
+    if not holder.owner and holder.stack:
+        owner = f"the Compose project {holder.stack}, service {holder.service}"
+        away = f"to take it over, give the stack and the service these names; or {away}"
     return Refused(
         "E-GUARD-NAME-TAKEN",
         f"{want.slot} wants the container name {want.spec.name}, which another container has",
         why=f"container {holder.id[:12]} ({holder.image}, {holder.state}) belongs to {owner}; it is not ours to touch",
-        next=f"rename or remove it (docker rename {want.spec.name} NEW-NAME), or choose another container_name",
+        next=away,
         at=want.service.position,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from reconciler.core.guard import Ground, Policy, check, paths
 from reconciler.errors import Refused
 from reconciler.model.observed import Container, Observed
+from reconciler.model.plan import Plan
 from tests.support.planning import Wish, wish
 
 WEB = "services: {web: {image: box}}\n"
@@ -119,3 +120,13 @@ def test_a_volume_is_never_redefined_under_its_data() -> None:
 
     assert refusal(wish(with_volume("v", "volumes: {v: {driver_opts: {o: ro}}}")), before) == "E-GUARD-VOLUME"
     assert refusal(wish(with_volume("v", "volumes: {v: {}}")), before) == ""
+
+
+def test_who_wants_the_name_of_another_compose_project_learns_how_to_take_it_over() -> None:
+    wanted = wish(WEB)
+    foreign = Container("x", "app-web-1", "running", stack="shop", service="front")
+    ground = Ground({path: path for path in paths(wanted.desired, Policy())})
+    with pytest.raises(Refused) as refused:
+        check(wanted.desired, wanted.wants, Observed("alpha", (foreign,)), Plan("alpha", "r"), Policy(), ground)
+    assert "Compose project shop, service front" in refused.value.why
+    assert "take it over" in refused.value.next
