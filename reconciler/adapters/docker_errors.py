@@ -65,7 +65,7 @@ def translated(what: str, *, gone_is_fine: bool = False) -> Iterator[None]:
     except OSError as error:
         raise Unreachable(
             "E-DOCKER-UNREACHABLE",
-            f"cannot reach the Docker engine: {what}",
+            "cannot reach the Docker engine" + ("" if what.startswith("reach ") else f": {what}"),
             why=str(error),
             next="is it running (systemctl status docker), and may this user open its socket (group docker)?",
         ) from error

@@ -75,7 +75,8 @@ def take(project: Project, disk: Disk, to: Destination) -> Taken:
     taken = draft.taken()
     loaded = _load(taken, to)
     _refuse_moved_files(taken, loaded)
-    idle = tuple(s.name for s in loaded.stack.services if s.replicas and s.name not in project.services)
+    at_rest = {*project.services, *project.done}
+    idle = tuple(s.name for s in loaded.stack.services if s.replicas and s.name not in at_rest)
     return replace(taken, hints=tuple(_hints(taken, loaded, disk)), idle=idle)
 
 

@@ -1,7 +1,8 @@
 """What runs otherwise than its file will say once that is in git, and an override file that holds it as it is.
 
 A bind of a folder of which git will hold a part (`.:/data`, beside the Compose file itself); a bind of `~`, which is
-another folder for whoever runs the pass; and containers that were added with `--scale`.
+another folder for whoever runs the pass; containers that were added with `--scale`; and what ran to its end, and is a
+job: Compose does not ask whether a service shall run on.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def pins(stack: Stack, marked: Stack, project: Project, home: str) -> str:
             held.setdefault(service.name, {})["volumes"] = volumes
         if project.services.get(service.name, 0) > max(1, service.replicas):
             held.setdefault(service.name, {})["deploy"] = {"replicas": project.services[service.name]}
+        if service.name in project.done and not service.job:
+            held.setdefault(service.name, {})["x-reconciler"] = {"job": True}
     if not held:
         return ""
     head = f"{WRITTEN}: what the Compose file does not tell, or would mean otherwise from within git.\n"

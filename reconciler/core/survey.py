@@ -22,8 +22,9 @@ class Project:
     """One project; all paths are absolute.
 
     `files`: each is laid over those before it. `env_files`: what stands for `.env`. `services`: how many containers of
-    each run. `binds`: service -> target -> source of what its container mounts. `labelled`: containers tell of it, so
-    its name is certain. `trouble`: why it cannot be taken over; "" when it can.
+    each run. `binds`: service -> target -> source of what its container mounts. `done`: services that ended well and
+    were not meant to run on. `labelled`: containers tell of it, so its name is certain. `trouble`: why it cannot be
+    taken over; "" when it can.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Project:
     binds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     labelled: bool = False
     trouble: str = ""
+    done: frozenset[str] = frozenset()
 
     @property
     def running(self) -> bool:
@@ -90,8 +92,16 @@ def _told(name: str, containers: Sequence[Container], exists: Callable[[str], bo
         dict(sorted(Counter(c.service for c in alive).items())),
         {c.service: _binds(c) for c in alive},
         labelled=True,
+        done=frozenset(c.service for c in containers) - {c.service for c in containers if not _is_done(c)},
     )
     return replace(found, trouble=_trouble(found, {c.labels.get(label.WORKING_DIR, "") for c in alive}, exists))
+
+
+def _is_done(container: Container) -> bool:
+    """Whether it ran to its end, as a job does: an init container, a migration."""
+    policy = (container.definition.get("HostConfig") or {}).get("RestartPolicy") or {}
+    ended_well = container.state == "exited" and container.exit_code == 0 and bool(container.started_at)
+    return ended_well and policy.get("Name", "") in ("", "no")
 
 
 def _binds(container: Container) -> dict[str, str]:

@@ -197,6 +197,17 @@ def test_containers_that_were_added_stay_and_what_does_not_run_is_told(folder: F
     assert taken.idle == ("idle",)
 
 
+def test_what_ran_to_its_end_is_a_job_and_does_not_count_as_idle(folder: Folder) -> None:
+    folder.put("compose.yaml", service() + "  seed: {image: a}\n  known: {image: a, x-reconciler: {job: true}}\n")
+
+    taken = folder.take(services={"web": 1}, done=frozenset({"seed"}))
+
+    over = taken.files["compose.override.yaml"]
+    assert isinstance(over, bytes)
+    assert over.decode().splitlines()[1:] == ["services:", "  seed:", "    x-reconciler:", "      job: true"]
+    assert taken.idle == ("known",)
+
+
 def test_configs_and_secrets_stay_where_they_are(folder: Folder) -> None:
     text = (
         service("build: .\nconfigs: [c]\nsecrets: [s]") + "configs: {c: {file: c.txt}}\nsecrets: {s: {file: ./s.txt}}\n"

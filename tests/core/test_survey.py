@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,29 @@ def test_a_project_is_what_its_containers_tell() -> None:
         "app", "/srv/app", ("/srv/app/compose.yaml",), ("/srv/app/.env",), {"web": 1}, {"web": {"/data": "/data"}}, True
     )
     assert found.running
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "policy", "done"),
+    [
+        ("exited", 0, "no", True),
+        ("exited", 0, "", True),
+        ("exited", 1, "no", False),
+        ("exited", 0, "always", False),
+        ("created", 0, "no", False),
+    ],
+)
+def test_what_ended_well_and_was_not_meant_to_run_on_is_done(state: str, code: int, policy: str, done: bool) -> None:
+    ended = replace(
+        container("seed", state=state),
+        exit_code=code,
+        started_at="" if state == "created" else "2026-01-01T00:00:00Z",
+        definition={"HostConfig": {"RestartPolicy": {"Name": policy}}},
+    )
+    (found,) = projects(container("web"), ended, disk=["/srv/app/compose.yaml"])
+    assert found.done == (frozenset({"seed"}) if done else frozenset())
+    (both,) = projects(container("seed"), ended, disk=["/srv/app/compose.yaml"])
+    assert both.done == frozenset(), "another of its containers runs"
 
 
 @pytest.mark.parametrize(
