@@ -24,7 +24,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work" # apt drops its rights to download
 mkdir -p "$work"/{lists/partial,cache/archives/partial,parts,package} "$tools"
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | grep -v security | sort -u | head -n 1)
+mirror=$(debian_mirror)
 [ -n "$mirror" ] || fail "this machine has no Debian mirror to take Docker Compose v2 from" "put the plugin at $wanted"
 printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$release" >"$work/sources.list"
 options=(

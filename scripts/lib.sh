@@ -67,3 +67,9 @@ pip_install() {
         sleep $((try * 2))
     done
 }
+
+# The Debian mirror that apt uses on this machine; nothing where it uses none.
+debian_mirror() {
+    # shellcheck disable=SC2016 # apt fills it in
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | grep -v security | sort -u | head -n 1 || true
+}

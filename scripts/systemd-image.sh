@@ -21,7 +21,7 @@ if [ ! -e "$tar" ]; then
     trap 'rm -rf "$work"' EXIT
     say "making a Debian with systemd (once)"
     quietly debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" \
-        "${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | grep -v security | sort -u | head -n 1)}" || fail "debootstrap failed" "is a Debian mirror reachable? MIRROR=http://..."
+        "${MIRROR:-$(debian_mirror)}" || fail "debootstrap failed" "is a Debian mirror reachable? MIRROR=http://..."
     rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* "$work"/root/usr/share/{doc,man,locale}
     tar -C "$work/root" --one-file-system -cf "$work/tar" .
     mv "$work/tar" "$tar"
