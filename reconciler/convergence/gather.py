@@ -8,7 +8,7 @@ from typing import Protocol
 
 from reconciler.convergence.exchange import REFRESH
 from reconciler.core import guard, moved_data
-from reconciler.core.adoption import newcomers, welcomed
+from reconciler.core.adoption import is_new, newcomers, welcomed
 from reconciler.core.assemble import HostSide, assemble
 from reconciler.core.container import HostPaths
 from reconciler.core.fingerprint import Sealer, external_secrets
@@ -125,7 +125,9 @@ class Gather:
         self, observed: Observed, wanted: Mapping[Slot, Want], desired: Desired, blocked: Collection[str]
     ) -> Observed:
         """The host with what Compose started for our stacks as ours; only for that the engine is asked again."""
-        images = {c.image_id for c in newcomers(observed, wanted, desired.owner).values()}
+        new = newcomers(observed, wanted, desired.owner).values()
+        put_back = (c for c in observed.containers if is_new(c))  # to be replaced once, and it serves again
+        images = {c.image_id for c in (*new, *put_back)}
         configs = self._engine.image_configs(images) if images else {}
         return welcomed(observed, wanted, desired, configs, blocked)
 

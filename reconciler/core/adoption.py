@@ -81,6 +81,11 @@ def _claim(container: Container, adoption: Adoption | None, owner: str) -> Conta
     return replace(container, owner=owner, adopted=True, fingerprint=adoption.fingerprint, revision=adoption.revision)
 
 
+def is_new(container: Container) -> bool:
+    """Whether Compose started it, and nothing is known of it that its fields do not tell."""
+    return container.adopted and not container.fingerprint
+
+
 def newcomers(observed: Observed, wants: Mapping[Slot, Want], owner: str) -> dict[Slot, Container]:
     """For each slot that none of ours fills, the container that Compose started for it, a running one if possible."""
     filled = {c.slot for c in observed.containers if c.owner == owner and c.role == "current"}

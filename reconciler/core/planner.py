@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core import drift
-from reconciler.core.adoption import unlike, unlike_network
+from reconciler.core.adoption import is_new, unlike, unlike_network
 from reconciler.core.differences import differences
 from reconciler.core.drift import Seen
 from reconciler.core.findings import findings
@@ -127,11 +127,6 @@ def _decide(want: Want, current: Container | None, seen: Seen, remade: set[str],
     if is_new(current):
         return _step(want, Action.ADOPT, ("started by compose, and as git wants it",), current)
     return None
-
-
-def is_new(current: Container) -> bool:
-    """Whether Compose started it, and it has not been taken over yet."""
-    return current.adopted and not current.fingerprint
 
 
 def _step(want: Want, action: Action, reasons: tuple[str, ...], current: Container | None = None) -> Step:

@@ -315,8 +315,11 @@ def test_a_bad_revision_puts_the_adopted_containers_back(host: Host, media: Proj
     after = host.containers()
     assert {n: c["Id"] for n, c in after.items()} == {n: ids[0] for n, ids in before.items()}
     assert all(c["State"]["Running"] for c in after.values())
+    with host.moves():
+        host.converge()
     change(host, media, 'command: ["exit 3"]', 'command: ["sleep 1000000"]')
-    host.converge()
+    with host.moves():
+        host.converge()
     host.settled()
 
 
