@@ -53,7 +53,7 @@ def settings_file(file: PathFacts, folder: PathFacts, me: int) -> Iterator[Findi
             "fail",
             f"{facts.path} can be changed by others (mode {facts.mode:04o}, owner {facts.owner})",
             why="it says what the repository may do to this host; who writes it is root at the next pass",
-            mend=_closed(facts, "go-w", me),
+            mend=closed(facts, "go-w", me),
         )
     if not loose:
         yield Finding("settings", "ok", f"{file.path} is valid, and nobody else can change it")
@@ -87,7 +87,7 @@ def state(facts: StateFacts, me: int) -> Iterator[Finding]:
             "fail",
             f"{folder.path} can be changed by others (mode {folder.mode:04o}, owner {folder.owner})",
             why="pauses, blocks and the ownership of containers are kept there",
-            mend=_closed(folder, "700", me),
+            mend=closed(folder, "700", me),
         )
     elif facts.kind in ("tmpfs", "ramfs"):
         yield Finding(
@@ -116,7 +116,7 @@ def secrets(folder: PathFacts, found: Sequence[PathFacts], named: Sequence[str],
             "fail",
             f"{folder.path} can be changed by others (mode {folder.mode:04o}, owner {folder.owner})",
             why="a secret could be swapped for another",
-            mend=_closed(folder, "700", me),
+            mend=closed(folder, "700", me),
         )
     there = {facts.path: facts for facts in found}
     missing = [name for name in named if f"{folder.path}/{name}" not in there]
@@ -154,7 +154,7 @@ def _secret(facts: PathFacts, me: int) -> Iterator[Finding]:
             "fail",
             f"{facts.path} is open to others (mode {facts.mode:04o}, owner {facts.owner})",
             why="a secret that others can read is refused; if it was open for long, change it",
-            mend=_closed(facts, "600", me),
+            mend=closed(facts, "600", me),
         )
 
 
@@ -184,7 +184,7 @@ def ssh_key(facts: PathFacts, me: int) -> Iterator[Finding]:
             "fail",
             f"{facts.path} is open to others (mode {facts.mode:04o}, owner {facts.owner})",
             why="ssh does not use a private key that others can read",
-            mend=_closed(facts, "600", me),
+            mend=closed(facts, "600", me),
         )
     else:
         yield Finding("ssh key", "ok", f"{facts.path} is readable by its owner alone")
@@ -196,7 +196,7 @@ def env_files(found: Sequence[PathFacts], me: int) -> Iterator[Finding]:
     for facts in found:
         if facts.problem:
             yield Finding(
-                "env files", "fail", f"cannot read {facts.path}", why=facts.problem, mend=_closed(facts, "600", me)
+                "env files", "fail", f"cannot read {facts.path}", why=facts.problem, mend=closed(facts, "600", me)
             )
         elif facts.size > _LARGEST_ENV:
             yield Finding(
@@ -212,7 +212,7 @@ def env_files(found: Sequence[PathFacts], me: int) -> Iterator[Finding]:
                 "warn",
                 f"{facts.path} is open to others (mode {facts.mode:04o}, owner {facts.owner})",
                 why="env files often hold passwords",
-                mend=_closed(facts, "600", me),
+                mend=closed(facts, "600", me),
             )
         else:
             continue
@@ -221,7 +221,7 @@ def env_files(found: Sequence[PathFacts], me: int) -> Iterator[Finding]:
         yield Finding("env files", "ok", f"{len(found)} on this host, all readable")
 
 
-def _closed(facts: PathFacts, mode: str, me: int) -> str:
-    """Give it to root (or to whoever runs passes here), then close it."""
+def closed(facts: PathFacts, mode: str, me: int) -> str:
+    """Give it to root (or to whoever runs passes here), then close it. `mode` as chmod(1) takes it."""
     stranger = facts.owner not in (ROOT, me)
     return also(shell("chown", str(me), facts.path) if stranger else "", shell("chmod", mode, facts.path))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core.diagnosis.commands import also, shell
-from reconciler.core.diagnosis.files import PathFacts
+from reconciler.core.diagnosis.commands import shell
+from reconciler.core.diagnosis.files import PathFacts, closed
 from reconciler.model.diagnosis import Finding
 
 OLDEST_GIT = (2, 31)
@@ -57,10 +57,7 @@ def inbox(folder: PathFacts, group: str, me: int, make: str) -> Iterator[Finding
             "warn",
             f"anybody may write in {folder.path} (mode {folder.mode:04o}, owner {folder.owner})",
             why="every user of this machine can ask for passes, as often as they like",
-            mend=also(
-                shell("chown", str(me), folder.path) if folder.owner not in (0, me) else "",
-                shell("chmod", "o-w", folder.path),
-            ),
+            mend=closed(folder, "o-w", me),
         )
     else:
         yield Finding("inbox", "ok", f"{folder.path} takes requests of the group {group or 'of its owner'}")
