@@ -51,7 +51,7 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
 @click.pass_obj
 def schema(frame: Frame, which: str) -> int:
     """Print the JSON Schema of fleet.yaml, or of what we add to a Compose file, for an editor."""
-    from reconciler.core.manifest import json_schema
+    from reconciler.core.manifest.schema import json_schema
 
     made = json_schema("fleet" if which == "fleet" else "stack")
     if frame.machine:

@@ -11,7 +11,8 @@ from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
 from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
-from reconciler.core.manifest import is_job, load_fleet, load_stack_extension, selects
+from reconciler.core.manifest.fleet import load_fleet
+from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
 from reconciler.core.migrations import not_run_by_passes, with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack

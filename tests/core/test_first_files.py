@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.document import parse
 from reconciler.core.first_files import fleet_text, settings_text
-from reconciler.core.manifest import load_fleet
+from reconciler.core.manifest.fleet import load_fleet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 PATH = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff\u2028\u2029"), min_size=1)

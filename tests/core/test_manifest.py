@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.document import Map, parse
-from reconciler.core.manifest import is_job, json_schema, load_fleet, load_stack_extension, selects
+from reconciler.core.manifest.fleet import load_fleet
+from reconciler.core.manifest.schema import json_schema
+from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.fleet import Fleet, Host, StackExtension
 

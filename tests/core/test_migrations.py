@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.document import parse
-from reconciler.core.manifest import load_stack_extension
+from reconciler.core.manifest.stack import load_stack_extension
 from reconciler.core.migrations import chosen, oneoff, refuse_untrusted, with_migrations
 from reconciler.core.scope import UnknownTarget
 from reconciler.errors import BadConfiguration, Position, Refused

@@ -1,0 +1,1 @@
+"""What a user writes beside Compose: fleet.yaml and `x-reconciler`."""

@@ -1,0 +1,127 @@
+"""fleet.yaml as a value.
+
+What later versions act on is checked for its shape all the same, so that a mistake is found today, and named
+in a warning, so that nobody believes in a gate that is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.core.manifest.checked import Label, Name, Strict, checked, pairs
+from reconciler.core.positioned import Map
+from reconciler.model.fleet import Fleet, Host
+
+Absolute = Annotated[str, Field(pattern=r"^/.+")]
+
+
+class SiteModel(Strict):
+    orchestrator: str = ""
+
+
+class HostModel(Strict):
+    connect: Annotated[str, Field(pattern=r"^(local|ssh://.+)$", description="`local`, or ssh://user@host")]
+    checkout: Annotated[Absolute, Field(description="Absolute folder of the stable working tree on the host")]
+    labels: dict[str, Label] = {}
+    directories: Annotated[
+        dict[str, Absolute],
+        Field(description="Stack -> absolute folder in which relative paths of the stack lie that git does not have"),
+    ] = {}
+
+
+class UnitModel(Strict):
+    manager: Literal["systemd", "openrc"]
+    name: str
+
+
+class DroneModel(Strict):
+    connect: str = ""
+    site: str = ""
+    cores: Annotated[int, Field(gt=0)] = 1
+    memory: str = ""
+    checkout: str = ""
+    unit: UnitModel | None = None
+    profile: str = ""
+    role: Literal["drone", "sweeper"] = "drone"
+
+
+class OrchestratorModel(Strict):
+    url: str
+    primary: bool = False
+
+
+class GatewayModel(Strict):
+    url: str
+    binhost: str = ""
+
+
+class CiModel(Strict):
+    provider: Literal["github", "gitea", "forgejo", "generic", "none"]
+    repository: str = ""
+    url: str = ""
+    require: list[str] = []
+    fork_pull_requests: Literal["never"] = "never"
+
+
+class RolloutModel(Strict):
+    waves: list[list[str]] = []
+    on_failure: Literal["rollback", "pause", "continue"] = "rollback"
+
+
+class SecretModel(Strict):
+    secret: str
+
+
+class DiscordModel(Strict):
+    webhook: SecretModel
+    mention_on_failure: str = ""
+
+
+class NotificationsModel(Strict):
+    discord: DiscordModel | None = None
+
+
+class FleetModel(Strict):
+    """The whole fleet file."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815  the name that manifests use everywhere
+    kind: Literal["Fleet"]
+    hosts: Annotated[dict[Name, HostModel], Field(min_length=1)]
+    sites: dict[Name, SiteModel] = {}
+    drones: dict[Name, DroneModel] = {}
+    orchestrators: dict[Name, OrchestratorModel] = {}
+    gateway: GatewayModel | None = None
+    ci: CiModel | None = None
+    rollout: RolloutModel | None = None
+    notifications: NotificationsModel | None = None
+    ignore: list[str] = []
+    quiet: list[str] = []
+    identities: dict[str, str] = {}
+
+
+_NOT_ACTED_ON = {
+    "drones": "no packages are built",
+    "orchestrators": "no packages are built",
+    "gateway": "nothing is announced to it",
+    "ci": "commits are deployed without waiting for their checks, `require` included",
+    "rollout": "every host converges by itself, there are no waves",
+    "notifications": "nobody is notified",
+    "identities": "addresses are shown as they are",
+}
+
+
+def load_fleet(document: Map, file: str) -> Fleet:
+    """Raises BadConfiguration with the line of the first thing that is wrong."""
+    model = checked(FleetModel, document, file)
+    hosts = tuple(
+        Host(name, host.connect, host.checkout.rstrip("/"), pairs(host.labels), tuple(host.directories.items()))
+        for name, host in model.hosts.items()
+    )
+    warnings = tuple(
+        f"{document.key_at(key)}: `{key}:` is not acted on by this version: {effect}"
+        for key, effect in _NOT_ACTED_ON.items()
+        if document.get(key)
+    )
+    return Fleet(hosts, tuple(model.sites), tuple(model.ignore), tuple(model.quiet), warnings)

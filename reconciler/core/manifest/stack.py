@@ -1,0 +1,118 @@
+"""`x-reconciler` of a Compose file: of the stack, and of one service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from reconciler.core.compose.values import DURATION, parse_duration
+from reconciler.core.manifest.checked import Label, Name, Strict, checked, near, pairs
+from reconciler.core.positioned import Map
+from reconciler.errors import BadConfiguration, Position
+from reconciler.model.desired import Migration, Pairs
+from reconciler.model.fleet import Fleet, Host, StackExtension
+
+
+class MigrationModel(Strict):
+    """A `command` in a container like those of `service`, or something to `run` on the host."""
+
+    name: Name
+    service: str = ""
+    command: list[str] = []
+    run: list[str] = []
+    timeout: Annotated[str, Field(pattern=DURATION, description="Such as 90s or 5m")] = "10m"
+
+
+class StackModel(Strict):
+    """`x-reconciler` at the top of a Compose file."""
+
+    hosts: Annotated[
+        Annotated[list[Name], Field(min_length=1)] | Annotated[dict[str, Label], Field(min_length=1)],
+        Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
+    ] = []
+    migrations: list[MigrationModel] = []
+
+
+class ServiceModel(Strict):
+    """`x-reconciler` of one service."""
+
+    job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
+
+
+_LATER_STACK = ("verify", "image_drift", "needs")
+_LATER_SERVICE = ("on_change", "image_drift")
+
+
+def load_stack_extension(raw: Map, file: str) -> StackExtension:
+    """`x-reconciler` of a Compose file; an empty mapping when it has none."""
+    _refuse_later(raw, _LATER_STACK)
+    model = checked(StackModel, raw, file)
+    migrations = tuple(
+        Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0)
+        for m in model.migrations
+    )
+    if isinstance(model.hosts, dict):
+        return StackExtension(labels=pairs(model.hosts), migrations=migrations)
+    return StackExtension(hosts=tuple(model.hosts), migrations=migrations)
+
+
+def is_job(raw: Map | None, file: str) -> bool:
+    """Whether a service's `x-reconciler` declares it a job."""
+    if raw is None:
+        return False
+    _refuse_later(raw, _LATER_SERVICE)
+    return checked(ServiceModel, raw, file).job
+
+
+def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -> bool:
+    """Whether the host runs the stack. BadConfiguration for an unknown host, or when nothing says which of several."""
+    known = [h.name for h in fleet.hosts]
+    for name in extension.hosts:
+        if name not in known:
+            raise BadConfiguration(
+                "E-MANIFEST-HOST",
+                f"the stack names the host {name!r}, which the fleet does not have",
+                why=f"its hosts are: {', '.join(known)}{near(name, known)}",
+                next="mend x-reconciler.hosts, or add the host to fleet.yaml",
+                at=at,
+            )
+    if extension.hosts:
+        return host.name in extension.hosts
+    if extension.labels:
+        if not any(_carries(h, extension.labels) for h in fleet.hosts):
+            wanted = ", ".join(f"{key}: {value}" for key, value in extension.labels)
+            carried = sorted({f"{key}: {value}" for h in fleet.hosts for key, value in h.labels})
+            raise BadConfiguration(
+                "E-MANIFEST-HOST",
+                f"no host of the fleet has the labels {wanted}",
+                why=f"labels of the fleet: {', '.join(carried) or 'none'}; a mistyped one would take the stack away",
+                next="mend x-reconciler.hosts, or the labels in fleet.yaml",
+                at=at,
+            )
+        return _carries(host, extension.labels)
+    if len(known) > 1:
+        raise BadConfiguration(
+            "E-MANIFEST-HOST",
+            "the stack does not say which hosts run it",
+            why=f"the fleet has several: {', '.join(known)}",
+            next=f"write x-reconciler: {{hosts: [{known[0]}]}} at the top of the file",
+            at=at,
+        )
+    return True
+
+
+def _carries(host: Host, labels: Pairs) -> bool:
+    return set(labels) <= {*host.labels, ("name", host.name)}
+
+
+def _refuse_later(raw: Map, keys: tuple[str, ...]) -> None:
+    for key in raw:
+        if key in keys:
+            raise BadConfiguration(
+                "E-MANIFEST-UNSUPPORTED",
+                f"x-reconciler.{key} is not supported by this version",
+                why="it would be dropped in silence, and you would count on it",
+                next="take it out for now",
+                at=raw.key_at(key),
+            )
