@@ -5,16 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.errors import ReconcilerError
+from reconciler.model.changes import Changes
+from reconciler.model.gate import GateAnswer
 from reconciler.model.plan import Plan
 from reconciler.model.report import Outcome
 from reconciler.model.repository import CheckoutReport
 
 
 @dataclass(frozen=True, slots=True)
+class Migrated:
+    """One migration as it went; `result`: ok or failed."""
+
+    stack: str
+    name: str
+    seconds: float
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """How a failed pass was taken back. `to`: the revision that serves again ("" when there was none before).
+
+    `restored`: names of the containers that serve again. `trouble`: what went wrong on the way, "" when nothing did.
+    `ahead`: migrations that had run; nothing is migrated back, so the schema stays ahead of the code.
+    """
+
+    to: str
+    restored: tuple[str, ...] = ()
+    trouble: str = ""
+    ahead: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """`plan` is None when the pass ended before there was one; `held` says why the head is not followed.
 
-    `directory` is the working tree of the host.
+    `directory` is the working tree of the host. `phase` is where it failed, `log` the last lines of what failed (no
+    secret is in them). `attempt`: how many times this revision has been tried on this boot. `started`: seconds since
+    the epoch. `cleared`: blocks that this pass ended.
     """
 
     run: str
@@ -30,3 +59,15 @@ class Result:
     error: ReconcilerError | None = None
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    command: str = ""
+    actor: str = ""
+    host: str = ""
+    started: float = 0.0
+    attempt: int = 0
+    phase: str = ""
+    log: tuple[str, ...] = ()
+    gate: GateAnswer | None = None
+    changes: Changes | None = None
+    migrated: tuple[Migrated, ...] = ()
+    back: WayBack | None = None
+    cleared: tuple[str, ...] = ()
