@@ -150,8 +150,8 @@ def test_a_command_on_the_host_needs_its_leave_and_runs_in_the_checkout(host: Ho
     assert done.code == 0, done.err
     assert f"manual word in {host.checkout}" in done.err
     assert (tmp_path / "made").read_text() == "done\n"
-    script = "[ $$RECONCILER_MODE = deploy ] || exec sleep 600"
-    hanging = database(f"{{name: hangs, run: [sh, -c, '{script}'], timeout: 1s}}")
+    words = "[ $$RECONCILER_MODE = deploy ] || exec sleep 600"
+    hanging = database(f"{{name: hangs, run: [sh, -c, '{words}'], timeout: 1s}}")
     host.push({"stacks/app/compose.yaml": hanging})
     assert host.run("converge", "-q", "--yes").code == 0
     assert host.run("migrate", "alpha", "--json").error["code"] == "E-MIGRATION-TIMEOUT"
