@@ -17,6 +17,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
@@ -131,6 +132,7 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
+        probing=HostProbing(),
     )
 
 

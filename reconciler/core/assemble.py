@@ -99,7 +99,7 @@ def assemble(
                 continue
             warnings += loaded.warnings
             stack = with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded))
-            stacks.append(with_probes(replace(stack, verify=extension.verify), _at(loaded)))
+            stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
         except ReconcilerError as problem:
             problems.append(problem)

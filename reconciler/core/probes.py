@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.core.verdict import GOOD, State, Verdict, started
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.observed import Container, Slot
-from reconciler.model.probe import ExecCheck, FileCheck, HttpAnswer, HttpCheck, Probe, Scalar
+from reconciler.model.probe import FileCheck, HttpAnswer, HttpCheck, Probe, Scalar
 
 MOST_TOLD = 400
 """Characters of an answer that are told."""
@@ -123,7 +123,7 @@ def _same(found: Any, wanted: Scalar) -> bool:
     return bool(found == wanted)
 
 
-def command(check: ExecCheck, code: int, log: str) -> Sample:
+def command(code: int, log: str) -> Sample:
     """Whether a command in a container ended well; 124 is that of one that took too long, as timeout(1) has it."""
     if code == 0:
         return Sample()

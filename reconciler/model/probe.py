@@ -37,7 +37,7 @@ class TcpCheck:
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """`path`: absolute, or relative to the stack's folder in the check-out. `exists` False: it must not be there."""
+    """`path`: absolute. `exists` False: there must be no such file."""
 
     path: str
     contains: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from posixpath import join, normpath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -70,15 +72,21 @@ def probes(models: Sequence[ProbeModel], raw: Map) -> tuple[Probe, ...]:
     return tuple(made)
 
 
-def with_probes(stack: Stack, at: Position) -> Stack:
-    """The stack itself, when every service that its probes name is there. BadConfiguration."""
+def with_probes(stack: Stack, found: Sequence[Probe], checkout: str, at: Position) -> Stack:
+    """The stack with its probes, the paths of files made absolute. BadConfiguration for a service that is not there."""
     known = [service.name for service in stack.services]
-    for probe in stack.verify:
+    for probe in found:
         named: Collection[str] = probe.check.services if isinstance(probe.check, ContainersCheck) else ()
         for name in (*named, *((probe.service,) if probe.service else ())):
             if name not in known:
                 raise _wrong(probe.name, f"the stack has no service {name!r}", f"it has: {', '.join(known)}", at)
-    return stack
+    return replace(stack, verify=tuple(_on_host(probe, f"{checkout}/{stack.directory}") for probe in found))
+
+
+def _on_host(probe: Probe, folder: str) -> Probe:
+    if not isinstance(probe.check, FileCheck):
+        return probe
+    return replace(probe, check=replace(probe.check, path=normpath(join(folder, probe.check.path))))
 
 
 def _probe(model: ProbeModel, item: Map, at: Position, taken: Collection[str]) -> Probe:
@@ -97,9 +105,12 @@ def _probe(model: ProbeModel, item: Map, at: Position, taken: Collection[str]) -
     if name in taken:
         raise _wrong(name, "there are two of that name", "a failure names the probe: give one another `name:`", at)
     seconds = {key: parse_duration(getattr(model, key)) or 0.0 for key in ("timeout", "interval", "within")}
-    for key in ("timeout", "within"):
-        if not seconds[key]:
+    for key, value in seconds.items():
+        if not value:
             raise _wrong(name, f"{key} is zero", "nothing answers in no time", item.at(key))
+    if seconds["interval"] * (model.samples - 1) >= seconds["within"]:
+        why = f"{model.samples} samples, one every {seconds['interval']:g} s, take longer"
+        raise _wrong(name, f"it cannot hold within {seconds['within']:g} s", why, at)
     return Probe(name, check, samples=model.samples, **seconds)
 
 
