@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Position
+from reconciler.model.probe import Probe
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as sorted pairs, so that values stay frozen, hashable and in a stable order."""
@@ -308,6 +309,7 @@ class Stack:
     volumes: tuple[Volume, ...] = ()
     files: tuple[FileObject, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()
 
     def service(self, name: str) -> Service:
         """The service of that name; KeyError when there is none."""

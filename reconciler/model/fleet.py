@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,4 @@ class StackExtension:
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()

@@ -16,6 +16,7 @@ from reconciler.adapters.engine_memory import MemoryEngine
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.cli.progress import Silent
 from reconciler.convergence.converge import Pass
@@ -166,6 +167,7 @@ class CrashHost:
             clock=self.clock,
             progress=Silent(),
             shell=seam.wrap("shell", LocalShell()),
+            probing=HostProbing(),
         )
         site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
         rules = Rules(
