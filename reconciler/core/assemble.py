@@ -88,6 +88,7 @@ def assemble(
     warnings = [*fleet.warnings, *_unknown_directories(host, folders, manifests)]
     stacks: list[Stack] = []
     builds: dict[str, str] = {}
+    reads = {posixpath.join(manifests, "fleet.yaml")}
     for folder in folders:
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
@@ -99,10 +100,21 @@ def assemble(
             warnings += [*loaded.warnings, *not_run_by_passes(extension.migrations, _at(loaded))]
             stacks.append(with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
+            reads |= {loaded.stack.file, *loaded.reads}
         except ReconcilerError as problem:
             problems.append(problem)
     problems += _same_name(stacks)
-    desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
+    desired = Desired(
+        revision,
+        host.name,
+        owner,
+        host.checkout,
+        tuple(stacks),
+        tuple(sorted(_objects(tree, stacks))),
+        tuple(sorted(reads)),
+        fleet.ignore,
+        fleet.quiet,
+    )
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
 
 

@@ -319,7 +319,8 @@ class Stack:
 class Desired:
     """All that one host shall run at one revision.
 
-    `objects`: repo path -> git object id of what services mount, build from or read.
+    `objects`: repo path -> git object id of what services mount, build from or read. `reads`: the files that all this
+    was read from. `ignore` and `quiet`: patterns of the fleet (core/globs) for paths that deploy nothing, or silently.
     """
 
     revision: str
@@ -328,3 +329,6 @@ class Desired:
     checkout: str
     stacks: tuple[Stack, ...]
     objects: Pairs = field(default=(), repr=False)
+    reads: tuple[str, ...] = field(default=(), repr=False)
+    ignore: tuple[str, ...] = field(default=(), repr=False)
+    quiet: tuple[str, ...] = field(default=(), repr=False)
