@@ -47,6 +47,12 @@ class SystemClock(Clock):
     def now(self) -> float:
         return time.time()
 
+    def boot(self) -> str:
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        except OSError:
+            return ""
+
     def sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self._stopping and (left := until - time.monotonic()) > 0:
@@ -124,6 +130,7 @@ def make_world(
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
         clock=clock,
         progress=progress,
+        shell=wrap("shell", make_shell()),
     )
 
 

@@ -224,7 +224,7 @@ class _Look:
         self.warnings = warnings + self._seen.warnings
 
     def lines(self) -> list[str]:
-        lines = plan_lines(self.plan, self._seen.target.reason if self._seen.target.held else "")
+        lines = plan_lines(self.plan, self._seen.target.held)
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
@@ -235,7 +235,7 @@ class _Look:
     def data(self) -> dict[str, Any]:
         target = self._seen.target
         return plan_data(self.plan) | {
-            "held": target.held,
+            "held": bool(target.held),
             "target_reason": target.reason,
             "working_tree": list(self.drifted),
             "changes": changes_data(self.changes),
