@@ -26,10 +26,11 @@ from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
+from reconciler.convergence.validate import Validate
 from reconciler.convergence.wait import EVERYTHING, Failures, Waiting
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core import guard
-from reconciler.core.adoption import remembered
+from reconciler.core.adoption import remembered, renewed
 from reconciler.core.migrations import refuse_untrusted
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
@@ -204,6 +205,7 @@ class Pass:
             world.progress.phase("prepare", f"{len(plan.images)} images")
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
+        Validate(world, self._request.run, owner).run(picture)
         world.clock.sleep(0)
         if newer := self._newer_waits(target.revision):
             return account.result("superseded", 0, f"{newer[:7]} is newer and waits for its turn")
@@ -216,6 +218,7 @@ class Pass:
             failed = Failed(world, self._rules, self._gather, self._tools.waiting, account, self._told)
             return failed.result(picture, owner, failures)
         tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
+        world.adoptions.remember(renewed(world.adoptions.known(), plan))
         return self._verified(picture, target, "succeeded", self._told.summary(plan, account.migrated))
 
     def _newer_waits(self, revision: str) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.convergence.exchange import REFRESH
 from reconciler.core import guard, moved_data
 from reconciler.core.adoption import is_new, newcomers, welcomed
-from reconciler.core.assemble import HostSide, assemble
+from reconciler.core.assemble import HostSide, assemble, objects
 from reconciler.core.changes import Side, describe
 from reconciler.core.container import HostPaths
-from reconciler.core.fingerprint import Sealer, external_secrets
+from reconciler.core.fingerprint import Sealer, external_secrets, repository_paths
 from reconciler.core.guard import Ground, Policy
 from reconciler.core.order import check_order
 from reconciler.core.planner import plan
+from reconciler.core.renewal import Renewal, may_stay, renewal, same_kinds
 from reconciler.core.scope import narrowed
-from reconciler.core.wanted import HostFacts, Want, wants
+from reconciler.core.wanted import HostFacts, Want, print_with, wants
 from reconciler.errors import ReconcilerError, Unreachable
 from reconciler.model.changes import Changes
 from reconciler.model.desired import Desired
@@ -122,8 +123,19 @@ class Gather:
         drifted = self._drift(desired, real)
         changed = self._changed(base, revision, observed, wanted)
         paths = {sha: tuple(change.path for change in found) for sha, found in changed.items()}
+        renewals = dict(self._renewals(desired, wanted, facts, observed, changed))
         stale = {intent.container for intent in self._ledger.open_intents() if intent.kind == REFRESH}
-        whole = plan(desired, wanted, observed, base=base, changes=paths, drifted=drifted, stale=stale, blocked=blocked)
+        whole = plan(
+            desired,
+            wanted,
+            observed,
+            base=base,
+            changes=paths,
+            drifted=drifted,
+            stale=stale,
+            blocked=blocked,
+            renewals=renewals,
+        )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
         chosen = narrowed(whole, self._site.target, paused, wanted)
         ground = Ground(real, self._holding(desired, chosen, wanted))
@@ -158,6 +170,30 @@ class Gather:
         since = {c.revision for c in observed.containers if c.slot in prints and prints[c.slot] != c.fingerprint}
         known = [sha for sha in since | {base} if sha and self._repository.has(sha)]
         return {sha: self._repository.changes(sha, revision) for sha in known}
+
+    def _renewals(
+        self,
+        desired: Desired,
+        wanted: Mapping[Slot, Want],
+        facts: HostFacts,
+        observed: Observed,
+        changed: Mapping[str, tuple[Change, ...]],
+    ) -> Iterator[tuple[str, Renewal]]:
+        """Containers of which nothing differs but files that they mount, and that may stay for it."""
+        now = dict(desired.objects)
+        for container in observed.containers:
+            want, since = wanted.get(container.slot), changed.get(container.revision)
+            ours = container.owner == desired.owner and container.role == "current"
+            if not (ours and want and want.service.on_change and since) or want.job or not may_stay(container):
+                continue
+            then = dict(objects(self._repository.tree(container.revision), [want.stack]))
+            watched = repository_paths(want.service, want.stack)
+            if not same_kinds(watched, then, now) or print_with(desired, want, facts, then) != container.fingerprint:
+                continue
+            paths = [path for change in since for path in (change.path, change.old_path) if path]
+            files = {path for path in watched if not now.get(path, "").startswith("directory:")}
+            if found := renewal(want, paths, files, desired.revision):
+                yield container.id, found
 
     def _told(self, base: str, changed: tuple[Change, ...] | None, new: Side) -> Changes | None:
         """What lies between the base and the new side; the older manifests are loaded only when they have to be."""

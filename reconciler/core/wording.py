@@ -16,6 +16,9 @@ _WORDS = {
     Action.START: "start",
     Action.RESTART: "restart",
     Action.UPDATE: "update",
+    Action.SIGNAL: "signal",
+    Action.EXEC: "exec",
+    Action.KEEP: "keep",
     Action.REMOVE: "remove",
 }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Position
+from reconciler.model.on_change import OnChange
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as sorted pairs, so that values stay frozen, hashable and in a stable order."""
@@ -272,6 +273,7 @@ class Service:
     job: bool = False
     sealed: bool = False
     reads: tuple[str, ...] = ()
+    on_change: tuple[OnChange, ...] = ()
 
     @property
     def namespace_hosts(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.on_change import OnChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,11 @@ class StackExtension:
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceExtension:
+    """`x-reconciler` of one service. `job`: it runs to its end once for every change."""
+
+    job: bool = False
+    on_change: tuple[OnChange, ...] = ()

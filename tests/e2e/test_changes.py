@@ -40,3 +40,21 @@ def test_plan_and_diff_tell_what_lies_between(host: Host) -> None:
     assert "Changed: 2 files +3 -1 in 2 commits" in host.run("plan").stdout
     with host.moves("app-web-1"):
         host.converge()
+
+
+def test_what_moves_is_what_lies_between_the_verified_and_the_target(host: Host) -> None:
+    # main: c1 (verified) - c2 (web) - c3 (db, superseded) - c4 (db as in c1)
+    host.push({"app/web/page": "1\n"}, app=STACK)
+    host.converge()
+    host.push({"app/web/page": "2\n"})
+    host.push(app=STACK.replace("db: {", "db: {user: '0', "))
+    assert host.plan().keys() == {"app/web", "app/db"}
+    host.push(app=STACK)
+    with host.moves("app-web-1"):
+        assert host.converge().reasons.keys() == {"app/web"}
+    host.settled()
+
+    host.push({"app/web/page": "3\n"})
+    host.push({"app/web/page": "2\n"})
+    with host.moves():
+        assert host.converge().reasons == {}
