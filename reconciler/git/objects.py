@@ -107,7 +107,8 @@ class Objects:
         found = self._commit(sha)
         with self._reading():
             subject, _, _ = found.message.lstrip("\n").partition("\n")
-            return Commit(sha, subject.strip(), f"{found.author.name} <{found.author.email}>", found.commit_time)
+            author = f"{found.author.name} <{found.author.email}>"
+            return Commit(sha, subject.strip(), author, found.commit_time, found.message)
 
     def _commit(self, sha: str) -> pygit2.Commit:
         if not self.has(sha):
@@ -128,15 +129,15 @@ class Objects:
         with self._reading() as repo:
             return sha == of or repo.descendant_of(sha, of)
 
-    def first_parents(self, sha: str, until: str = "") -> tuple[str, ...]:
-        """`sha` and its first parents, newest first, as far as `until` (left out) or the root."""
+    def first_parents(self, sha: str, until: str = "", most: int = 0) -> tuple[str, ...]:
+        """`sha` and its first parents, newest first, as far as `until` (left out), `most` of them or the root."""
         self._commit(sha)
-        chain = []
+        chain: list[str] = []
         with self._reading() as repo:
             walker = repo.walk(sha)
             walker.simplify_first_parent()
             for commit in walker:
-                if (name := str(commit.id)) == until:
+                if (name := str(commit.id)) == until or len(chain) == most > 0:
                     break
                 chain.append(name)
         return tuple(chain)
