@@ -6,6 +6,7 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
+from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
 from reconciler.ports.repository import Disk, Repository, Tree
@@ -13,16 +14,21 @@ from reconciler.ports.running import Clock, Progress
 
 __all__ = [
     "Adoptions",
+    "Backoff",
+    "CiMemory",
     "Clock",
     "ContainerEngine",
+    "ContinuousIntegration",
     "Disk",
     "HostFiles",
     "HostShell",
     "Identity",
     "Ledger",
     "Progress",
+    "Remembered",
     "Repository",
     "Say",
     "Signals",
     "Tree",
+    "Unanswered",
 ]
