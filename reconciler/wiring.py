@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
+from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
@@ -48,6 +49,12 @@ class SystemClock(Clock):
 
     def now(self) -> float:
         return time.time()
+
+    def boot(self) -> str:
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        except OSError:
+            return ""
 
     def sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -126,6 +133,8 @@ def make_world(
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
         clock=clock,
         progress=progress,
+        shell=wrap("shell", make_shell()),
+        deploys=WaitingDeploys(state),
     )
 
 

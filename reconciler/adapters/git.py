@@ -161,6 +161,9 @@ class GitRepository:
     def tree(self, sha: str) -> GitTree:
         return self._objects.tree(sha)
 
+    def tree_id(self, sha: str) -> str:
+        return self._objects.tree_id(sha)
+
     def changes(self, base: str, target: str) -> tuple[Change, ...]:
         return self._objects.changes(base, target)
 

@@ -14,7 +14,7 @@ from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest.ci import load_ci
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
-from reconciler.core.migrations import not_run_by_passes, with_migrations
+from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
 from reconciler.model.fleet import Fleet, Host
@@ -107,7 +107,7 @@ def assemble(
             extension = load_stack_extension(loaded.extensions, loaded.stack.file)
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
-            warnings += [*loaded.warnings, *not_run_by_passes(extension.migrations, _at(loaded))]
+            warnings += loaded.warnings
             stacks.append(with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
         except ReconcilerError as problem:

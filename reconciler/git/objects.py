@@ -160,9 +160,11 @@ class Objects:
             diff.find_similar()
             return tuple(_change(patch) for patch in diff if patch is not None)
 
+    def tree_id(self, sha: str) -> str:
+        return str(self._commit(sha).tree_id)
+
     def tree(self, sha: str) -> GitTree:
-        root = str(self._commit(sha).tree_id)
-        return GitTree(self, root)
+        return GitTree(self, self.tree_id(sha))
 
     def listing(self, tree: str) -> dict[str, tuple[EntryKind, str]]:
         """The names in one tree object, in git's order, with kind and object id."""

@@ -284,7 +284,8 @@ class Service:
 class Migration:
     """A change of data that goes with the code: idempotent by contract. `timeout` in seconds.
 
-    Either `command` in a container like those of `service`, or `run` on the host, in the check-out.
+    Either `command` in a container like those of `service`, or `run` on the host, in the check-out. `needs`: services
+    that must be up and healthy before it.
     """
 
     name: str
@@ -292,6 +293,7 @@ class Migration:
     command: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     timeout: float = 600.0
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

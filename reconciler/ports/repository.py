@@ -43,6 +43,9 @@ class Repository(Protocol):
 
     def tree(self, sha: str) -> Tree: ...
 
+    def tree_id(self, sha: str) -> str:
+        """What names all files of a revision (40 hex)."""
+
     def changes(self, base: str, target: str) -> tuple[Change, ...]: ...
 
     def checkout_obstacles(self, sha: str, directory: str) -> tuple[str, ...]:

@@ -22,6 +22,12 @@ class MigrationModel(Strict):
     command: list[str] = []
     run: list[str] = []
     timeout: Annotated[str, Field(pattern=DURATION, description="Such as 90s or 5m")] = "10m"
+    needs: Annotated[
+        list[Name],
+        Field(
+            description="Services that are up and healthy before it; left out: what its service depends on, or itself"
+        ),
+    ] = []
 
 
 class StackModel(Strict):
@@ -40,7 +46,7 @@ class ServiceModel(Strict):
     job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
 
 
-_LATER_STACK = ("verify", "image_drift", "needs")
+_LATER_STACK = ("verify", "image_drift")
 _LATER_SERVICE = ("on_change", "image_drift")
 
 
@@ -49,7 +55,7 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
     _refuse_later(raw, _LATER_STACK)
     model = checked(StackModel, raw, file)
     migrations = tuple(
-        Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0)
+        Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0, tuple(m.needs))
         for m in model.migrations
     )
     if isinstance(model.hosts, dict):
