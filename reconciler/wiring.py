@@ -134,6 +134,7 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
+        gate=make_gate(settings, git, clock, wrap),
         deploys=WaitingDeploys(state),
     )
 

@@ -43,10 +43,14 @@ class Gate:
         self._memory, self._clock, self._connect = memory, clock, connect
 
     def judge(self, sha: str, base: str) -> GateAnswer:
-        """`base`: the revision verified last, "" when there is none. BadConfiguration for rules that are wrong."""
+        """`base`: the revision verified last, "" when there is none.
+
+        A commit whose fleet file cannot be read is let through: what reads it next says what is wrong, and deploys
+        nothing of it.
+        """
         rules, note = self._rules(sha, base)
         if rules is None:
-            return GateAnswer(sha, "not triggered", "the fleet has no ci:")
+            return GateAnswer(sha, "not triggered", note or "the fleet has no ci:")
         if rules.provider == "none":
             return GateAnswer(sha, "not triggered", f"ci.provider is none{note}")
         answer = self._asked(sha, base, rules)
@@ -54,16 +58,20 @@ class Gate:
 
     def _rules(self, sha: str, base: str) -> tuple[CiRules | None, str]:
         """The rules that count, and what to say when the commit has others."""
-        own = ci_of(self._repository.tree(sha), self._manifests) if sha != base else None
-        if not base or not self._repository.has(base):
-            return own, ""
-        try:
-            before = ci_of(self._repository.tree(base), self._manifests)
-        except BadConfiguration:  # an older version took it for good; no push can mend it there
-            return own, ""
-        if before is None or before == own or sha == base:
-            return before or own, ""
+        before, _ = self._read(base) if base and self._repository.has(base) else (None, "")
+        if sha == base:
+            return before, ""
+        own, wrong = self._read(sha)
+        if before is None or before == own:
+            return own, wrong
         return before, f" (by the ci: of {base[:7]}; what this commit changes there counts for the next one)"
+
+    def _read(self, sha: str) -> tuple[CiRules | None, str]:
+        """The rules of one revision; of the base, too, which an older version may have taken for good."""
+        try:
+            return ci_of(self._repository.tree(sha), self._manifests), ""
+        except BadConfiguration as error:
+            return None, f"its fleet file cannot be read: {error}"
 
     def _asked(self, sha: str, base: str, rules: CiRules) -> GateAnswer:
         now, known = self._clock.now(), self._memory.known()

@@ -14,6 +14,7 @@ from reconciler.adapters.ci_file import CiFile
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.secrets import SecretStore
 from reconciler.convergence.gate import MOST_PARENTS, Gate
+from reconciler.core.assemble import fleet_of
 from reconciler.errors import BadConfiguration
 from reconciler.model.gate import CiRules, GateAnswer
 from reconciler.ports import ContinuousIntegration
@@ -126,12 +127,23 @@ def test_rules_that_are_the_same_are_not_talked_about(hub: Hub) -> None:
     assert "ci: of" not in hub.judge(sha, base).reason
 
 
-def test_rules_that_are_wrong_are_no_open_gate(hub: Hub) -> None:
+def test_rules_that_are_wrong_are_left_to_who_reads_the_whole_file(hub: Hub) -> None:
     base = hub.push({"manifests/fleet.yaml": FLEET})
     sha = hub.push({"manifests/fleet.yaml": FLEET + "ci: {provider: github}\n"})
 
+    assert "ci.repository is not owner/name" in hub.judge(sha, base).reason
+    assert hub.connected == []
     with pytest.raises(BadConfiguration):
-        hub.judge(sha, base)
+        fleet_of(hub.git.tree(sha), "manifests")
+
+
+def test_rules_that_a_commit_breaks_are_those_of_before(hub: Hub) -> None:
+    base = hub.push({"manifests/fleet.yaml": hub.fleet(), TEST: pushed()})
+    sha = hub.push({"manifests/fleet.yaml": "no: fleet"})
+    broken = hub.push({"manifests/fleet.yaml": FLEET + "ci: {provider: github}\n"})
+
+    assert hub.judge(sha, base).state == "pending"
+    assert hub.judge(broken, base).state == "pending"
 
 
 def test_a_base_that_this_version_cannot_read_binds_nobody(hub: Hub) -> None:
