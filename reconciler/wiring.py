@@ -27,13 +27,15 @@ from reconciler.convergence.world import Interrupted, Rules, World
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.errors import Terminal
+from reconciler.model.gate import CiRules
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, HostShell, Progress
+from reconciler.ports import Clock, ContinuousIntegration, HostShell, Progress, Repository
 from reconciler.remote import remote_of
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
+    from reconciler.convergence.gate import Gate
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -133,6 +135,7 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
+        gate=make_gate(settings, git, clock, wrap),
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
     )
@@ -148,6 +151,38 @@ def make_console(settings: Settings) -> DockerConsole:
     from reconciler.adapters.docker_console import DockerConsole
 
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
+    """What continuous integration says of commits; asks nobody yet."""
+    from reconciler.adapters.ci_file import CiFile
+    from reconciler.convergence.gate import Gate
+
+    memory = wrap("ci", CiFile(Path(settings.state.directory)))
+    secrets = SecretStore(settings.config_directory)
+    where = settings.repository
+    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: make_ci(rules, secrets, clock))
+
+
+def make_ci(rules: CiRules, secrets: SecretStore, clock: Clock, deadline: float = 30.0) -> ContinuousIntegration:
+    """The provider that `ci:` of a fleet names. Terminal when its token is not on this host."""
+    from reconciler.adapters.ci_generic import Generic
+    from reconciler.adapters.ci_gitea import Gitea
+    from reconciler.adapters.ci_github import GitHub
+
+    token = secrets.read(rules.token).decode(errors="replace").strip() if rules.token else ""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise Terminal(
+            "E-CI-TOKEN",
+            f"the secret {rules.token!r} is no token",
+            why="it holds blanks, several lines or letters that no token has",
+            next="write the token alone into it",
+        )
+    if rules.provider == "github":
+        return GitHub(rules, token, clock, deadline)
+    if rules.provider == "generic":
+        return Generic(rules, token, clock, deadline)
+    return Gitea(rules, token, clock, deadline)
 
 
 def make_shell() -> HostShell:

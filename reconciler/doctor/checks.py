@@ -10,8 +10,9 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.adapters.host_files import LocalHostFiles
-from reconciler.core.diagnosis import clock, disks, engine, files, manifests, remote, running, tools
+from reconciler.core.diagnosis import ci, clock, disks, engine, files, manifests, remote, running, tools
 from reconciler.core.redact import redactor
+from reconciler.doctor.ci import probe_ci
 from reconciler.doctor.clock import probe_clock
 from reconciler.doctor.disks import file_systems, removables
 from reconciler.doctor.engine import probe_engine
@@ -69,6 +70,10 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         needed = sorted(named - set(credentials(subject.deadline)))
         return files.secrets(look_at(folder, follow=True), below(folder, follow=False), needed, me)
 
+    def gate() -> Iterator[Finding]:
+        found = read()
+        return ci.ci(probe_ci(subject, found.facts.revision, found.ci)) if found.ci else iter(())
+
     def checkout() -> Iterator[Finding]:
         desired = read().desired
         place = subject.place("trust.allow_host_mounts")
@@ -103,6 +108,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "manifests": lambda: manifests.manifests(read().facts, subject.place("host")),
         "checkout": checkout,
         "secrets": secrets,
+        "ci": gate,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
         "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
         "lock": lambda: running.lock(probe_lock(state, subject.clock)),

@@ -6,6 +6,7 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
+from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
 from reconciler.ports.probing import Probing
@@ -14,8 +15,11 @@ from reconciler.ports.running import Clock, Progress
 
 __all__ = [
     "Adoptions",
+    "Backoff",
+    "CiMemory",
     "Clock",
     "ContainerEngine",
+    "ContinuousIntegration",
     "Disk",
     "HostFiles",
     "HostShell",
@@ -23,8 +27,10 @@ __all__ = [
     "Ledger",
     "Probing",
     "Progress",
+    "Remembered",
     "Repository",
     "Say",
     "Signals",
     "Tree",
+    "Unanswered",
 ]
