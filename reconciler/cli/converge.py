@@ -19,7 +19,7 @@ from reconciler.cli.progress import showing, standing_aside
 from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
 from reconciler.core.gate.wording import gate_data, gate_lines
-from reconciler.core.wording import plan_data, plan_lines
+from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines
 from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
@@ -205,6 +205,7 @@ class _Look:
             self._seen = look(self._world, make_rules(settings, target), head)
         self.plan: Plan = self._seen.picture.plan
         self.drifted = self._seen.picture.drifted
+        self.changes = self._seen.picture.changes
         self.warnings = warnings + self._seen.warnings
 
     def lines(self) -> list[str]:
@@ -214,6 +215,8 @@ class _Look:
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
+        if self.changes:
+            lines[1:1] = changes_lines(self.changes)
         return lines
 
     def data(self) -> dict[str, Any]:
@@ -223,6 +226,7 @@ class _Look:
             "target_reason": target.reason,
             "gate": gate_data(target.gate) if target.gate else None,
             "working_tree": list(self.drifted),
+            "changes": changes_data(self.changes),
         }
 
     def changed_files(self) -> list[str]:

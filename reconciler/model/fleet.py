@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.gate import CiRules
+from reconciler.model.on_change import OnChange
+from reconciler.model.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,12 @@ class StackExtension:
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceExtension:
+    """`x-reconciler` of one service. `job`: it runs to its end once for every change."""
+
+    job: bool = False
+    on_change: tuple[OnChange, ...] = ()

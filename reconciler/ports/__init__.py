@@ -9,6 +9,7 @@ from __future__ import annotations
 from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
+from reconciler.ports.probing import Probing
 from reconciler.ports.repository import Disk, Repository, Tree
 from reconciler.ports.running import Clock, Progress
 
@@ -24,6 +25,7 @@ __all__ = [
     "HostShell",
     "Identity",
     "Ledger",
+    "Probing",
     "Progress",
     "Remembered",
     "Repository",

@@ -107,6 +107,27 @@ def one(name: str, image: str = "box/solo:1") -> str:
     return ONE.format(name=name, image=image)
 
 
+TOLD = "manifests/stacks/told/compose.yaml"
+LISTENS = """
+name: told
+services:
+  told:
+    image: {image}
+    restart: always
+    volumes: ["./conf:/conf:ro", "./quiet:/quiet:ro", "./alone:/alone:ro"]
+    x-reconciler:
+      on_change:
+        - {{paths: [conf/a], action: signal, signal: SIGHUP}}
+        - {{paths: [conf/b], action: exec, command: [reload]}}
+        - {{paths: [quiet], action: none}}
+        - {{paths: [alone], action: signal, signal: SIGHUP}}
+"""
+
+
+def conf(**files: str) -> dict[str, Content]:
+    return {f"manifests/stacks/told/{path.replace('_', '/')}": text for path, text in files.items()}
+
+
 BEFORE: Mapping[str, Content] = {
     APP: app(more=EXTRA),
     SOLO: one("solo"),
@@ -163,7 +184,25 @@ def _adopted(host: CrashHost) -> None:
 
 CONF = "manifests/stacks/app/web.conf"
 BAD = {APP: app(web="box/bad:1", more=EXTRA)}
+LISTENING: Mapping[str, Content] = {
+    **BEFORE,
+    TOLD: LISTENS.format(image="box/solo:1"),
+    **conf(conf_a="1", conf_b="1", quiet_c="1", alone="1"),
+}
+TELLING = (
+    Scenario("told by a signal", conf(conf_a="2"), deployed=(LISTENING,)),
+    Scenario("told by a command", conf(conf_b="2"), deployed=(LISTENING,)),
+    Scenario("told by both", conf(conf_a="2", conf_b="2", quiet_c="2"), deployed=(LISTENING,)),
+    Scenario("told nothing", conf(quiet_c="2"), deployed=(LISTENING,)),
+    Scenario("a single file, so restarted", conf(alone="2"), deployed=(LISTENING,)),
+    Scenario("told and replaced", {TOLD: LISTENS.format(image="box/web:1"), **conf(conf_a="2")}, deployed=(LISTENING,)),
+    Scenario("does not like what it is told, so undone", conf(conf_a="2", conf_b="bad"), deployed=(LISTENING,)),
+    Scenario("told beside a bad one, so undone", {**BAD, **conf(conf_a="2")}, deployed=(LISTENING,)),
+    Scenario("restarted beside a bad one, so undone", {**BAD, **conf(alone="2", conf_a="2")}, deployed=(LISTENING,)),
+    Scenario("told, and taken over before", conf(conf_a="2"), _adopted, deployed=(LISTENING,)),
+)
 SCENARIOS = (
+    *TELLING,
     Scenario("first deploy", BEFORE, deployed=()),
     Scenario("one image", {APP: app(web="box/web:2", more=EXTRA)}),
     Scenario("one mounted file", {CONF: "port 8080\n"}),
@@ -399,11 +438,10 @@ def _told(case: Case, scenario: Scenario, how: str, *, patient: bool = False) ->
         raise
 
 
-def test_enough_points_were_cut(capsys: pytest.CaptureFixture[str]) -> None:
+def test_enough_points_were_cut(tell: Callable[[str], None]) -> None:
     """Runs last; only counts a whole run of this file."""
     if COUNTS.pop("scenarios", 0) < 3 * len(SCENARIOS):
         return
-    with capsys.disabled():
-        print(f"\ncrash enumeration in memory: {len(SCENARIOS)} scenarios, {dict(COUNTS)}")
+    tell(f"crash enumeration in memory: {len(SCENARIOS)} scenarios, {dict(COUNTS)}")
     assert COUNTS["single"] >= 500
     assert COUNTS["pair"] >= 300

@@ -16,6 +16,7 @@ from reconciler.adapters.engine_memory import MemoryEngine
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.cli.progress import Silent
 from reconciler.convergence.converge import Pass
@@ -38,7 +39,11 @@ HOST = "box"
 
 
 class CrashEngine(MemoryEngine):
-    """Knows, besides, which start of its host a container joined, what ever started, what will not, and what flaps."""
+    """Knows, besides, which start of its host a container joined, what ever started, what will not, and what flaps.
+
+    `heard`: what was in the `conf` folder beside its Compose file when a container was started, signalled or commanded
+    the last time. A command fails where it reads `bad`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +51,22 @@ class CrashEngine(MemoryEngine):
         self.flaps: set[str] = set()
         self.joined: dict[str, tuple[str, int]] = {}
         self.started: list[tuple[Slot, str]] = []
+        self.stacks: Path | None = None
+        self.heard: dict[str, tuple[str, ...]] = {}
+
+    def signal(self, container: str, name: str) -> None:
+        super().signal(container, name)
+        self._hear(container)
+
+    def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
+        super().exec(container, command, timeout)
+        self._hear(container)
+        return int("bad" in self.heard[container]), "read it"
+
+    def _hear(self, container: str) -> None:
+        stack = self._shown(self._containers[container]).stack
+        if self.stacks and (conf := self.stacks / stack / "conf").is_dir():
+            self.heard[container] = tuple(path.read_text() for path in sorted(conf.iterdir()))
 
     def copy(self) -> CrashEngine:
         other = CrashEngine()
@@ -97,6 +118,7 @@ class CrashEngine(MemoryEngine):
         super()._run(held)
         if held.starts > before:
             shown = self._shown(held)
+            self._hear(held.id)
             self.started.append((shown.slot, shown.fingerprint))
             host = held.body.get("HostConfig", {}).get("NetworkMode", "").removeprefix("container:")
             if host in self._containers:
@@ -129,6 +151,7 @@ class CrashHost:
         self.remote = Remote(self.folder)
         self.clock = FakeClock()
         put(self.state / "fingerprint.key", b"k" * 32, 0o600)
+        self.engine.stacks = self.checkout / "manifests" / "stacks"
 
     @property
     def state(self) -> Path:
@@ -166,6 +189,7 @@ class CrashHost:
             clock=self.clock,
             progress=Silent(),
             shell=seam.wrap("shell", LocalShell()),
+            probing=HostProbing(),
         )
         site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
         rules = Rules(
@@ -215,7 +239,9 @@ class CrashHost:
         policy = container.definition.get("HostConfig", {}).get("RestartPolicy", {"Name": "no"})["Name"]
         networks = {ids.get(n, "gone"): sorted(aliases) for n, aliases in container.networks.values()}
         lives_in = self.engine.lives_in(container)
-        return (container.image, container.fingerprint, container.state, policy, networks, lives_in, container.slot)
+        heard = self.engine.heard.get(container.id, ())
+        shape = (container.image, container.fingerprint, container.state, policy, networks)
+        return (*shape, lives_in, heard, container.slot)
 
 
 @dataclass(frozen=True)
