@@ -20,14 +20,17 @@ from reconciler.ports import Backoff, CiMemory, Clock, ContinuousIntegration, Re
 MOST_PARENTS = 50
 """Commits that may have been the head before; with more of them nobody can tell what one push changed."""
 
+MOST_ASKED = 10
+"""Commits that one pass asks about; of those of one push a forge only knows the last, and questions are counted."""
+
 _KEPT_PAGES, _KEPT_COMMITS = 40, 200
 _LONGEST = 3600.0
 _WAIT = 15.0
 
 
 class Gate:
-    """`branch`: the one that is followed. `connect`: the provider that rules name; a ReconcilerError when it cannot be
-    made, for want of a secret, say.
+    """For one pass. `branch`: the one that is followed. `connect`: the provider that rules name; a ReconcilerError
+    when it cannot be made, for want of a secret, say.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Gate:
     ) -> None:
         self._repository, self._manifests, self._branch = repository, manifests, branch
         self._memory, self._clock, self._connect = memory, clock, connect
+        self._about: set[str] = set()
 
     def judge(self, sha: str, base: str) -> GateAnswer:
         """`base`: the revision verified last, "" when there is none.
@@ -75,6 +79,11 @@ class Gate:
 
     def _asked(self, sha: str, base: str, rules: CiRules) -> GateAnswer:
         now, known = self._clock.now(), self._memory.known()
+        if len(self._about | {sha}) > MOST_ASKED:
+            return GateAnswer(
+                sha, "pending", f"not asked: {MOST_ASKED} commits after it were not let through", again=now
+            )
+        self._about.add(sha)
         try:
             ci = self._connect(rules)
         except ReconcilerError as error:

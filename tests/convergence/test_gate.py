@@ -13,7 +13,7 @@ import pytest
 from reconciler.adapters.ci_file import CiFile
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.secrets import SecretStore
-from reconciler.convergence.gate import MOST_PARENTS, Gate
+from reconciler.convergence.gate import MOST_ASKED, MOST_PARENTS, Gate
 from reconciler.core.assemble import fleet_of
 from reconciler.errors import BadConfiguration
 from reconciler.model.gate import CiRules, GateAnswer
@@ -50,11 +50,15 @@ class Hub:
         return sha
 
     def judge(self, sha: str, base: str = "") -> GateAnswer:
+        """By a pass of its own."""
+        return self.gate().judge(sha, base)
+
+    def gate(self) -> Gate:
         def connect(rules: CiRules) -> ContinuousIntegration:
             self.connected.append(rules)
             return make_ci(rules, SecretStore(str(self.state)), self.clock)
 
-        return Gate(self.git, "manifests", "main", CiFile(self.state), self.clock, connect).judge(sha, base)
+        return Gate(self.git, "manifests", "main", CiFile(self.state), self.clock, connect)
 
 
 @pytest.fixture
@@ -215,6 +219,21 @@ def test_a_workflow_for_another_branch_is_not_waited_for(hub: Hub) -> None:
     sha = hub.push({"manifests/fleet.yaml": hub.fleet(), TEST: pushed(branches=["dev"])})
 
     assert hub.judge(sha).state == "not triggered"
+
+
+def test_a_pass_asks_about_a_few_commits_only(hub: Hub) -> None:
+    base = hub.push({"manifests/fleet.yaml": hub.fleet(), TEST: pushed()})
+    for number in range(MOST_ASKED + 5):
+        hub.remote.commit({"a": str(number)})
+    hub.git.fetch("r2")
+    gate = hub.gate()
+
+    answers = [gate.judge(sha, base) for sha in hub.git.first_parents(hub.remote.head, base)]
+
+    assert len(hub.github.asked) == MOST_ASKED
+    assert {answer.state for answer in answers} == {"pending"}
+    assert "not asked" in answers[-1].reason
+    assert "not asked" not in gate.judge(hub.remote.head, base).reason
 
 
 # ---- since when
