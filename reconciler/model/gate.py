@@ -37,3 +37,16 @@ class GateAnswer:
     def open(self) -> bool:
         """Whether the commit may be deployed as far as the gate is concerned (I14)."""
         return self.overridden or self.state in ("passed", "not triggered")
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureAnswer:
+    """What the signature of one commit is worth on this host: who signed, or why that does not count."""
+
+    sha: str
+    signer: str = ""
+    trouble: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.trouble

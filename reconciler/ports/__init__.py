@@ -9,7 +9,7 @@ from __future__ import annotations
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
 from reconciler.ports.probing import Probing
-from reconciler.ports.repository import Disk, Repository, Tree
+from reconciler.ports.repository import Disk, Repository, Signatures, Tree
 from reconciler.ports.running import Clock, Progress
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "Repository",
     "Say",
     "Signals",
+    "Signatures",
     "Tree",
 ]
