@@ -119,7 +119,7 @@ class Gather:
         whole = plan(
             desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale, blocked=blocked
         )
-        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
+        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)
         ground = Ground(real, self._holding(desired, chosen, wanted))
         return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground)
