@@ -10,7 +10,7 @@ from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Reme
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
 from reconciler.ports.probing import Probing
-from reconciler.ports.repository import Disk, Repository, Tree
+from reconciler.ports.repository import Disk, Repository, Signatures, Tree
 from reconciler.ports.running import Clock, Progress
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Repository",
     "Say",
     "Signals",
+    "Signatures",
     "Tree",
     "Unanswered",
 ]
