@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
+from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
@@ -131,6 +132,7 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
+        deploys=WaitingDeploys(state),
     )
 
 

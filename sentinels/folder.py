@@ -87,9 +87,12 @@ class SentinelFolder:
         disk.write(path, dump(fields))
         return Pause(scope or "", reason, holder, run, fields["at"], ttl, "")
 
-    def paused(self, scope: str | None = None, *, now: Moment) -> Pause | None:
-        """The pause that holds now for the whole host, or else for that stack; one that ended is None."""
-        for each in dict.fromkeys((None, scope)):
+    def paused(self, scope: str | None = None, *, now: Moment, alone: bool = False) -> Pause | None:
+        """The pause that holds now for the whole host, or else for that stack; one that ended is None.
+
+        `alone`: only a pause of the stack itself counts.
+        """
+        for each in (scope,) if alone else dict.fromkeys((None, scope)):
             found = self._found(self._pause_path(each))
             if found and (pause := self._judge(each, found, now)).left > 0:
                 return pause

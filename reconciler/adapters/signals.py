@@ -44,8 +44,8 @@ class SentinelSignals(Signals):
         self._path, self._now, self._person = Path(path), now, person
         self._folder = SentinelFolder(path)
 
-    def paused(self, stack: str = "") -> Pause | None:
-        pause = self._folder.paused(stack or None, now=self._now())
+    def paused(self, stack: str = "", *, alone: bool = False) -> Pause | None:
+        pause = self._folder.paused(stack or None, now=self._now(), alone=alone)
         return _told(pause) if pause else None
 
     def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
@@ -110,7 +110,7 @@ class SentinelSignals(Signals):
         with self._advice():
             self._folder.write_stamp(revision)
             self._forget(ACCEPTED)
-            self._folder.clear(ACCEPTED)
+        self.withdraw()
 
     def accepted(self) -> str:
         return self._folder.accepted() or ""
@@ -118,6 +118,10 @@ class SentinelSignals(Signals):
     def accept(self, revision: str) -> None:
         with self._advice():
             self._folder.accept(revision)
+
+    def withdraw(self) -> bool:
+        with self._advice():
+            return self._folder.clear(ACCEPTED)
 
     def _forget(self, name: str) -> None:
         if not self._person:

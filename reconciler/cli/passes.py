@@ -10,12 +10,11 @@ from typing import TypeVar
 from reconciler.adapters.lock import Holder, PassLock
 from reconciler.convergence.converge import Pass
 from reconciler.convergence.world import Request
-from reconciler.model.plan import Plan
 from reconciler.model.result import Result
 from reconciler.ports import Clock, Progress
 from reconciler.quick import look as quick
 from reconciler.settings import Settings
-from reconciler.wiring import make_rules, make_world, new_run
+from reconciler.wiring import make_rules, make_world
 
 T = TypeVar("T")
 
@@ -30,8 +29,7 @@ def full_pass(
     settings: Settings,
     clock: Clock,
     progress: Progress,
-    confirm: Callable[[Plan], bool],
-    asked_by: str,
+    request: Request,
     target: str = "",
 ) -> Result:
     """For the holder of the lock. When it finds nothing to do on the whole host, quick looks may follow."""
@@ -39,7 +37,7 @@ def full_pass(
     quick.forget(settings)
     with ExitStack() as closing:
         world = make_world(settings, clock, progress, closing=closing)
-        result = Pass(world, make_rules(settings, target), Request(new_run(), "converge", asked_by, confirm)).run()
+        result = Pass(world, make_rules(settings, target), request).run()
     if before and result.outcome == "unchanged" and not result.held:
         quick.remember(settings, before, result.revision, result.directory)
     return result

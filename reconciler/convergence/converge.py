@@ -23,6 +23,7 @@ from reconciler.convergence.observe import listed, observe
 from reconciler.convergence.own_pause import OwnPause
 from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
+from reconciler.convergence.rebuild import rebuild
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
@@ -59,6 +60,7 @@ class Pass:
     def run(self) -> Result:
         """Never raises a ReconcilerError: it becomes the Result, recorded like everything else."""
         account, world = self._account, self._world
+        rebuild(world, account.host, self._request.run)
         world.ledger.begin(
             Run(
                 self._request.run,
@@ -98,8 +100,6 @@ class Pass:
     def _look_back(self) -> None:
         """What happened since the last pass, besides the work of passes."""
         world = self._world
-        if loss := world.ledger.loss:
-            world.progress.say(f"the ledger was unusable ({loss.why}); a new one begins, the old is {loss.aside}")
         for pause in world.signals.sweep():
             world.progress.say(f"the pause {pause.reason!r} of {pause.holder or 'somebody'} is over")
         self._account.by_hand = world.signals.by_hand()
@@ -121,6 +121,7 @@ class Pass:
         account.target = target = aim.target()
         for block in aim.deadly:
             world.signals.block(block)
+            world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
         if target.superseded or not target.revision:
             return account.result("superseded" if target.superseded else "held", 0, target.reason)
         world.ledger.aim(self._request.run, target.revision, account.base)

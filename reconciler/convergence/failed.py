@@ -76,7 +76,8 @@ class Failed:
         if trouble:
             trouble.why = f"{trouble.why}\nwhat had failed before it: {error.what}".strip()
             return self._halted(trouble, failures)
-        error.unchanged = error.unchanged or self._what_runs(restored, moved_on)
+        if account.migrated or not error.unchanged:
+            error.unchanged = self._what_runs(restored, moved_on)
         if restored or moved_on:
             return account.result("rolled-back", 4, _reason(failures), error, phase=self._phase)
         return account.result("failed", error.exit_code, _reason(failures), error, phase=self._phase)

@@ -136,7 +136,7 @@ class Gather:
             blocked=blocked,
             renewals=renewals,
         )
-        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
+        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)
         ground = Ground(real, self._holding(desired, chosen, wanted))
         told = None if base in ("", revision) else self._told(base, changed.get(base), Side(desired, wanted))

@@ -37,5 +37,5 @@ class Due:
 def due(world: World, picture: Picture, target: str, run: str, owner: str) -> Due | None:
     """Those of the stacks that the pass may touch; None when there are none."""
     stacks = chosen(picture.desired, target) if target else picture.desired.stacks
-    stacks = tuple(s for s in stacks if s.migrations and not world.signals.paused(s.name))
+    stacks = tuple(s for s in stacks if s.migrations and not world.signals.paused(s.name, alone=True))
     return Due(picture, stacks, Migrate(world, world.shell, run, owner, "deploy")) if stacks else None

@@ -20,11 +20,12 @@ class Signals(Protocol):
         "clear",
         "write_stamp",
         "accept",
+        "withdraw",
         "by_hand",
     )
 
-    def paused(self, stack: str = "") -> Pause | None:
-        """The pause of the whole host, or of one stack."""
+    def paused(self, stack: str = "", *, alone: bool = False) -> Pause | None:
+        """The pause of the whole host, or of one stack; `alone`: only if the stack itself is paused."""
 
     def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
         """`seconds` None: the default of 4 h."""
@@ -53,6 +54,9 @@ class Signals(Protocol):
         """The head of a rewritten branch that a person takes for good (40 hex), or ""."""
 
     def accept(self, revision: str) -> None: ...
+
+    def withdraw(self) -> bool:
+        """Accept nothing any more; whether something was accepted."""
 
     def stamp(self) -> str:
         """The revision verified last (40 hex), or "" when none was."""
