@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 from reconciler.adapters.adoptions import AdoptionFile
@@ -35,15 +35,20 @@ from tests.support.gitrepository import repository
 from tests.support.seam import Seam
 
 HOST = "box"
+Command = Literal["converge", "deploy", "rollback"]
 
 
 class CrashEngine(MemoryEngine):
-    """Knows, besides, which start of its host a container joined, what ever started, what will not, and what flaps."""
+    """Knows, besides, which start of its host a container joined, what ever started, what will not, and what flaps.
+
+    `rows`: what migrations wrote; one whose command says "fails" ends with 3 thereafter.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.refuses: set[str] = set()
         self.flaps: set[str] = set()
+        self.rows: list[str] = []
         self.joined: dict[str, tuple[str, int]] = {}
         self.started: list[tuple[Slot, str]] = []
 
@@ -101,6 +106,9 @@ class CrashEngine(MemoryEngine):
             host = held.body.get("HostConfig", {}).get("NetworkMode", "").removeprefix("container:")
             if host in self._containers:
                 self.joined[held.id] = (host, self._containers[host].starts)
+            if held.body.get("Labels", {}).get(labels.ONEOFF) == "True":
+                self.rows.append(" ".join(held.body["Cmd"]))
+                held.state, held.health, held.exit_code = "exited", "none", 3 if "fails" in held.body["Cmd"] else 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,10 @@ class CrashHost:
         return self.remote.commit({"manifests/fleet.yaml": fleet, **files})
 
     def converge(self, seam: Seam | None = None) -> Result:
+        """The timer's pass."""
+        return self.take("converge", seam=seam)
+
+    def take(self, command: Command, revision: str = "", seam: Seam | None = None) -> Result:
         """One pass, as a process of its own."""
         seam = seam or Seam()
         self.runs += 1
@@ -178,7 +190,8 @@ class CrashHost:
         )
         try:
             with _seamed_inside(seam):
-                return Pass(world, rules, Request(f"run-{self.runs}", "converge", "test")).run()
+                request = Request(f"run-{self.runs}", command, "test", revision=revision, reason="of a test")
+                return Pass(world, rules, request).run()
         finally:
             ledger.close()
 
