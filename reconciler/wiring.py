@@ -18,6 +18,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
@@ -133,6 +134,7 @@ def make_world(
         progress=progress,
         shell=wrap("shell", make_shell()),
         deploys=WaitingDeploys(state),
+        probing=HostProbing(),
     )
 
 

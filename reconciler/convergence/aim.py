@@ -21,6 +21,7 @@ ATTEMPTS = 3
 """So many passes on one boot may die at a revision; then it is blocked."""
 _FAR = 50
 """How many commits back a pass looks for one that may be deployed."""
+_NO_NAME = "0" * 40
 
 
 class Aim:
@@ -133,7 +134,7 @@ class Aim:
     def wanted(self, sha: str) -> str:
         """What a revision wants of this host, as a digest; "" when its manifests are no good."""
         try:
-            _, desired, facts, _ = self._gather.desired(sha, self._world.identity.owner(sha))
+            _, desired, facts, _ = self._gather.desired(sha, self._world.identity.owner(sha), _NO_NAME)
             return digest(desired, facts, self._world.repository.tree_id(sha))
         except ReconcilerError:
             return ""

@@ -18,6 +18,7 @@ from reconciler.ports import (
     HostShell,
     Identity,
     Ledger,
+    Probing,
     Progress,
     Repository,
     Signals,
@@ -83,6 +84,7 @@ class World:
     clock: Clock
     progress: Progress
     shell: HostShell
+    probing: Probing
     gate: Gate = _OPEN
     trust: Trust = _OPEN
     deploys: Deploys = _OPEN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.build_context import build_id, read_context
@@ -12,7 +12,8 @@ from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest.fleet import load_fleet
-from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
+from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
+from reconciler.core.manifest.verify import with_probes
 from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
@@ -88,21 +89,34 @@ def assemble(
     warnings = [*fleet.warnings, *_unknown_directories(host, folders, manifests)]
     stacks: list[Stack] = []
     builds: dict[str, str] = {}
+    reads = {posixpath.join(manifests, "fleet.yaml")}
     for folder in folders:
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
-            loaded = _load(tree, folder, host, side)
+            loaded = _load(tree, folder, host, side, revision)
             extension = load_stack_extension(loaded.extensions, loaded.stack.file)
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
-            stacks.append(with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded)))
+            stack = with_migrations(_extended(loaded), extension.migrations, _at(loaded))
+            stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
+            reads |= {loaded.stack.file, *loaded.reads}
         except ReconcilerError as problem:
             problems.append(problem)
     problems += _same_name(stacks)
-    desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
+    desired = Desired(
+        revision,
+        host.name,
+        owner,
+        host.checkout,
+        tuple(stacks),
+        tuple(sorted(objects(tree, stacks))),
+        tuple(sorted(reads)),
+        fleet.ignore,
+        fleet.quiet,
+    )
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
 
 
@@ -115,9 +129,11 @@ def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
     except ReconcilerError:
         return False  # loading says what is wrong, and says it better
     raw = document.get("x-reconciler") if isinstance(document, Map) else None
-    if not isinstance(raw, Map) or "$" in repr(raw):
+    if not isinstance(raw, Map) or "hosts" not in raw or "$" in repr(raw["hosts"]):
         return False
-    return not selects(load_stack_extension(raw, file), host, fleet, raw.position)
+    alone = Map(raw.place)
+    alone.take(raw, "hosts")
+    return not selects(load_stack_extension(alone, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:
@@ -178,7 +194,8 @@ def _unknown_directories(host: Host, folders: list[tuple[str, str, str]], manife
             yield f"{file}: `directories` of {host.name} names {name}, which is no stack"
 
 
-def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) -> LoadedStack:
+def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide, revision: str) -> LoadedStack:
+    """An app proves its version only if it knows it: what is written with these two is replaced at every commit."""
     name, _, file = folder
     context = HostContext(
         checkout=host.checkout,
@@ -186,6 +203,7 @@ def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) 
         home=side.home,
         host_files=side.environment(name),
         host_file_root=side.environment_folder(name),
+        variables={"RECONCILER_SHA": revision, "RECONCILER_HOST": host.name},
     )
     return load_stack(tree, file, context, name)
 
@@ -194,14 +212,22 @@ def _at(loaded: LoadedStack) -> Position:
     return loaded.extensions.position if loaded.extensions else Position(loaded.stack.file, 1, 1)
 
 
-def _with_jobs(loaded: LoadedStack) -> Stack:
-    services = tuple(
-        replace(service, job=True)
-        if is_job(loaded.service_extensions.get(service.name), loaded.stack.file)
-        else service
-        for service in loaded.stack.services
-    )
-    return replace(loaded.stack, services=services)
+def _extended(loaded: LoadedStack) -> Stack:
+    """The stack with what `x-reconciler` of its services says."""
+    services = []
+    for service in loaded.stack.services:
+        raw = loaded.service_extensions.get(service.name)
+        extension = load_service_extension(raw, loaded.stack.file)
+        if raw is not None and not service.build and any(rule.action == "rebuild" for rule in extension.on_change):
+            raise BadConfiguration(
+                "E-MANIFEST-VALUE",
+                f"{service.name}: on_change asks to rebuild, and there is no build:",
+                why="its image comes from elsewhere",
+                next="write action: recreate",
+                at=raw.position,
+            )
+        services.append(replace(service, job=service.job or extension.job, on_change=extension.on_change))
+    return replace(loaded.stack, services=tuple(services))
 
 
 def _builds(tree: Tree, stack: Stack) -> dict[str, str]:
@@ -212,7 +238,8 @@ def _builds(tree: Tree, stack: Stack) -> dict[str, str]:
     }
 
 
-def _objects(tree: Tree, stacks: list[Stack]) -> Iterator[tuple[str, str]]:
+def objects(tree: Tree, stacks: Iterable[Stack]) -> Iterator[tuple[str, str]]:
+    """Kind and git object id of every path that the services mount or are granted, as far as the tree has it."""
     paths = {path for stack in stacks for service in stack.services for path in repository_paths(service, stack)}
     for path in paths:
         if entry := tree.entry(path):

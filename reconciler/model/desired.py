@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Position
+from reconciler.model.on_change import OnChange
+from reconciler.model.probe import Probe
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as sorted pairs, so that values stay frozen, hashable and in a stable order."""
@@ -272,6 +274,7 @@ class Service:
     job: bool = False
     sealed: bool = False
     reads: tuple[str, ...] = ()
+    on_change: tuple[OnChange, ...] = ()
 
     @property
     def namespace_hosts(self) -> tuple[str, ...]:
@@ -308,6 +311,7 @@ class Stack:
     volumes: tuple[Volume, ...] = ()
     files: tuple[FileObject, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()
 
     def service(self, name: str) -> Service:
         """The service of that name; KeyError when there is none."""
@@ -321,7 +325,8 @@ class Stack:
 class Desired:
     """All that one host shall run at one revision.
 
-    `objects`: repo path -> git object id of what services mount, build from or read.
+    `objects`: repo path -> git object id of what services mount, build from or read. `reads`: the files that all this
+    was read from. `ignore` and `quiet`: patterns of the fleet (core/globs) for paths that deploy nothing, or silently.
     """
 
     revision: str
@@ -330,3 +335,6 @@ class Desired:
     checkout: str
     stacks: tuple[Stack, ...]
     objects: Pairs = field(default=(), repr=False)
+    reads: tuple[str, ...] = field(default=(), repr=False)
+    ignore: tuple[str, ...] = field(default=(), repr=False)
+    quiet: tuple[str, ...] = field(default=(), repr=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.on_change import OnChange
+from reconciler.model.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,12 @@ class StackExtension:
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceExtension:
+    """`x-reconciler` of one service. `job`: it runs to its end once for every change."""
+
+    job: bool = False
+    on_change: tuple[OnChange, ...] = ()

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from reconciler.core.document import Map, parse
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.schema import json_schema
-from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
+from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.fleet import Fleet, Host, StackExtension
+from reconciler.model.on_change import OnChange
 
 HEAD = "apiVersion: reconciler/v1\nkind: Fleet\n"
 ONE = HEAD + "hosts: {a: {connect: local, checkout: /opt/a}}\n"
@@ -113,7 +114,7 @@ def test_a_stack_chooses_its_hosts(text: str, extension: StackExtension) -> None
     assert load_stack_extension(read(text), "f.yaml") == extension
 
 
-@pytest.mark.parametrize("key", ["verify", "image_drift"])
+@pytest.mark.parametrize("key", ["image_drift"])
 def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
     with pytest.raises(BadConfiguration) as caught:
         load_stack_extension(read(f"{key}: []"), "f.yaml")
@@ -123,13 +124,48 @@ def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
 
 
 def test_a_service_may_be_a_job() -> None:
-    assert is_job(read("job: true"), "f.yaml")
-    assert not is_job(read("job: false"), "f.yaml")
-    assert not is_job(None, "f.yaml")
+    assert load_service_extension(read("job: true"), "f.yaml").job
+    assert not load_service_extension(read("job: false"), "f.yaml").job
+    assert not load_service_extension(None, "f.yaml").job
     with pytest.raises(BadConfiguration):
-        is_job(read("job: 3 times"), "f.yaml")
-    with pytest.raises(BadConfiguration, match="on_change"):
-        is_job(read("on_change: []"), "f.yaml")
+        load_service_extension(read("job: 3 times"), "f.yaml")
+
+
+def test_a_service_says_what_a_change_of_its_files_asks_for() -> None:
+    text = """
+        on_change:
+          - {paths: [conf/**], action: signal, signal: SIGHUP}
+          - {paths: ['*.html'], action: none}
+          - {paths: [Caddyfile], validate: [caddy, validate], action: exec, command: [caddy, reload], timeout: 5m}
+          - {paths: [x]}
+        """
+    assert load_service_extension(read(text), "f.yaml").on_change == (
+        OnChange(("conf/**",), "signal", "SIGHUP"),
+        OnChange(("*.html",), "none"),
+        OnChange(("Caddyfile",), "exec", "", ("caddy", "reload"), ("caddy", "validate"), 300.0),
+        OnChange(("x",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "at", "says"),
+    [
+        ("{paths: [a], action: signal}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], action: none, signal: SIGHUP}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], action: exec}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], command: [x]}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], action: signal, signal: HUP}", "E-MANIFEST-VALUE", "1:42", "signal"),
+        ("{paths: [a], action: reload}", "E-MANIFEST-VALUE", "1:26", "restart"),
+        ("{paths: []}", "E-MANIFEST-VALUE", "1:14", "paths"),
+        ("{paths: ['!a']}", "E-MANIFEST-VALUE", "1:22", "paths"),
+        ("{paths: [a], vaildate: [x]}", "E-MANIFEST-KEY", "1:26", "did you mean 'validate'?"),
+    ],
+)
+def test_a_wrong_rule_is_an_error_with_its_line(rule: str, code: str, at: str, says: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        load_service_extension(read(f"on_change: [{rule}]"), "f.yaml")
+    assert (caught.value.code, str(caught.value.at)) == (code, f"f.yaml:{at}")
+    assert says in f"{caught.value.what} {caught.value.why}"
 
 
 A = Host("a", "local", "/a", (("role", "web"), ("site", "x")))

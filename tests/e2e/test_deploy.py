@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.deploys import WaitingDeploys
+from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.lock import Holder, PassLock
 from tests.support.gitremote import Executable
 from tests.support.host import Host
@@ -17,7 +19,8 @@ from tests.support.host import Host
 pytestmark = pytest.mark.engine
 
 APP = "services: {{web: {{image: 'test/box:1', command: sleep 1000, environment: {{A: {0}}}}}}}"
-BAD = "services: {{web: {{image: 'test/box:1', command: 'false', environment: {{A: {0}}}}}}}"
+SICK = "healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 1}"
+BAD = APP.replace("sleep 1000,", f"sleep 1000, {SICK},".replace("{", "{{").replace("}", "}}"))
 
 
 def stamp(host: Host) -> str:
@@ -209,6 +212,43 @@ def test_clearing_a_block_by_hand_is_noticed_recorded_and_obeyed(host: Host) -> 
     assert f"blocked/{bad} was cleared by hand" in shown
 
 
+def test_a_lost_ledger_begins_again_with_what_is_verified_and_forgets_no_block(host: Host) -> None:
+    good = host.push(app=APP.format(1))
+    host.converge()
+    bad = host.push(app=BAD.format(2))
+    host.converge(code=4)
+    (host.state / "ledger.db").write_bytes(b"not a database at all")
+    for rest in host.state.glob("ledger.db-*"):
+        rest.unlink()
+
+    ran = host.converge()
+
+    assert ran.data["outcome"] == "unchanged" and bad[:7] in ran.data["held"]
+    told = [json.loads(line) for line in host.run("history", "export").stdout.splitlines()]
+    assert [each["run"]["command"] for each in told] == ["rebuild", "converge"]
+    assert told[0]["run"]["revision"] == good and "1 blocks stand" in told[0]["run"]["reason"]
+    assert list(host.state.glob("ledger.db.broken-*"))
+
+
+def test_passes_that_die_at_a_revision_block_it_at_the_fourth_and_a_reboot_counts_anew(host: Host) -> None:
+    good = host.push(app=APP.format(1))
+    host.converge()
+    bad = host.push(app=APP.format(2))
+    ledger = SqliteLedger(host.state / "ledger.db")
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    for _ in range(3):
+        ledger.note_attempt(bad, "another boot")
+        assert ledger.note_attempt(bad, boot) <= 3
+    ledger.close()
+
+    ran = host.converge()
+
+    assert "3 passes died at it" in ran.data["held"] and (host.state / "sentinels/blocked" / bad).exists()
+    assert stamp(host) == good and value(host) == "A=1"
+    assert host.run("sentinels", "clear", bad).code == 0
+    assert host.converge().data["revision"] == bad and value(host) == "A=2"
+
+
 MIGRATING = """
     x-reconciler:
       migrations:
@@ -260,7 +300,7 @@ def test_code_that_fails_after_its_migration_is_put_back_and_told_that_the_schem
 ) -> None:
     host.push(app=MIGRATING.format("true", 1))
     host.converge()
-    text = MIGRATING.format("echo one >> /data/rows", 2).replace("sleep 1000, environment", "'false', environment")
+    text = MIGRATING.format("echo one >> /data/rows", 2).replace("environment", f"{SICK}, environment")
     host.push(app=text)
 
     ran = host.converge(code=4)

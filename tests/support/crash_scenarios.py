@@ -9,8 +9,23 @@ from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.engine_memory import Behaviour
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.model.adopted import Adopted, Adoption
-from tests.support.crash import HOST, Command, CrashHost, ours
-from tests.support.crash_stacks import APP, BEFORE, CONF, EXTRA, SOLO, SWAP, app, migrating, one, pair
+from tests.support.crash import Command, CrashHost, ours
+from tests.support.crash_engine import HOST
+from tests.support.crash_stacks import (
+    APP,
+    BEFORE,
+    CONF,
+    EXTRA,
+    LISTENS,
+    SOLO,
+    SWAP,
+    TOLD,
+    app,
+    conf,
+    migrating,
+    one,
+    pair,
+)
 from tests.support.gitremote import Content
 
 
@@ -79,6 +94,23 @@ def _rewrite(host: CrashHost) -> None:
 
 BAD = {APP: app(web="box/bad:1", more=EXTRA)}
 NEXT = {APP: app(web="box/web:2", more=EXTRA)}
+LISTENING: Mapping[str, Content] = {
+    **BEFORE,
+    TOLD: LISTENS.format(image="box/solo:1"),
+    **conf(conf_a="1", conf_b="1", quiet_c="1", alone="1"),
+}
+TELLING = (
+    Scenario("told by a signal", conf(conf_a="2"), deployed=(LISTENING,)),
+    Scenario("told by a command", conf(conf_b="2"), deployed=(LISTENING,)),
+    Scenario("told by both", conf(conf_a="2", conf_b="2", quiet_c="2"), deployed=(LISTENING,)),
+    Scenario("told nothing", conf(quiet_c="2"), deployed=(LISTENING,)),
+    Scenario("a single file, so restarted", conf(alone="2"), deployed=(LISTENING,)),
+    Scenario("told and replaced", {TOLD: LISTENS.format(image="box/web:1"), **conf(conf_a="2")}, deployed=(LISTENING,)),
+    Scenario("does not like what it is told, so undone", conf(conf_a="2", conf_b="bad"), deployed=(LISTENING,)),
+    Scenario("told beside a bad one, so undone", {**BAD, **conf(conf_a="2")}, deployed=(LISTENING,)),
+    Scenario("restarted beside a bad one, so undone", {**BAD, **conf(alone="2", conf_a="2")}, deployed=(LISTENING,)),
+    Scenario("told, and taken over before", conf(conf_a="2"), _adopted, deployed=(LISTENING,)),
+)
 BY_THE_TIMER = (
     Scenario("first deploy", BEFORE, deployed=()),
     Scenario("one image", {APP: app(web="box/web:2", more=EXTRA)}),
@@ -181,4 +213,4 @@ BY_A_PERSON = (
     Scenario("a rewrite that was accepted", None, _rewrite),
 )
 
-SCENARIOS = (*BY_THE_TIMER, *WITH_MIGRATIONS, *BY_A_PERSON)
+SCENARIOS = (*TELLING, *BY_THE_TIMER, *WITH_MIGRATIONS, *BY_A_PERSON)

@@ -99,6 +99,27 @@ def one(name: str, image: str = "box/solo:1") -> str:
     return ONE.format(name=name, image=image)
 
 
+TOLD = "manifests/stacks/told/compose.yaml"
+LISTENS = """
+name: told
+services:
+  told:
+    image: {image}
+    restart: always
+    volumes: ["./conf:/conf:ro", "./quiet:/quiet:ro", "./alone:/alone:ro"]
+    x-reconciler:
+      on_change:
+        - {{paths: [conf/a], action: signal, signal: SIGHUP}}
+        - {{paths: [conf/b], action: exec, command: [reload]}}
+        - {{paths: [quiet], action: none}}
+        - {{paths: [alone], action: signal, signal: SIGHUP}}
+"""
+
+
+def conf(**files: str) -> dict[str, Content]:
+    return {f"manifests/stacks/told/{path.replace('_', '/')}": text for path, text in files.items()}
+
+
 BEFORE: Mapping[str, Content] = {
     APP: app(more=EXTRA),
     SOLO: one("solo"),

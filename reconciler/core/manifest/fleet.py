@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.core.manifest.checked import Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
 from reconciler.core.positioned import Map
 from reconciler.model.fleet import Fleet, Host
 
@@ -96,8 +96,8 @@ class FleetModel(Strict):
     ci: CiModel | None = None
     rollout: RolloutModel | None = None
     notifications: NotificationsModel | None = None
-    ignore: list[str] = []
-    quiet: list[str] = []
+    ignore: Annotated[list[Glob], Field(description="Paths of the repository that deploy nothing")] = []
+    quiet: Annotated[list[Glob], Field(description="Paths of the repository that deploy without a notice")] = []
     identities: dict[str, str] = {}
 
 
