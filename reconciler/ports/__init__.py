@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
+from reconciler.ports.notices import Notifier, Outbox
 from reconciler.ports.repository import Disk, Repository, Tree
 from reconciler.ports.running import Clock, Progress
 
@@ -20,6 +21,8 @@ __all__ = [
     "HostShell",
     "Identity",
     "Ledger",
+    "Notifier",
+    "Outbox",
     "Progress",
     "Repository",
     "Say",
