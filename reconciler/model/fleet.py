@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.notice import Notifications
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Fleet:
     ignore: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notifications: Notifications = Notifications()
 
 
 @dataclass(frozen=True, slots=True)
