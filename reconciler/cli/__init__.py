@@ -23,6 +23,7 @@ _COMMANDS = {
     "diff": "converge",
     "converge": "converge",
     "watch": "watch",
+    "notify": "notify",
     "status": "status",
     "history": "history",
     "pause": "signals",
