@@ -45,8 +45,9 @@ def full_pass(
     Not while notices wait: a quick look delivers none.
     """
     before, run = None if target else quick.gather(settings), new_run()
+    looked = quick.checked(settings)
     quick.forget(settings)
-    with telling(settings, clock, progress, run, asked_by) as told, ExitStack() as closing:
+    with telling(settings, clock, progress, run, asked_by, looked) as told, ExitStack() as closing:
         world = make_world(settings, clock, told.progress, closing=closing)
         result = Pass(world, make_rules(settings, target), Request(run, "converge", asked_by, confirm)).run()
         told.ended(result, world)

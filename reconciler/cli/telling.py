@@ -10,7 +10,7 @@ from datetime import datetime
 from reconciler.convergence.long import Announced
 from reconciler.convergence.tell import PATIENCE, Teller
 from reconciler.convergence.world import World
-from reconciler.core.heartbeat import after
+from reconciler.core.heartbeat import after, success
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.notice import Notifications
 from reconciler.model.report import Pause, Run
@@ -24,11 +24,16 @@ _HISTORY = 5
 
 
 class Told:
-    """One pass as others hear of it. `progress` is for the pass; `waiting`: notices that nobody has read yet."""
+    """One pass as others hear of it. `progress` is for the pass; `waiting`: notices that nobody has read yet.
 
-    def __init__(self, settings: Settings, clock: Clock, progress: Progress, run: str, asked_by: str) -> None:
+    `looked`: when a quick look found all well the last time (epoch seconds).
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, progress: Progress, run: str, asked_by: str, looked: float
+    ) -> None:
         self._settings, self._clock, self._run, self._asked_by = settings, clock, run, asked_by
-        self._begun = clock.now()
+        self._begun, self._looked = clock.now(), looked
         self._teller, self._say = make_teller(settings, clock, progress.say), progress.say
         self._announced = Announced(progress, self._announce) if self._safely(_wanted, self._teller) else None
         self.progress: Progress = self._announced or progress
@@ -68,6 +73,7 @@ class Told:
     def _beat(self, result: Result, world: World | None) -> None:
         heartbeat, now = make_heartbeat(self._settings), self._clock.now()
         before = heartbeat.read()
+        before = replace(before, success=success(before, self._looked))
         if world:
             stamp, blocked, pause = world.signals.stamp(), len(world.signals.blocked()), world.signals.paused()
             paused = since(pause, now, before.paused)
@@ -103,9 +109,11 @@ class Told:
 
 
 @contextmanager
-def telling(settings: Settings, clock: Clock, progress: Progress, run: str, asked_by: str) -> Iterator[Told]:
+def telling(
+    settings: Settings, clock: Clock, progress: Progress, run: str, asked_by: str, looked: float
+) -> Iterator[Told]:
     """For one pass; an error that leaves it is told, and goes its way."""
-    told = Told(settings, clock, progress, run, asked_by)
+    told = Told(settings, clock, progress, run, asked_by, looked)
     try:
         yield told
     except Exception as error:

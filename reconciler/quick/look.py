@@ -79,7 +79,7 @@ def _beat(settings: Settings, seconds: float) -> None:
         from reconciler.adapters.heartbeat import Heartbeat
 
         state, textfile = Path(settings.state.directory), settings.heartbeat.textfile
-        Heartbeat(state, textfile).quick(time.time(), seconds)
+        Heartbeat(state, textfile).quick(checked(settings), seconds)
 
 
 def _fresh(record: Record, settings: Settings) -> bool:
