@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .PHONY: help demo demo-down install uninstall hook test bench lint format lock man
 
 VENV := .venv/bin
+WORKERS ?= 2 # each has a Docker engine of its own
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ hook: ## let pushes to a bare repository of this machine converge at once (REPO=
 
 test: lint ## set up what the tests need, then check and test everything, real engines included
 	@scripts/test-deps.sh
-	@$(VENV)/pytest $(TESTS)
+	@$(VENV)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PEERS="floor", QUICK=1, JSON=1)
 	@scripts/bootstrap.sh --dev

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
+from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.heartbeat import Heartbeat
@@ -19,6 +20,7 @@ from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.outbox import FileOutbox
+from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
@@ -52,6 +54,12 @@ class SystemClock(Clock):
 
     def now(self) -> float:
         return time.time()
+
+    def boot(self) -> str:
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        except OSError:
+            return ""
 
     def sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -130,6 +138,9 @@ def make_world(
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
         clock=clock,
         progress=progress,
+        shell=wrap("shell", make_shell()),
+        deploys=WaitingDeploys(state),
+        probing=HostProbing(),
     )
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from sentinels.format import LARGEST
 
+RESERVED = 64 * 1024
+"""Bytes: a block and what its folder may need to hold the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -138,3 +141,15 @@ def tidy(folder: Path) -> None:
             pid = draft.name[1:].partition("-")[0]
             if pid.isdigit() and not Path("/proc", pid).exists():
                 draft.unlink(missing_ok=True)
+
+
+def reserve(path: Path) -> None:
+    """A file that holds room for one more; without room for it there is nothing to hold."""
+    with suppress(OSError):
+        if path.exists():
+            return
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVED)
+        finally:
+            os.close(descriptor)

@@ -20,8 +20,11 @@ from sentinels.moment import Moment
 
 DEFAULT_TTL = 4 * 3600.0
 STAMP = "last-successful-deploy-sha"
+ACCEPTED = "accepted"
 EVERYTHING = "*"
 PAUSE_KEYS = ("reason", "holder", "run", "at")
+RESERVE = ".reserve"
+"""Room for a block when the disk is full."""
 BLOCK_KEYS = (*PAUSE_KEYS, "tree", "desired")
 _STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _BLOCK = re.compile(r"[0-9a-f]{40}|image-[A-Za-z0-9][A-Za-z0-9:._-]{0,127}")
@@ -84,9 +87,12 @@ class SentinelFolder:
         disk.write(path, dump(fields))
         return Pause(scope or "", reason, holder, run, fields["at"], ttl, "")
 
-    def paused(self, scope: str | None = None, *, now: Moment) -> Pause | None:
-        """The pause that holds now for the whole host, or else for that stack; one that ended is None."""
-        for each in dict.fromkeys((None, scope)):
+    def paused(self, scope: str | None = None, *, now: Moment, alone: bool = False) -> Pause | None:
+        """The pause that holds now for the whole host, or else for that stack; one that ended is None.
+
+        `alone`: only a pause of the stack itself counts.
+        """
+        for each in (scope,) if alone else dict.fromkeys((None, scope)):
             found = self._found(self._pause_path(each))
             if found and (pause := self._judge(each, found, now)).left > 0:
                 return pause
@@ -110,6 +116,7 @@ class SentinelFolder:
                 ended.append(pause)
         for folder in (self._path, self._path / "paused.d", self._path / "blocked", self._path / ".seen"):
             disk.tidy(folder)
+        disk.reserve(self._path / RESERVE)
         return tuple(ended)
 
     def block(
@@ -120,7 +127,13 @@ class SentinelFolder:
             raise ValueError(f"{name!r} is neither a commit nor image-<digest>")
         fields = {"reason": reason, "holder": holder, "run": run, "at": stamp_of(now.wall)}
         disk.make_folder(self._path)
-        disk.write(self._path / "blocked" / name, dump(fields | {"tree": tree, "desired": desired}))
+        path, text = self._path / "blocked" / name, dump(fields | {"tree": tree, "desired": desired})
+        try:
+            disk.write(path, text)
+        except OSError:  # a full disk must not let a bad commit run again
+            if not disk.remove(self._path / RESERVE):
+                raise
+            disk.write(path, text)
 
     def blocked(self) -> tuple[Block, ...]:
         """Every block, by name."""
@@ -145,31 +158,47 @@ class SentinelFolder:
     def clear(self, name: str) -> bool:
         """Remove one entry by its name in `entries()`; whether there was one. ValueError for what is no sentinel."""
         folder, _, leaf = name.rpartition("/")
-        allowed = name == "paused" or (folder in ("paused.d", "blocked") and leaf and not leaf.startswith("."))
+        allowed = name in ("paused", ACCEPTED) or (
+            folder in ("paused.d", "blocked") and leaf and not leaf.startswith(".")
+        )
         if not allowed or "\0" in name:
             raise ValueError(f"{name!r} is not a sentinel that can be cleared")
         return disk.remove(self._path / name)
 
     def stamp(self) -> str | None:
         """The revision verified last (40 hex); None when there is none or it cannot be read."""
-        found = self._found(self._path / STAMP)
+        return self._sha(STAMP)
+
+    def write_stamp(self, sha: str) -> None:
+        self._write_sha(STAMP, sha)
+
+    def accepted(self) -> str | None:
+        """The head of a rewritten branch that a person takes for good (40 hex), or None."""
+        return self._sha(ACCEPTED)
+
+    def accept(self, sha: str) -> None:
+        """Follow a rewritten branch from this commit on; it goes when a revision is verified."""
+        self._write_sha(ACCEPTED, sha)
+
+    def _sha(self, name: str) -> str | None:
+        found = self._found(self._path / name)
         text = found.data.strip() if found else b""
         return text.decode() if _SHA.fullmatch(text) else None
 
-    def write_stamp(self, sha: str) -> None:
+    def _write_sha(self, name: str, sha: str) -> None:
         if not _SHA.fullmatch(sha.encode()):
             raise ValueError(f"{sha!r} is not a full commit id")
-        disk.write(self._path / STAMP, f"{sha}\n".encode())
+        disk.write(self._path / name, f"{sha}\n".encode())
 
     def entries(self) -> tuple[Entry, ...]:
         """Everything that lies there, for people; pauses that have ended too, until they are swept."""
         return tuple(self._entries())
 
     def _entries(self) -> Iterator[Entry]:
-        for name in ("paused", STAMP):
+        for name in ("paused", ACCEPTED, STAMP):
             if found := self._found(self._path / name):
-                told = {"sha": self.stamp() or ""} if name == STAMP else parse(found.data)
-                odd = "it is not a full commit id" if name == STAMP and not told["sha"] else ""
+                told = parse(found.data) if name == "paused" else {"sha": self._sha(name) or ""}
+                odd = "" if told.get("sha", "-") else "it is not a full commit id"
                 yield Entry(name, tuple(told.items()), found.problem or odd)
         for folder in ("paused.d", "blocked"):
             listed = disk.names(self._path / folder) if self._usable() else None

@@ -5,12 +5,15 @@ docker-py is loaded only for what it does better: pulls, builds, logs, engines b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.docker_errors import Gone, translated
+from reconciler.adapters.docker_frames import frames
 from reconciler.adapters.docker_http import DEADLINE, Http, Refusal, SocketHttp, api_version, plain_address
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from reconciler.adapters.docker_client import Client
 
 _GRACE = 10.0  # seconds that the engine gives a container to stop when nobody says
+_KEPT = 1 << 16  # bytes of a command's output
+_LATE = 124  # as timeout(1)
+_MOMENT = 0.02
 
 
 class DockerEngine(ContainerEngine):
@@ -220,6 +226,30 @@ class DockerEngine(ContainerEngine):
     def remove(self, container: str) -> None:
         with translated("remove a container", gone_is_fine=True):
             self._call("DELETE", f"/containers/{container}", query={"force": 1})
+
+    def signal(self, container: str, name: str) -> None:
+        with translated("signal a container"):
+            self._call("POST", f"/containers/{container}/kill", query={"signal": name})
+
+    def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
+        until, log = time.monotonic() + timeout, bytearray()
+        with translated("run a command in a container"):
+            asked = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+            made = self._call("POST", f"/containers/{container}/exec", asked)["Id"]
+            http, version = self._api
+            with suppress(TimeoutError):
+                for piece in frames(http.output(f"/v{version}/exec/{made}/start", {"Detach": False}, timeout)):
+                    log += piece.data
+                    del log[:-_KEPT]
+            return self._exit_code(made, until), log.decode(errors="replace")
+
+    def _exit_code(self, made: str, until: float) -> int:
+        """The engine may close the output a moment before it knows how the command ended."""
+        while (told := self._call("GET", f"/exec/{made}/json"))["Running"] or told["ExitCode"] is None:
+            if time.monotonic() > until:
+                return _LATE
+            time.sleep(_MOMENT)
+        return int(told["ExitCode"])
 
 
 def _concerns(owner: str, row: Mapping[str, Any]) -> bool:

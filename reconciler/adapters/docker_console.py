@@ -1,28 +1,22 @@
-"""What a person does with containers: read their output as it comes, and work inside of them.
-
-The output of a container without a terminal is multiplexed: frames of 8 bytes of header and their payload
-(docs.docker.com/reference/api/engine, "Attach to a container", stream format).
-"""
+"""What a person does with containers: read their output as it comes, and work inside of them."""
 
 from __future__ import annotations
 
 import socket
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError
 
 from reconciler.adapters.docker_client import as_http, connect
 from reconciler.adapters.docker_errors import translated
+from reconciler.adapters.docker_frames import frames
 from reconciler.adapters.docker_http import DEADLINE
 from reconciler.core.lines import Piece
 
-_HEADER = struct.Struct(">BxxxL")
 _CHUNK = 65536
-_STREAMS: dict[int, Literal["stdout", "stderr"]] = {2: "stderr"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +83,6 @@ class DockerConsole:
         with translated("ask how a command ended"), as_http():
             told = connect(self._url, self._deadline).exec_inspect(session.id)
         return None if told["Running"] else int(told["ExitCode"])
-
-
-def frames(chunks: Iterable[bytes]) -> Iterator[Piece]:
-    """The payloads of multiplexed output, however its bytes were cut on the way."""
-    kept = bytearray()
-    for chunk in chunks:
-        kept += chunk
-        while len(kept) >= _HEADER.size:
-            stream, size = _HEADER.unpack_from(kept)
-            if len(kept) < _HEADER.size + size:
-                break
-            yield Piece(_STREAMS.get(stream, "stdout"), bytes(kept[_HEADER.size : _HEADER.size + size]))
-            del kept[: _HEADER.size + size]
 
 
 def _base(api: APIClient) -> str:

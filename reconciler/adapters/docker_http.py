@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -48,6 +50,9 @@ class Http(Protocol):
         Raises Refusal; TimeoutError when there is no answer in time, OSError when there is nobody to give one.
         """
 
+    def output(self, path: str, body: Mapping[str, Any], seconds: float) -> Iterator[bytes]:
+        """What is answered to a POST, as it comes. Raises as `call`; TimeoutError after so many seconds in all."""
+
     def close(self) -> None: ...
 
 
@@ -66,13 +71,20 @@ class SocketHttp:
         query: Mapping[str, object] | None = None,
         patience: float = 0,
     ) -> Any:
-        asked = f"?{urlencode(query)}" if query else ""
-        text = b"" if body is None else json.dumps(body).encode()
-        # HTTP/1.0 (RFC 1945): the answer comes in one piece and ends with the connection.
-        head = f"{method} {quote(path, safe='/:@')}{asked} HTTP/1.0\r\nHost: docker\r\n"
-        if method == "POST":
-            head += f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n"
-        return _read(self._exchange(head.encode() + b"\r\n" + text, self._deadline + patience))
+        return _read(self._exchange(_request(method, path, body, query), self._deadline + patience))
+
+    def output(self, path: str, body: Mapping[str, Any], seconds: float) -> Iterator[bytes]:
+        until = time.monotonic() + seconds
+        with self._connected() as connection:
+            connection.sendall(_request("POST", path, body))
+            chunks = iter(partial(_received, connection, until), b"")
+            head = b""
+            while b"\r\n\r\n" not in head and (chunk := next(chunks, b"")):
+                head += chunk
+            if _status(head) >= 400:
+                _read(head + b"".join(chunks))
+            yield head.partition(b"\r\n\r\n")[2]
+            yield from chunks
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -108,16 +120,47 @@ class SocketHttp:
         return connection
 
 
-def _read(answer: bytes) -> Any:
-    head, _, body = answer.partition(b"\r\n\r\n")
+def _request(
+    method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, object] | None = None
+) -> bytes:
+    """HTTP/1.0 (RFC 1945): the answer comes in one piece and ends with the connection."""
+    asked = f"?{urlencode(query)}" if query else ""
+    text = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {quote(path, safe='/:@')}{asked} HTTP/1.0\r\nHost: docker\r\n"
+    if method == "POST":
+        head += f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+    return head.encode() + b"\r\n" + text
+
+
+def _received(connection: socket.socket, until: float) -> bytes:
+    """The next bytes; TimeoutError when there are none by `until` on the monotonic clock."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no end of it in time")
+    connection.settimeout(left)
+    return connection.recv(_CHUNK)
+
+
+def _status(answer: bytes) -> int:
     try:
-        status = int(head.split(b" ", 2)[1])
-        if status >= 400:
-            raise Refusal(status, _reason(status, body))
-        return json.loads(body) if body.strip() else None
+        return int(answer.split(b" ", 2)[1])
     except (IndexError, ValueError) as error:
-        line = answer[:200].partition(b"\r\n")[0].decode(errors="replace")
-        raise ConnectionError(f"the answer broke off, or is none of an engine: {line!r}") from error
+        raise _broken(answer) from error
+
+
+def _read(answer: bytes) -> Any:
+    status, body = _status(answer), answer.partition(b"\r\n\r\n")[2]
+    if status >= 400:
+        raise Refusal(status, _reason(status, body))
+    try:
+        return json.loads(body) if body.strip() else None
+    except ValueError as error:
+        raise _broken(answer) from error
+
+
+def _broken(answer: bytes) -> ConnectionError:
+    line = answer[:200].partition(b"\r\n")[0].decode(errors="replace")
+    return ConnectionError(f"the answer broke off, or is none of an engine: {line!r}")
 
 
 def _reason(status: int, body: bytes) -> str:

@@ -55,6 +55,8 @@ class MemoryEngine(ContainerEngine):
         self._images: dict[str, Image] = {}
         self.registry = set(map(familiar, registry))
         self.behaviour: dict[str, Behaviour] = {}
+        self.commands: dict[tuple[str, ...], tuple[int, str]] = {}
+        """How commands in containers end and what they say; any other ends well and says nothing."""
         self.calls: list[str] = []
         self.lacks: frozenset[str] = frozenset()
         """Keys of HostConfig that are dropped, as without the kernel's controllers."""
@@ -193,6 +195,14 @@ class MemoryEngine(ContainerEngine):
         with self._did("remove", container):
             self._containers.pop(container, None)
 
+    def signal(self, container: str, name: str) -> None:
+        with self._did("signal", f"{name} {self._running(container).name}"):
+            pass
+
+    def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
+        with self._did("exec", f"{self._running(container).name} {' '.join(command)}"):
+            return self.commands.get(tuple(command), (0, ""))
+
     # What happens from outside
 
     def reboot(self) -> None:
@@ -240,6 +250,12 @@ class MemoryEngine(ContainerEngine):
         if container not in self._containers:
             raise Transient("E-DOCKER-GONE", f"no such container: {container[:12]}")
         return self._containers[container]
+
+    def _running(self, container: str) -> _Held:
+        held = self._container(container)
+        if held.state != "running":
+            raise Terminal("E-DOCKER-REFUSED", f"container {held.name} is not running")
+        return held
 
     def _check_free(self, name: str) -> None:
         if any(c.name == name for c in self._containers.values()):

@@ -149,9 +149,8 @@ class GitRepository:
     def is_descendant(self, sha: str, of: str) -> bool:
         return self._objects.is_descendant(sha, of)
 
-    def first_parents(self, sha: str, until: str = "") -> tuple[str, ...]:
-        """`sha` and its first parents, newest first, as far as `until` (left out) or the first commit."""
-        return self._objects.first_parents(sha, until)
+    def first_parents(self, sha: str, until: str = "", most: int = 0) -> tuple[str, ...]:
+        return self._objects.first_parents(sha, until, most)
 
     def root(self, sha: str) -> str:
         return self._objects.root(sha)
@@ -161,6 +160,9 @@ class GitRepository:
 
     def tree(self, sha: str) -> GitTree:
         return self._objects.tree(sha)
+
+    def tree_id(self, sha: str) -> str:
+        return self._objects.tree_id(sha)
 
     def changes(self, base: str, target: str) -> tuple[Change, ...]:
         return self._objects.changes(base, target)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import sentinels
 from reconciler.errors import Terminal, Transient
-from reconciler.model.report import Pause
+from reconciler.model.report import Block, Pause
 from reconciler.ports import Signals
-from sentinels import Moment, SentinelFolder
-from sentinels.folder import EVERYTHING, names_the_same
+from sentinels import Moment, SentinelFolder, known
+from sentinels.folder import ACCEPTED, EVERYTHING, names_the_same
 
 
 class Blocks(Mapping[str, str]):
@@ -35,14 +35,17 @@ class Blocks(Mapping[str, str]):
 
 
 class SentinelSignals(Signals):
-    """`path`: the folder of sentinels; `now`: the present by both clocks. Writing raises Transient (E-SENTINEL-...)."""
+    """`path`: the folder of sentinels; `now`: the present by both clocks. Writing raises Transient (E-SENTINEL-...).
 
-    def __init__(self, path: str | Path, now: Callable[[], Moment] = sentinels.now) -> None:
-        self._path, self._now = path, now
+    `person`: what is taken away is taken away by one, for the next pass to notice.
+    """
+
+    def __init__(self, path: str | Path, now: Callable[[], Moment] = sentinels.now, *, person: bool = False) -> None:
+        self._path, self._now, self._person = Path(path), now, person
         self._folder = SentinelFolder(path)
 
-    def paused(self, stack: str = "") -> Pause | None:
-        pause = self._folder.paused(stack or None, now=self._now())
+    def paused(self, stack: str = "", *, alone: bool = False) -> Pause | None:
+        pause = self._folder.paused(stack or None, now=self._now(), alone=alone)
         return _told(pause) if pause else None
 
     def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
@@ -53,17 +56,24 @@ class SentinelSignals(Signals):
 
     def resume(self, stack: str) -> bool:
         with self._advice():
+            self._forget(f"paused.d/{stack}" if stack else "paused")
             return self._folder.resume(stack or None)
 
     def sweep(self) -> tuple[Pause, ...]:
         """Remove the pauses that ended by themselves; for the holder of the pass lock."""
         with self._advice():
-            return tuple(_told(pause) for pause in self._folder.sweep(self._now()))
+            ended = tuple(_told(pause) for pause in self._folder.sweep(self._now()))
+            for pause in ended:
+                self._forget(f"paused.d/{pause.stack}" if pause.stack else "paused")
+            return ended
 
     def blocked(self) -> Mapping[str, str]:
         """Terminal when the folder of blocks cannot be listed: nobody knows then what may be deployed."""
-        blocks = Blocks({block.name: block.reason or block.problem for block in self._folder.blocked()})
-        if EVERYTHING in blocks:
+        return Blocks({block.name: block.reason for block in self.blocks()})
+
+    def blocks(self) -> tuple[Block, ...]:
+        blocks = tuple(Block(b.name, b.reason or b.problem, b.run, b.tree, b.desired) for b in self._folder.blocked())
+        if any(block.name == EVERYTHING for block in blocks):
             raise Terminal(
                 "E-SENTINEL-BLOCKS",
                 f"cannot list the blocked revisions in {self._path}",
@@ -72,13 +82,26 @@ class SentinelSignals(Signals):
             )
         return blocks
 
-    def block(self, revision: str, reason: str, run: str) -> None:
+    def block(self, block: Block) -> None:
         with self._advice():
-            self._folder.block(revision, reason=reason, holder="reconciler", now=self._now(), run=run)
+            self._folder.block(
+                block.name,
+                reason=block.reason,
+                holder="reconciler",
+                now=self._now(),
+                run=block.run,
+                tree=block.tree,
+                desired=block.desired,
+            )
 
     def clear(self, revision: str) -> bool:
         with self._advice():
+            self._forget(f"blocked/{revision}")
             return self._folder.clear(f"blocked/{revision}")
+
+    def by_hand(self) -> tuple[str, ...]:
+        with self._advice():
+            return known.noticed(self._path, self._folder.entries())
 
     def stamp(self) -> str:
         return self._folder.stamp() or ""
@@ -86,6 +109,23 @@ class SentinelSignals(Signals):
     def write_stamp(self, revision: str) -> None:
         with self._advice():
             self._folder.write_stamp(revision)
+            self._forget(ACCEPTED)
+        self.withdraw()
+
+    def accepted(self) -> str:
+        return self._folder.accepted() or ""
+
+    def accept(self, revision: str) -> None:
+        with self._advice():
+            self._folder.accept(revision)
+
+    def withdraw(self) -> bool:
+        with self._advice():
+            return self._folder.clear(ACCEPTED)
+
+    def _forget(self, name: str) -> None:
+        if not self._person:
+            known.forget(self._path, name)
 
     @contextmanager
     def _advice(self) -> Iterator[None]:

@@ -16,9 +16,10 @@ import click
 from reconciler.cli.actor import actor
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.progress import showing, standing_aside
+from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
-from reconciler.core.wording import plan_data, plan_lines, result_data, result_lines
-from reconciler.errors import ReconcilerError, Refused, Terminal
+from reconciler.core.wording import plan_data, plan_lines
+from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
 from reconciler.ports import Progress
@@ -98,38 +99,21 @@ def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bo
     if saved and target:
         raise click.UsageError("a plan has its own target; name the one or the other", ctx)
     result = _one_pass(frame, saved.target if saved else target, _Confirm(frame, yes, saved))
-    answer = Answer(
-        result_data(result),
-        result_lines(result),
-        [str(step.slot) for step in result.plan.steps] if result.plan else [],
-        result.warnings,
-        result.exit_code,
-        ok=result.exit_code == 0,
-        error=result.error or (_not_done(result) if frame.machine else None),
-    )
-    return give(frame, answer, one_line=True)
-
-
-def _not_done(result: Result) -> ReconcilerError | None:
-    """A program branches on a code; people read it in the headline."""
-    if result.outcome == "paused":
-        return Refused(
-            "E-PAUSED", result.reason, why="somebody asked that nothing be changed", next="reconciler resume"
-        )
-    if result.outcome == "interrupted":
-        why = "the pass was asked to stop, and did after the step at work"
-        return ReconcilerError("E-INTERRUPTED", result.reason, why=why, next="reconciler converge")
-    return None
+    return give(frame, answer_of(frame, result), one_line=True)
 
 
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
     from reconciler.cli.passes import full_pass, take_turns
-    from reconciler.wiring import SystemClock, stopping_politely
+    from reconciler.convergence.world import Request
+    from reconciler.wiring import SystemClock, new_run, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()
     with showing(frame, streams=True) as progress, stopping_politely(clock):
         asked_by, yes = actor(), partial(confirm, progress)
-        one_pass = partial(full_pass, settings, clock, progress, yes, asked_by, target)
+
+        def one_pass() -> Result:
+            return full_pass(settings, clock, progress, Request(new_run(), "converge", asked_by, yes), target)
+
         return take_turns(settings, clock, asked_by, one_pass)
 
 
@@ -223,7 +207,7 @@ class _Look:
         self.warnings = warnings + self._seen.warnings
 
     def lines(self) -> list[str]:
-        lines = plan_lines(self.plan, self._seen.target.reason if self._seen.target.held else "")
+        lines = plan_lines(self.plan, self._seen.target.held)
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
@@ -232,7 +216,7 @@ class _Look:
     def data(self) -> dict[str, Any]:
         target = self._seen.target
         return plan_data(self.plan) | {
-            "held": target.held,
+            "held": bool(target.held),
             "target_reason": target.reason,
             "working_tree": list(self.drifted),
         }

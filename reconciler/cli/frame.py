@@ -73,6 +73,8 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
         return float(seconds)
 
 
+DURATION = _Duration()
+
 _GLOBAL = (
     click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON (as -o json)."),
     click.Option(
@@ -84,7 +86,7 @@ _GLOBAL = (
     click.Option(["--no-input"], is_flag=True, help="Never ask; a question counts as no."),
     click.Option(["--config"], metavar="FILE", help="The host's own file, instead of /etc/reconciler/reconciler.toml."),
     click.Option(
-        ["--timeout"], type=_Duration(), metavar="TIME", help="Give up on the remote or the engine after this long."
+        ["--timeout"], type=DURATION, metavar="TIME", help="Give up on the remote or the engine after this long."
     ),
 )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
+from reconciler.cli.frame import SCHEMA, Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
+from reconciler.cli.streams import say
 from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
 from reconciler.errors import ReconcilerError
@@ -106,6 +108,22 @@ def show(frame: Frame, run_id: str) -> int:
         *(f"  {line}" for line in run.detail.splitlines()),
     ]
     return give(frame, Answer({"run": asdict(run), "steps": [asdict(step) for step in steps]}, lines, [run.id]))
+
+
+@history.command(short_help="Everything, one pass a line, for other programs.")
+@_limit
+@global_options
+@click.pass_obj
+def export(frame: Frame, limit: int | None) -> int:
+    """Every pass with its steps as one JSON object a line, the oldest first; -n N: the latest N."""
+    ledger = _ledger(frame)
+    for run in reversed(ledger.runs(limit or -1)):
+        say(
+            json.dumps(
+                {"schema": SCHEMA, "run": asdict(run), "steps": [asdict(step) for step in ledger.run(run.id)[1]]}
+            )
+        )
+    return 0
 
 
 def _step(step: StepRecord) -> list[str]:

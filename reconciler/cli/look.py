@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 
 from reconciler.adapters.lock import Holder, PassLock
+from reconciler.convergence.aim import Aim
 from reconciler.convergence.gather import Gather, Picture
 from reconciler.convergence.observe import observe
-from reconciler.convergence.world import Rules, World
+from reconciler.convergence.world import Request, Rules, World
 from reconciler.core.guard import check
-from reconciler.core.target import Target, check_ancestry, choose_target
+from reconciler.core.target import Target
 from reconciler.errors import Busy, ReconcilerError, Terminal
 from reconciler.settings import Settings
 
@@ -52,14 +53,12 @@ def last_seen(world: World) -> str:
 def look(world: World, rules: Rules, head: str) -> Seen:
     """Desired at the head of the branch, or at what is followed instead, beside what runs."""
     base = world.signals.stamp() or world.ledger.verified() or ""
-    if base:
-        check_ancestry(head, base, descends=world.repository.is_descendant(head, base))
-    blocked = world.signals.blocked()
-    target = choose_target(head, base, blocked)
-    owner = world.identity.owner(target.revision)
-    observed = observe(world.engine, world.adoptions, rules.site.host, owner)
     gather = Gather(rules.site, rules.policy, world)
-    picture = gather.picture(target.revision, base, owner, observed, blocked)
+    target = Aim(world, gather, Request("look", "converge", ""), base).choose(head)
+    revision = target.revision or head  # what would be done once its gate lets it pass
+    owner = world.identity.owner(revision)
+    observed = observe(world.engine, world.adoptions, rules.site.host, owner)
+    picture = gather.picture(revision, base, owner, observed, world.signals.blocked())
     warnings: tuple[str, ...] = ()
     try:
         check(

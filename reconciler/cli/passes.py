@@ -12,12 +12,11 @@ from reconciler.cli.telling import telling
 from reconciler.convergence.converge import Pass
 from reconciler.convergence.world import Request
 from reconciler.errors import Busy
-from reconciler.model.plan import Plan
 from reconciler.model.result import Result
 from reconciler.ports import Clock, Progress
 from reconciler.quick import look as quick
 from reconciler.settings import Settings
-from reconciler.wiring import make_heartbeat, make_rules, make_world, new_run
+from reconciler.wiring import make_heartbeat, make_rules, make_world
 
 T = TypeVar("T")
 
@@ -36,20 +35,19 @@ def full_pass(
     settings: Settings,
     clock: Clock,
     progress: Progress,
-    confirm: Callable[[Plan], bool],
-    asked_by: str,
+    request: Request,
     target: str = "",
 ) -> Result:
     """For the holder of the lock. When it finds nothing to do on the whole host, quick looks may follow.
 
     Not while notices wait: a quick look delivers none.
     """
-    before, run = None if target else quick.gather(settings), new_run()
+    before = None if target else quick.gather(settings)
     looked = quick.checked(settings)
     quick.forget(settings)
-    with telling(settings, clock, progress, run, asked_by, looked) as told, ExitStack() as closing:
+    with telling(settings, clock, progress, request, looked) as told, ExitStack() as closing:
         world = make_world(settings, clock, told.progress, closing=closing)
-        result = Pass(world, make_rules(settings, target), Request(run, "converge", asked_by, confirm)).run()
+        result = Pass(world, make_rules(settings, target), request).run()
         told.ended(result, world)
     if before and result.outcome == "unchanged" and not result.held and not told.waiting:
         quick.remember(settings, before, result.revision, result.directory)

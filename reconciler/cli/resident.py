@@ -13,7 +13,7 @@ from reconciler.cli.frame import SCHEMA, Frame, as_data, in_words, settings_of
 from reconciler.cli.passes import full_pass, take_turns
 from reconciler.cli.progress import Silent, showing
 from reconciler.cli.streams import ERROR, say, tell
-from reconciler.convergence.world import agreed
+from reconciler.convergence.world import Request
 from reconciler.core.wording import result_data, result_lines
 from reconciler.errors import Busy, ReconcilerError
 from reconciler.model.result import Result
@@ -21,7 +21,7 @@ from reconciler.ports import Progress
 from reconciler.quick.look import nothing_to_do
 from reconciler.quick.signs import Sign, Signs
 from reconciler.settings import Settings
-from reconciler.wiring import SystemClock
+from reconciler.wiring import SystemClock, new_run
 
 BUSY = 5.0
 """Seconds until another try while another pass has the lock; it may only be a `plan` that fetches."""
@@ -78,7 +78,7 @@ class Resident:
             return self._full_pass(progress)
 
     def _full_pass(self, progress: Progress) -> Result:
-        return full_pass(self._settings, self._clock, progress, agreed, ACTOR)
+        return full_pass(self._settings, self._clock, progress, Request(new_run(), "converge", ACTOR))
 
     def _read_settings(self) -> None:
         """The host's own file as it is now; while it is wrong, wait until somebody mends it."""

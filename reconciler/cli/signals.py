@@ -96,6 +96,8 @@ def clear(frame: Frame, name: str) -> int:
         cleared = signals.resume(rest)
     elif kind == "blocked":
         cleared = signals.clear(rest)
+    elif kind == "accepted":
+        cleared = signals.withdraw()
     else:
         raise click.UsageError(f"{found} is a record, not an order; it is never cleared")
     if not cleared:
@@ -142,7 +144,7 @@ def _signals(frame: Frame) -> tuple[Signals, str]:
     from reconciler.adapters.signals import SentinelSignals
 
     settings = settings_of(frame)
-    return SentinelSignals(f"{settings.state.directory}/sentinels"), settings.host
+    return SentinelSignals(f"{settings.state.directory}/sentinels", person=True), settings.host
 
 
 def _stack(target: str, host: str) -> str:

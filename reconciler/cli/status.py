@@ -90,8 +90,8 @@ def _status(frame: Frame) -> Answer:
         told = _unreadable(settings.host, running, pause, last, error)
         return replace(told, data={**told.data, **_signs(settings)}, warnings=(*told.warnings, *_nags(settings, pause)))
     plan = seen.picture.plan
-    held = seen.target.reason if seen.target.held else ""
-    sync = _sync(plan, seen.target.held, bool(seen.picture.drifted), running, pause)
+    held = seen.target.held
+    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause)
     health, sick = _health(plan)
     checked = max(last.ended or last.started, quick_look(settings))
     lines = _row(settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick))

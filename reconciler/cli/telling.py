@@ -9,7 +9,7 @@ from datetime import datetime
 
 from reconciler.convergence.long import Announced
 from reconciler.convergence.tell import PATIENCE, Teller
-from reconciler.convergence.world import World
+from reconciler.convergence.world import Request, World
 from reconciler.core.heartbeat import after, success
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.notice import Notifications
@@ -29,10 +29,8 @@ class Told:
     `looked`: when a quick look found all well the last time (epoch seconds).
     """
 
-    def __init__(
-        self, settings: Settings, clock: Clock, progress: Progress, run: str, asked_by: str, looked: float
-    ) -> None:
-        self._settings, self._clock, self._run, self._asked_by = settings, clock, run, asked_by
+    def __init__(self, settings: Settings, clock: Clock, progress: Progress, request: Request, looked: float) -> None:
+        self._settings, self._clock, self._request = settings, clock, request
         self._begun, self._looked = clock.now(), looked
         self._teller, self._say = make_teller(settings, clock, progress.say), progress.say
         self._announced = Announced(progress, self._announce) if self._safely(_wanted, self._teller) else None
@@ -49,7 +47,7 @@ class Told:
         """There is no result: the ledger, the state directory or we ourselves failed."""
         self.close()
         ours = error if isinstance(error, ReconcilerError) else _mistake(error)
-        result = Result(self._run, "failed", ours.exit_code, ours.what, error=ours)
+        result = Result(self._request.run, "failed", ours.exit_code, ours.what, error=ours)
         self._safely(self._tell, result, None)
         self._safely(self._beat, result, None)
 
@@ -60,7 +58,7 @@ class Told:
             self._announced = None
 
     def _announce(self, phase: str) -> None:
-        self._safely(self._teller.deploying, self._run, phase)
+        self._safely(self._teller.deploying, self._request.run, phase)
 
     def _tell(self, result: Result, world: World | None) -> None:
         history: tuple[Run, ...] = world.ledger.runs(_HISTORY) if world else ()
@@ -95,7 +93,8 @@ class Told:
         return replace(
             result,
             host=result.host or self._settings.host,
-            actor=result.actor or self._asked_by,
+            actor=result.actor or self._request.actor,
+            command=result.command or self._request.command,
             started=result.started or self._begun,
             seconds=result.seconds or self._clock.now() - self._begun,
         )
@@ -109,11 +108,9 @@ class Told:
 
 
 @contextmanager
-def telling(
-    settings: Settings, clock: Clock, progress: Progress, run: str, asked_by: str, looked: float
-) -> Iterator[Told]:
+def telling(settings: Settings, clock: Clock, progress: Progress, request: Request, looked: float) -> Iterator[Told]:
     """For one pass; an error that leaves it is told, and goes its way."""
-    told = Told(settings, clock, progress, run, asked_by, looked)
+    told = Told(settings, clock, progress, request, looked)
     try:
         yield told
     except Exception as error:

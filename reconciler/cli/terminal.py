@@ -48,7 +48,7 @@ def _as_it_is(session: Session) -> None:
 
 
 def _in_frames(session: Session) -> None:
-    from reconciler.adapters.docker_console import frames
+    from reconciler.adapters.docker_frames import frames
 
     for piece in frames(_pump(session)):
         _write(1 if piece.stream == "stdout" else 2, piece.data)

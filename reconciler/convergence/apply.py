@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.convergence.exchange import NO_RESTART, REMOVE, REPLACE, Exchange, grace, policy_settings
+from reconciler.convergence.migrate import Pattern
+from reconciler.convergence.migrations import Due
 from reconciler.convergence.networks import make_network
 from reconciler.convergence.wait import Awaited, Failures, Waiting
 from reconciler.core.fingerprint import volume_fingerprint
@@ -70,6 +72,7 @@ class Apply:
         self._exchange = Exchange(tools.engine, tools.ledger, tools.clock, run)
         self._steps = {step.slot: step for step in plan.steps if step.action is not Action.REMOVE}
         self._removals = [step for step in plan.steps if step.action is Action.REMOVE]
+        self._existing = existing
         self._ids = {slot: container.id for slot, container in existing.items() if slot in wants}
         self._ours = self._steps.keys() | {done.slot for done in plan.satisfied}
         self._retired: set[Slot] = set()
@@ -85,18 +88,21 @@ class Apply:
             Action.ADOPT: self._update,
         }
 
-    def run(self) -> Applied:
+    def run(self, migrating: Due | None = None) -> Applied:
         """Everything that was touched, up and with its restart policy, ready to be watched; and what failed.
 
         Raises what the engine raises while containers are made: nothing that runs was touched then.
         """
         self._make_room()
         self._stage()
-        self._together(self._remove, [step for step in self._removals if step not in self._removed])
-        self._clear_the_way()
-        for level in levels(self._steps, self._wants):
-            self._wait_for(self._sound(level))
-            self._together(self._bring, [self._steps[slot] for slot in self._sound(level)])
+        first = migrating.needs(self._wants) if migrating else []
+        if any(slot in self._steps and self._steps[slot].starts_new for slot in first):
+            self._make_way()
+        self._bring_up(slot for slot in self._steps if slot in first)
+        if migrating:
+            self._migrate(migrating, first)
+        self._make_way()
+        self._bring_up(slot for slot in self._steps if slot not in first)
         touched = self._sound([*self._steps, *self._plan.unverified])
         self._failures |= self._tools.waiting.until_started(self._awaited(slot) for slot in touched)
         self._together(self._settle, [self._steps[slot] for slot in self._sound(self._steps)])
@@ -166,10 +172,39 @@ class Apply:
 
     # From here on running containers are touched.
 
-    def _clear_the_way(self) -> None:
-        """Services that exchange a name, a port or an address among themselves: the old ones go before any new one."""
+    def _make_way(self) -> None:
+        """What goes, goes; and of services that exchange a name, a port or an address the old ones, before any new."""
+        self._together(self._remove, [step for step in self._removals if step not in self._removed])
         retiring = in_the_way(list(self._steps.values())) - self._retired
         self._together(self._retire, [self._steps[slot] for slot in self._sound(retiring)])
+
+    def _bring_up(self, slots: Iterable[Slot]) -> None:
+        for level in levels(slots, self._wants):
+            self._wait_for(self._sound(level))
+            self._together(self._bring, [self._steps[slot] for slot in self._sound(level)])
+
+    def _migrate(self, migrating: Due, first: Sequence[Slot]) -> None:
+        """Once what they need is up and healthy; one after the other, since nobody knows what they share."""
+        self._failures |= self._tools.waiting.until_started(self._awaited(slot) for slot in self._sound(first))
+        for stack in migrating.stacks:
+            slot = Slot(stack.name, "")
+            if not self._sound([slot]):
+                continue
+            self._tools.progress.phase("migrate", stack.name)
+            try:
+                migrating.run(
+                    stack,
+                    {m.service: self._pattern(Slot(stack.name, m.service)) for m in stack.migrations if m.service},
+                )
+            except ReconcilerError as error:
+                self._failures[slot] = error
+
+    def _pattern(self, slot: Slot) -> Pattern:
+        """What a migration's container is made like: the service as it is wanted, with the volumes that it has."""
+        step, want = self._steps.get(slot), self._wants[slot]
+        body = self._complete(want.spec, step.current if step else self._existing.get(slot))
+        body["NetworkingConfig"] = {"EndpointsConfig": {name: {} for name in want.spec.endpoints}}
+        return Pattern(body, want.spec.image, {}, want.spec.platform)
 
     def _bring(self, step: Step) -> None:
         begun = self._tools.clock.now()

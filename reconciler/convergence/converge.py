@@ -1,6 +1,6 @@
 """One pass, from what git says to what runs.
 
-Read it aloud: recover, signals, fetch, plan, guard, prepare, check out, apply, verify, record.
+Read it aloud: recover, signals, fetch, choose, plan, guard, prepare, check out, migrate, apply, verify, record.
 
 Nothing that runs is touched before everything that can fail has succeeded. Whatever fails afterwards is taken
 back: the kept containers serve again, and the revision is blocked until another one comes.
@@ -8,30 +8,39 @@ back: the kept containers serve again, and the revision is blocked until another
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from dataclasses import replace
 
+from reconciler.convergence.account import Account, cleaned
+from reconciler.convergence.aim import Aim
 from reconciler.convergence.apply import Apply, Tools
 from reconciler.convergence.exchange import Exchange
+from reconciler.convergence.failed import Failed
 from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.migrations import Due, due
 from reconciler.convergence.observe import listed, observe
+from reconciler.convergence.own_pause import OwnPause
 from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
+from reconciler.convergence.rebuild import rebuild
 from reconciler.convergence.recover import recover
 from reconciler.convergence.tidy import tidy
-from reconciler.convergence.undo import Undo
+from reconciler.convergence.told import Told
+from reconciler.convergence.verify import Verify, in_view, probed
 from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core import guard
 from reconciler.core.adoption import remembered
+from reconciler.core.alerts import LONGEST, told_already
+from reconciler.core.migrations import refuse_untrusted
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
-from reconciler.core.target import Target, check_ancestry, choose_target
+from reconciler.core.target import Target
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
 from reconciler.model.report import Outcome, Pause, Run
-from reconciler.model.repository import CheckoutReport
 from reconciler.model.result import Result
 
 
@@ -39,28 +48,50 @@ class Pass:
     """One run of convergence for the host it runs on; the caller holds the pass lock."""
 
     def __init__(self, world: World, rules: Rules, request: Request) -> None:
-        self._world, self._rules, self._request = world, rules, request
+        self._told = Told(world.progress)
+        self._world = world = replace(world, progress=self._told)
+        if request.command == "rollback":
+            rules = replace(rules, policy=replace(rules.policy, max_removed_stacks=sys.maxsize))
+        self._rules, self._request = rules, request
         self._gather = Gather(rules.site, rules.policy, world)
         waiting = Waiting(world.engine, world.clock, world.progress, rules.timeout, rules.job_timeout)
         self._tools = Tools(world.engine, world.ledger, world.clock, world.progress, waiting, rules.parallel)
-        self._begun = world.clock.now()
-        self._run = Run(request.run, request.command, request.actor, "", "", self._begun, host=rules.site.host)
-        self._base = ""
+        self._account = Account(request, rules.site.host, world.clock.now())
+        self._pause = OwnPause(world, request)
 
     def run(self) -> Result:
         """Never raises a ReconcilerError: it becomes the Result, recorded like everything else."""
-        self._world.ledger.begin(self._run)
-        if loss := self._world.ledger.loss:
-            self._world.progress.say(f"the ledger was unusable ({loss.why}); a new one begins, the old is {loss.aside}")
-        for pause in self._world.signals.sweep():
-            self._world.progress.say(f"the pause {pause.reason!r} of {pause.holder or 'somebody'} is over")
+        account, world = self._account, self._world
+        rebuild(world, account.host, self._request.run)
+        world.ledger.begin(
+            Run(
+                self._request.run,
+                self._request.command,
+                self._request.actor,
+                "",
+                "",
+                account.started,
+                host=account.host,
+            )
+        )
+        self._look_back()
         try:
             result = self._converge()
         except ReconcilerError as error:
-            result = self._result("failed", error.exit_code, error.what, error=error)
+            result = account.result("failed", error.exit_code, error.what, error, phase=self._told.phase_now)
         except (KeyboardInterrupt, Interrupted):
-            result = self._result("interrupted", 130, "interrupted; the next pass carries on")
-        result = self._redacted(replace(result, seconds=self._world.clock.now() - self._begun))
+            result = account.result("interrupted", 130, "interrupted; the next pass carries on")
+        result = cleaned(result, redactor(world.files.confidential()).clean)
+        return self._recorded(replace(result, seconds=world.clock.now() - account.started))
+
+    def _recorded(self, result: Result) -> Result:
+        """However it ended, it ended: this attempt was none that died."""
+        if self._account.attempt:
+            self._world.ledger.forget_attempts(result.revision)
+        self._pause.lift(result, touched=self._account.touched)
+        if result.outcome == "failed":
+            before = self._world.ledger.runs(LONGEST, host=self._account.host)
+            result = replace(result, repeat=told_already(before, result.reason, self._world.clock.now()))
         self._world.ledger.finish(
             self._request.run,
             ended=self._world.clock.now(),
@@ -71,42 +102,56 @@ class Pass:
         )
         return result
 
-    def _redacted(self, result: Result) -> Result:
-        """A container may write a password to its log, and an engine may repeat it in an error."""
-        if result.error is None:
-            return result
-        clean = redactor(self._world.files.confidential()).clean
-        result.error.what, result.error.why = clean(result.error.what), clean(result.error.why)
-        return replace(result, reason=clean(result.reason))
+    def _look_back(self) -> None:
+        """What happened since the last pass, besides the work of passes."""
+        world = self._world
+        for pause in world.signals.sweep():
+            world.progress.say(f"the pause {pause.reason!r} of {pause.holder or 'somebody'} is over")
+        self._account.by_hand = world.signals.by_hand()
+        for line in self._account.by_hand:
+            world.progress.say(line)
+            world.ledger.step(self._told.noticed(self._request.run, line, world.clock.now()))
 
     def _converge(self) -> Result:
-        owner = self._world.identity.owner()
+        world, account = self._world, self._account
+        owner = world.identity.owner()
         observed = self._recovered(owner) if owner else None
-        if pause := self._world.signals.paused():
+        account.base = world.signals.stamp() or world.ledger.verified() or ""
+        if pause := self._pause.in_the_way():
             return self._paused(pause, observed, owner)
-        target = self._target()
-        self._world.ledger.aim(self._request.run, target.revision, self._base)
-        owner = self._world.identity.owner(target.revision)
+        self._pause.raise_()
+        aim = Aim(world, self._gather, self._request, account.base)
+        if self._request.command == "rollback":
+            self._block_what_runs(aim)
+        account.target = target = aim.target()
+        for block in aim.deadly:
+            world.signals.block(block)
+            world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
+        if target.superseded or not target.revision:
+            return account.result("superseded" if target.superseded else "held", 0, target.reason)
+        world.ledger.aim(self._request.run, target.revision, account.base)
+        owner = world.identity.owner(target.revision)
         observed = observed or self._observe(owner)
-        self._world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
-        blocked = self._world.signals.blocked()
-        picture = self._gather.picture(target.revision, self._base, owner, observed, blocked)
-        self._refuse(picture, blocked)
-        if picture.plan.empty and not picture.drifted and not picture.plan.unverified:
-            return self._verified(picture, target, CheckoutReport(), "unchanged", "nothing to do")
-        self._world.clock.sleep(0)  # who asked to stop during the fetch is heard here
+        world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
+        blocked = world.signals.blocked()
+        account.picture = picture = self._gather.picture(target.revision, account.base, owner, observed, blocked)
+        migrating = self._migrating(picture, owner)
+        self._refuse(picture, blocked, migrating)
+        if picture.plan.empty and not picture.drifted and not picture.plan.unverified and not migrating:
+            return self._still_well(picture, target, owner, "unchanged", "nothing to do")
+        world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):
-            return self._result("held", 0, "not confirmed; nothing was done", picture=picture)
-        return self._carry_out(picture, target, owner)
+            return account.result("held", 0, "not confirmed; nothing was done")
+        return self._carry_out(picture, target, owner, migrating)
 
     def _paused(self, pause: Pause, observed: Observed | None, owner: str) -> Result:
         """Drift against what was verified last is seen and told, and left alone."""
-        self._base = self._world.signals.stamp()
-        picture = None
-        if self._base and observed and self._world.repository.has(self._base):
-            picture = self._gather.picture(self._base, self._base, owner, observed)
-        reason = f"paused: {pause.reason or 'no reason given'} ({pause.holder or 'unknown'})"
-        return self._result("paused", 3, reason, picture)
+        base = self._account.base
+        if base and observed and self._world.repository.has(base):
+            self._account.picture = self._gather.picture(base, base, owner, observed)
+        return self._account.result(
+            "paused", 3, f"paused: {pause.reason or 'no reason given'} ({pause.holder or 'unknown'})"
+        )
 
     def _recovered(self, owner: str) -> Observed:
         observed = self._observe(owner)
@@ -121,17 +166,19 @@ class Pass:
     def _listed(self, owner: str) -> Observed:
         return listed(self._world.engine, self._world.adoptions, self._rules.site.host, owner)
 
-    def _target(self) -> Target:
-        """The revision to go for; the branch is fetched and must descend from what was verified last."""
-        repository = self._world.repository
-        self._world.progress.phase("fetch")
-        head = repository.fetch(self._request.run)
-        self._base = self._world.signals.stamp() or self._world.ledger.verified() or ""
-        if self._base:
-            check_ancestry(head, self._base, descends=repository.is_descendant(head, self._base))
-        return choose_target(head, self._base, self._world.signals.blocked())
+    def _block_what_runs(self, aim: Aim) -> None:
+        """A person turns away from what was verified: the timer must not bring it back."""
+        base, asked = self._account.base, self._request.revision
+        if base and base != asked:
+            self._world.signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
 
-    def _refuse(self, picture: Picture, blocked: Collection[str]) -> None:
+    def _migrating(self, picture: Picture, owner: str) -> Due | None:
+        """Migrations go with every new revision, whatever changed in it; a way back has none."""
+        if self._request.command == "rollback" or picture.desired.revision == self._account.base:
+            return None
+        return due(self._world, picture, self._rules.site.target, self._request.run, owner)
+
+    def _refuse(self, picture: Picture, blocked: Collection[str], migrating: Due | None) -> None:
         """What must not happen ends here, before anything was touched."""
         guard.check(
             picture.desired,
@@ -142,6 +189,8 @@ class Pass:
             picture.ground,
             blocked,
         )
+        for stack in migrating.stacks if migrating else ():
+            refuse_untrusted(stack, self._rules.policy.allow_privileged)
         self._check_obstacles(picture)
 
     def _check_obstacles(self, picture: Picture) -> None:
@@ -154,115 +203,95 @@ class Pass:
                 next="move them away, or take them out of the repository",
             )
 
-    def _carry_out(self, picture: Picture, target: Target, owner: str) -> Result:
-        world, plan = self._world, picture.plan
+    def _carry_out(self, picture: Picture, target: Target, owner: str, migrating: Due | None) -> Result:
+        world, plan, account = self._world, picture.plan, self._account
+        if target.revision != account.base:
+            account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
             world.progress.phase("prepare", f"{len(plan.images)} images")
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         world.clock.sleep(0)
+        if newer := self._newer_waits(target.revision):
+            return account.result("superseded", 0, f"{newer[:7]} is newer and waits for its turn")
+        account.touched = True
         world.adoptions.remember(remembered(world.adoptions.known(), plan, picture.observed))
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         promise_restarts(Exchange(world.engine, world.ledger, world.clock, self._request.run), picture)
-        checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
-        failures = self._apply(picture, owner)
-        if failures and self._only_sick_before(picture.plan, failures):
-            tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
-            return self._not_healed(picture, checkout, failures)
-        if failures:
-            return self._undone(picture, checkout, failures, owner)
+        account.checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
+        if failures := self._apply(picture, owner, migrating):
+            failed = Failed(world, self._rules, self._gather, self._tools.waiting, account, self._told)
+            return failed.result(picture, owner, failures)
         tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
-        return self._verified(picture, target, checkout, "succeeded", _summary(plan))
+        summary = self._told.summary(plan, account.migrated)
+        if not _moves(plan, migrating):
+            return self._still_well(picture, target, owner, "succeeded", summary)
+        return self._verified(picture, target, "succeeded", summary)
 
-    def _moved_on(self, picture: Picture) -> bool:
-        """Whether there is a verified revision to go back to; then one failure takes everything back to it."""
-        return bool(self._base) and self._base != picture.desired.revision
+    def _newer_waits(self, revision: str) -> str:
+        """A deploy steps aside for a newer one, as long as nothing was touched (I12)."""
+        if self._request.command != "deploy":
+            return ""
+        repository = self._world.repository
+        waiting = (sha for sha in self._world.deploys.waiting() if sha != revision and repository.has(sha))
+        return next((sha for sha in waiting if repository.is_descendant(sha, revision)), "")
 
-    def _apply(self, picture: Picture, owner: str) -> Failures:
+    def _apply(self, picture: Picture, owner: str, migrating: Due | None) -> Failures:
         """Apply and verify; what failed, by slot."""
-        plan, isolate = picture.plan, not self._moved_on(picture)
-        self._world.progress.phase("apply", _summary(plan))
+        plan, isolate = picture.plan, not self._account.base or self._account.base == picture.desired.revision
+        self._world.progress.phase("apply", self._told.summary(plan, ()))
         try:
             existing = serving(picture.observed, owner)
-            applied = Apply(self._tools, plan, picture.wants, existing, owner, self._request.run, isolate=isolate).run()
+            apply = Apply(self._tools, plan, picture.wants, existing, owner, self._request.run, isolate=isolate)
+            applied = apply.run(migrating)
         except ReconcilerError as error:
             return {EVERYTHING: error}
+        finally:
+            self._account.migrated += migrating.done if migrating else ()
         if applied.failures and not isolate:
             return applied.failures
         self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
-        return applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
+        failures = applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
+        if (failures and not isolate) or not _moves(plan, migrating):
+            return failures
+        chosen = probed(picture, self._account.base, self._rules.site.target) - {slot.stack for slot in failures}
+        return failures | self._verify(picture, owner).run(chosen)
 
-    def _only_sick_before(self, plan: Plan, failures: Failures) -> bool:
-        """Whether all that failed is the healing of what was ill before: no fault of this revision.
-
-        What a pass that died has made for this revision was never well; its failure is the revision's.
-        """
-        kept = {container.slot for container in plan.leftovers}
-        healing = {s.slot for s in plan.steps if s.heals and s.current and s.current.revision != plan.revision}
-        return failures.keys() <= healing - kept
-
-    def _not_healed(self, picture: Picture, checkout: CheckoutReport, failures: Failures) -> Result:
-        """What this revision changed is good and stays; the stamp waits until all is well."""
-        error = gravest(failures)
-        error.unchanged = error.unchanged or "everything else is as git wants it"
-        reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
-        return self._result("failed", error.exit_code, f"not healed: {reason}", picture, checkout, error)
-
-    def _undone(self, picture: Picture, checkout: CheckoutReport, failures: Failures, owner: str) -> Result:
-        error, moved_on = gravest(failures), self._moved_on(picture)
-        undo = Undo(self._world, self._gather, self._rules.site.host, self._request.run, self._base)
-        restored = undo.everything(picture, owner, error) if moved_on else undo.failing(picture, owner, failures)
-        error.unchanged = error.unchanged or _what_runs(self._base if moved_on else "", restored)
-        reason = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
-        if restored or moved_on:
-            return self._result("rolled-back", 4, reason, picture, checkout, error)
-        return self._result("failed", error.exit_code, reason, picture, checkout, error)
-
-    def _verified(
-        self, picture: Picture, target: Target, checkout: CheckoutReport, outcome: Outcome, reason: str
-    ) -> Result:
-        """The stamp moves only for a whole pass over the head's own manifests, with nothing left out of it."""
-        whole = not self._rules.site.target.partition("/")[2]
-        if whole and picture.complete and not target.held and target.revision != self._base:
-            for blocked in self._world.signals.blocked():
-                if self._world.repository.is_descendant(target.revision, blocked):
-                    self._world.signals.clear(blocked)
-            self._world.signals.write_stamp(target.revision)
-        held = target.reason if target.held else ""
-        return replace(self._result(outcome, 0, reason, picture, checkout), held=held)
-
-    def _result(
-        self,
-        outcome: Outcome,
-        exit_code: int,
-        reason: str,
-        picture: Picture | None = None,
-        checkout: CheckoutReport = CheckoutReport(),
-        error: ReconcilerError | None = None,
-    ) -> Result:
-        return Result(
-            run=self._request.run,
-            outcome=outcome,
-            exit_code=exit_code,
-            reason=reason,
-            revision=picture.desired.revision if picture else "",
-            base=self._base,
-            plan=picture.plan if picture else None,
-            checkout=checkout,
-            directory=picture.desired.checkout if picture else "",
-            error=error,
-            warnings=picture.warnings if picture else (),
+    def _verify(self, picture: Picture, owner: str) -> Verify:
+        return Verify(
+            self._world,
+            self._rules.policy,
+            picture.desired,
+            picture.wants,
+            lambda: serving(self._listed(owner), owner),
         )
 
+    def _still_well(self, picture: Picture, target: Target, owner: str, outcome: Outcome, reason: str) -> Result:
+        """Nothing was to be done, so what fails now is not the fault of this pass: it is told, and what runs stays."""
+        known = target.revision == self._account.base
+        chosen = in_view(picture, self._rules.site.target)
+        failures = self._verify(picture, owner).run(chosen, once=known)
+        if not failures:
+            return self._verified(picture, target, outcome, reason)
+        error = gravest(failures)
+        error.unchanged = error.unchanged or "everything that runs, and nothing is blocked"
+        words = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
+        what = "the verified revision is sick" if known else "not verified"
+        return self._account.result("failed", error.exit_code, f"{what}: {words}", error, phase="verify")
 
-def _summary(plan: Plan) -> str:
-    counts: dict[str, int] = {}
-    for step in plan.steps:
-        counts[step.action] = counts.get(step.action, 0) + 1
-    return ", ".join(f"{count} {action}" for action, count in counts.items()) or "no container changed"
+    def _verified(self, picture: Picture, target: Target, outcome: Outcome, reason: str) -> Result:
+        """The stamp moves only for a whole pass over the revision's own manifests, with nothing left out of it."""
+        account, signals = self._account, self._world.signals
+        whole = not self._rules.site.target.partition("/")[2]
+        if whole and picture.complete and target.revision != account.base:
+            for blocked in signals.blocked():
+                if self._world.repository.is_descendant(target.revision, blocked):
+                    signals.clear(blocked)
+                    account.cleared.append(blocked)
+            signals.write_stamp(target.revision)
+        return account.result(outcome, 0, reason)
 
 
-def _what_runs(base: str, names: list[str]) -> str:
-    if base:
-        return f"everything runs as of {base[:7]} again"
-    return f"put back: {', '.join(names)}" if names else "what ran before still runs"
+def _moves(plan: Plan, migrating: Due | None) -> bool:
+    """Whether a pass does anything that could make a service sick."""
+    return bool(plan.steps or plan.unverified or migrating)

@@ -88,11 +88,14 @@ class Gather:
         self._site, self._policy, self._repository, self._ledger = site, policy, world.repository, world.ledger
         self._files, self._signals, self._engine = world.files, world.signals, world.engine
 
-    def desired(self, revision: str, owner: str) -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
-        """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong."""
+    def desired(self, revision: str, owner: str, called: str = "") -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
+        """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong.
+
+        `called`: what RECONCILER_SHA says instead, to compare what revisions want whatever they are called.
+        """
         tree = self._repository.tree(revision)
         side = HostSide(self._site.host, self._files.environment, self._files.environment_folder, self._site.home)
-        assembled = assemble(tree, self._site.manifests, side, revision=revision, owner=owner).or_raise()
+        assembled = assemble(tree, self._site.manifests, side, revision=called or revision, owner=owner).or_raise()
         sealer = Sealer(self._files.key())
         paths = HostPaths(assembled.desired.checkout, self._site.rendered, self._site.secrets)
         facts = HostFacts(paths, sealer, assembled.builds, self._sealed_secrets(assembled.desired, sealer))
@@ -116,7 +119,7 @@ class Gather:
         whole = plan(
             desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale, blocked=blocked
         )
-        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack))
+        paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)
         ground = Ground(real, self._holding(desired, chosen, wanted))
         return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground)

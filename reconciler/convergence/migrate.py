@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.desired import Migration, Stack
 from reconciler.model.observed import Observed, Slot, made_name
 from reconciler.model.report import StepRecord
+from reconciler.model.result import Migrated
 from reconciler.ports import HostShell
 
 Mode = Literal["manual", "deploy"]
@@ -56,7 +57,10 @@ def patterns(stack: Stack, observed: Observed, owner: str) -> dict[str, Pattern]
 
 
 class Migrate:
-    """The migrations of one run; the caller holds the pass lock. No secret of the host is in what is kept or told."""
+    """The migrations of one run; the caller holds the pass lock. No secret of the host is in what is kept or told.
+
+    `done`: those that were run, the one that failed last.
+    """
 
     def __init__(self, world: World, shell: HostShell, run: str, owner: str, mode: Mode) -> None:
         self._engine, self._ledger = world.engine, world.ledger
@@ -64,6 +68,7 @@ class Migrate:
         self._clean = redactor(world.files.confidential()).clean
         self._shell, self._run, self._owner = shell, run, owner
         self._environment = {"RECONCILER_MODE": mode}
+        self.done: list[Migrated] = []
 
     def run(self, stack: Stack, patterns: Mapping[str, Pattern], checkout: str) -> None:
         """In their order; the first that fails ends it. `patterns`: by service. Raises Failed, Transient.
@@ -156,6 +161,7 @@ class Migrate:
 
     def _record(self, stack: str, migration: Migration, begun: float, result: str, log: str) -> None:
         reasons = (migration.name,)
+        self.done.append(Migrated(stack, migration.name, self._clock.now() - begun, result))
         now, detail = self._clock.now(), self._clean(log)
         self._ledger.step(
             StepRecord(self._run, stack, migration.service, "migrate", reasons, begun, now, result, detail)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from reconciler.convergence.aim import Aim
 from reconciler.convergence.exchange import REFRESH, grace
 from reconciler.convergence.gather import Gather, Picture
 from reconciler.convergence.networks import restore_networks
@@ -22,7 +23,7 @@ from reconciler.core.scope import narrowed
 from reconciler.errors import ReconcilerError, Transient, Unreachable
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
-from reconciler.model.report import Intent
+from reconciler.model.report import Block, Intent
 from reconciler.ports import ContainerEngine
 
 
@@ -32,11 +33,11 @@ class Undo:
     def __init__(self, world: World, gather: Gather, host: str, run: str, base: str) -> None:
         self._world, self._gather, self._host, self._run, self._base = world, gather, host, run, base
 
-    def everything(self, picture: Picture, owner: str, error: ReconcilerError) -> list[str]:
+    def everything(self, picture: Picture, owner: str, error: ReconcilerError, aim: Aim) -> list[str]:
         """Back to the base revision; the names of the containers that serve again. The revision is blocked."""
         world = self._world
         if not isinstance(error, Transient):
-            world.signals.block(picture.desired.revision, error.what, self._run)
+            world.signals.block(aim.block(picture.desired.revision, error.what))
         world.progress.phase("undo", error.what)
         trouble = self._files_back(picture)
         discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
@@ -57,7 +58,7 @@ class Undo:
         stacks = set() if EVERYTHING in failures else failed
         now = self._observe(owner)
         for image in images_to_block(picture.plan, picture.wants, picture.observed, now, failures):
-            world.signals.block(f"image-{image}", error.what, self._run)
+            world.signals.block(Block(f"image-{image}", error.what, self._run))
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=False)
         observed = self._observe(owner)
         intents = self._promises(observed, stacks)

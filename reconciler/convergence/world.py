@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from reconciler.convergence.gather import Site
 from reconciler.core.guard import Policy
+from reconciler.model.gate import GateAnswer
 from reconciler.model.plan import Plan
 from reconciler.ports import (
     Adoptions,
     Clock,
     ContainerEngine,
     HostFiles,
+    HostShell,
     Identity,
     Ledger,
+    Probing,
     Progress,
     Repository,
     Signals,
@@ -30,6 +34,42 @@ class Interrupted(BaseException):
     """A person or the init system asked the pass to stop; the next one repairs what is left."""
 
 
+class Gate(Protocol):
+    """What continuous integration says about a commit."""
+
+    def judge(self, sha: str, base: str) -> GateAnswer: ...
+
+
+class Trust(Protocol):
+    """Whose commits this host follows."""
+
+    def obstacle(self, sha: str, base: str) -> str:
+        """Why the commits after `base` as far as `sha` are not to be trusted; "" when they are."""
+
+
+class Deploys(Protocol):
+    """Deploys of this host that wait for their turn."""
+
+    def waiting(self) -> tuple[str, ...]:
+        """The revisions that they go for (40 hex)."""
+
+
+class _Open:
+    """No gate, no signatures asked for, nobody waits."""
+
+    def judge(self, sha: str, base: str) -> GateAnswer:
+        return GateAnswer(sha, "not triggered", "the fleet has no gate")
+
+    def obstacle(self, sha: str, base: str) -> str:
+        return ""
+
+    def waiting(self) -> tuple[str, ...]:
+        return ()
+
+
+_OPEN = _Open()
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything a pass talks to."""
@@ -43,6 +83,11 @@ class World:
     identity: Identity
     clock: Clock
     progress: Progress
+    shell: HostShell
+    probing: Probing
+    gate: Gate = _OPEN
+    trust: Trust = _OPEN
+    deploys: Deploys = _OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +104,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for. `confirm` sees the plan before anything is touched; False ends the pass."""
+    """What was asked for. `confirm` sees the plan before anything is touched; False ends the pass.
+
+    `revision`: exactly this commit (40 hex), of `deploy` and `rollback`; a `converge` chooses for itself. `reason`: a
+    person's, for a rollback. `override`: a person's reason to deploy whatever the gate says.
+    """
 
     run: str
-    command: str
+    command: Literal["converge", "deploy", "rollback"]
     actor: str
     confirm: Callable[[Plan], bool] = agreed
+    revision: str = ""
+    reason: str = ""
+    override: str = ""

@@ -13,7 +13,8 @@ from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
-from reconciler.core.migrations import not_run_by_passes, with_migrations
+from reconciler.core.manifest.verify import with_probes
+from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
 from reconciler.model.fleet import Fleet, Host
@@ -92,12 +93,13 @@ def assemble(
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
-            loaded = _load(tree, folder, host, side)
+            loaded = _load(tree, folder, host, side, revision)
             extension = load_stack_extension(loaded.extensions, loaded.stack.file)
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
-            warnings += [*loaded.warnings, *not_run_by_passes(extension.migrations, _at(loaded))]
-            stacks.append(with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded)))
+            warnings += loaded.warnings
+            stack = with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded))
+            stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
         except ReconcilerError as problem:
             problems.append(problem)
@@ -115,9 +117,11 @@ def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
     except ReconcilerError:
         return False  # loading says what is wrong, and says it better
     raw = document.get("x-reconciler") if isinstance(document, Map) else None
-    if not isinstance(raw, Map) or "$" in repr(raw):
+    if not isinstance(raw, Map) or "hosts" not in raw or "$" in repr(raw["hosts"]):
         return False
-    return not selects(load_stack_extension(raw, file), host, fleet, raw.position)
+    alone = Map(raw.place)
+    alone.take(raw, "hosts")
+    return not selects(load_stack_extension(alone, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:
@@ -178,7 +182,8 @@ def _unknown_directories(host: Host, folders: list[tuple[str, str, str]], manife
             yield f"{file}: `directories` of {host.name} names {name}, which is no stack"
 
 
-def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) -> LoadedStack:
+def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide, revision: str) -> LoadedStack:
+    """An app proves its version only if it knows it: what is written with these two is replaced at every commit."""
     name, _, file = folder
     context = HostContext(
         checkout=host.checkout,
@@ -186,6 +191,7 @@ def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) 
         home=side.home,
         host_files=side.environment(name),
         host_file_root=side.environment_folder(name),
+        variables={"RECONCILER_SHA": revision, "RECONCILER_HOST": host.name},
     )
     return load_stack(tree, file, context, name)
 

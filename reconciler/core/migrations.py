@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.order import closure
 from reconciler.core.scope import UnknownTarget
+from reconciler.core.wanted import Want
 from reconciler.errors import BadConfiguration, Position, Refused
 from reconciler.model import labels
 from reconciler.model.desired import Desired, Migration, Stack
+from reconciler.model.observed import Slot
 
 _STANDING = ("PortBindings", "PublishAllPorts", "RestartPolicy", "AutoRemove", "ContainerIDFile", "Links")
 """Of HostConfig: what is of a service that stands, and not of a command that runs once beside it."""
@@ -40,8 +43,9 @@ def _problem(migration: Migration, services: Collection[str], seen: Collection[s
     inside = bool(migration.service and migration.command)
     if inside == bool(migration.run) or bool(migration.service) != bool(migration.command):
         return "it is not clear where it runs"
-    if inside and migration.service not in services:
-        return f"the stack has no service {migration.service!r}"
+    for service in (migration.service, *migration.needs):
+        if service and service not in services:
+            return f"the stack has no service {service!r}"
     return "" if migration.timeout > 0 else "its timeout is zero"
 
 
@@ -65,11 +69,21 @@ def chosen(desired: Desired, target: str) -> tuple[Stack, ...]:
     )
 
 
-def not_run_by_passes(migrations: Sequence[Migration], at: Position) -> Iterator[str]:
-    """A warning, so that nobody believes that a pass migrates."""
-    if migrations:
-        names = ", ".join(migration.name for migration in migrations)
-        yield f"{at}: a pass of this version does not run migrations ({names}); `reconciler migrate` does"
+def needed(stack: Stack, wants: Mapping[Slot, Want]) -> set[Slot]:
+    """What must be up and healthy before the migrations of a stack: what each names under `needs`, with all below it.
+
+    Without `needs`: what its service depends on, so that an application migrates before its new code serves; when that
+    depends on nothing, the service itself, for it is the database.
+    """
+    asked = [service for migration in stack.migrations for service in _needs(migration, stack)]
+    return closure((Slot(stack.name, service) for service in asked), wants)
+
+
+def _needs(migration: Migration, stack: Stack) -> tuple[str, ...]:
+    if migration.needs or not migration.service:
+        return migration.needs
+    below = tuple(d.service for d in stack.service(migration.service).depends_on)
+    return below or (migration.service,)
 
 
 def refuse_untrusted(stack: Stack, trusted: Collection[str]) -> None:

@@ -66,6 +66,17 @@ def awaited(level: Iterable[Slot], wants: Mapping[Slot, Want]) -> dict[Slot, set
     return conditions
 
 
+def closure(slots: Iterable[Slot], wants: Mapping[Slot, Want]) -> set[Slot]:
+    """Every replica of these services, and whatever they depend on or share a namespace of, all the way down."""
+    waiting = [each for slot in slots for each in _replicas(slot.stack, slot.service, wants)]
+    found: set[Slot] = set()
+    while waiting:
+        if (slot := waiting.pop()) not in found:
+            found.add(slot)
+            waiting += _before(slot, wants)
+    return found
+
+
 def _before(slot: Slot, wants: Mapping[Slot, Want]) -> set[Slot]:
     want = wants[slot]
     awaited = {t for d in want.service.depends_on for t in _replicas(slot.stack, d.service, wants)}

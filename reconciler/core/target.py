@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from reconciler.errors import Terminal
+from reconciler.model.gate import GateAnswer
+from reconciler.model.report import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A commit newer than the one verified last. `obstacle`: why it may not be deployed; "" when it may.
+
+    `failed`: it was tried. Then nothing older is tried in its stead: that was never meant to run by itself, and the
+    same fault is likely in it.
+    """
+
+    revision: str
+    obstacle: str = ""
+    failed: bool = False
+    gate: GateAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`held`: the head is not followed; `reason` says why."""
+    """`revision` is "" when there is none; `held` says why the head is not followed, "" when it is.
+
+    `gate`: what continuous integration says about the head, when it was asked. `superseded`: a newer one was deployed.
+    """
 
     revision: str
     reason: str
-    held: bool = False
+    held: str = ""
+    gate: GateAnswer | None = None
+    superseded: bool = False
 
 
-def choose_target(head: str, verified: str, blocked: Mapping[str, str]) -> Target:
-    """The head, unless it is blocked; then the revision verified last, so that drift is still healed.
+def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
+    """The newest candidate without an obstacle, else the revision verified last, so that drift is still healed.
 
-    Raises Terminal when the head is blocked and nothing was ever verified.
+    `candidates`: newest first, the head of the branch among them; asked for one by one, since to ask costs.
     """
-    if head not in blocked:
-        return Target(head, "head of the branch")
-    if verified:
-        return Target(verified, f"{head[:7]} is blocked: {blocked[head]}", held=True)
-    raise Terminal(
+    head: Candidate | None = None
+    for candidate in candidates:
+        head = head or candidate
+        if not candidate.obstacle:
+            held = head.obstacle
+            reason = f"newest that may be deployed; {held}" if held else "head of the branch"
+            return Target(candidate.revision, reason, held, head.gate)
+        if candidate.failed:
+            break
+    if head is None:
+        return Target(verified, "verified last")
+    return Target(verified, head.obstacle, head.obstacle, head.gate)
+
+
+def none_yet(head: str, why: str) -> Terminal:
+    """The branch has nothing that may run, and nothing ever ran."""
+    return Terminal(
         "E-BLOCKED",
         f"{head[:7]} is blocked, and no revision was verified before it",
-        why=blocked[head],
+        why=why,
         next=f"push a commit that mends it, or: reconciler sentinels clear {head}",
     )
 
@@ -41,6 +74,20 @@ def check_ancestry(head: str, verified: str, *, descends: bool) -> None:
             "E-REWRITTEN",
             f"the branch is at {head[:7]}, which does not descend from {verified[:7]}",
             why=f"{verified[:7]} was verified last; somebody rewrote the branch, or the remote is another repository",
-            next=f"push a branch that holds it; if the rewrite is meant, write {head} into last-successful-deploy-sha",
+            next=f"push a branch that holds it; if the rewrite is meant: reconciler accept {head}",
             unchanged=f"everything still runs as of {verified[:7]}",
         )
+
+
+def block_of(revision: str, blocks: Iterable[Block], tree: str, desired: Callable[[], str]) -> Block | None:
+    """The block that holds for a commit: by its own name, by the same files, or by wanting the same of this host.
+
+    `desired` is only asked when some block knows what was wanted. An amended commit, or one that only touches words on
+    top of a bad one, is as bad (I3).
+    """
+    blocks = [block for block in blocks if not block.name.startswith("image-")]
+    for block in blocks:
+        if block.holds_for(revision) or (block.tree and block.tree == tree):
+            return block
+    wanted = desired() if any(block.desired for block in blocks) else ""
+    return next((block for block in blocks if wanted and block.desired == wanted), None)

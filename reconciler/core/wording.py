@@ -127,6 +127,7 @@ def result_data(result: Result) -> dict[str, Any]:
         "outcome": result.outcome,
         "exit_code": result.exit_code,
         "reason": result.reason,
+        "repeat": result.repeat,
         "revision": result.revision,
         "base": result.base,
         "held": result.held,

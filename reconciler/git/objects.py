@@ -128,15 +128,15 @@ class Objects:
         with self._reading() as repo:
             return sha == of or repo.descendant_of(sha, of)
 
-    def first_parents(self, sha: str, until: str = "") -> tuple[str, ...]:
-        """`sha` and its first parents, newest first, as far as `until` (left out) or the root."""
+    def first_parents(self, sha: str, until: str = "", most: int = 0) -> tuple[str, ...]:
+        """`sha` and its first parents, newest first, as far as `until` (left out), `most` of them or the root."""
         self._commit(sha)
-        chain = []
+        chain: list[str] = []
         with self._reading() as repo:
             walker = repo.walk(sha)
             walker.simplify_first_parent()
             for commit in walker:
-                if (name := str(commit.id)) == until:
+                if (name := str(commit.id)) == until or len(chain) == most > 0:
                     break
                 chain.append(name)
         return tuple(chain)
@@ -159,9 +159,11 @@ class Objects:
             diff.find_similar()
             return tuple(_change(patch) for patch in diff if patch is not None)
 
+    def tree_id(self, sha: str) -> str:
+        return str(self._commit(sha).tree_id)
+
     def tree(self, sha: str) -> GitTree:
-        root = str(self._commit(sha).tree_id)
-        return GitTree(self, root)
+        return GitTree(self, self.tree_id(sha))
 
     def listing(self, tree: str) -> dict[str, tuple[EntryKind, str]]:
         """The names in one tree object, in git's order, with kind and object id."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Position
+from reconciler.model.probe import Probe
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as sorted pairs, so that values stay frozen, hashable and in a stable order."""
@@ -284,7 +285,8 @@ class Service:
 class Migration:
     """A change of data that goes with the code: idempotent by contract. `timeout` in seconds.
 
-    Either `command` in a container like those of `service`, or `run` on the host, in the check-out.
+    Either `command` in a container like those of `service`, or `run` on the host, in the check-out. `needs`: services
+    that must be up and healthy before it.
     """
 
     name: str
@@ -292,6 +294,7 @@ class Migration:
     command: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     timeout: float = 600.0
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +309,7 @@ class Stack:
     volumes: tuple[Volume, ...] = ()
     files: tuple[FileObject, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()
 
     def service(self, name: str) -> Service:
         """The service of that name; KeyError when there is none."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.notice import Notifications
+from reconciler.model.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,4 @@ class StackExtension:
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()

@@ -103,3 +103,22 @@ class Pause:
     at: str = ""
     left: float = 0.0
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A commit (40 hex, or 7 digits and more) or `image-<digest>` that may not be deployed, and why.
+
+    `tree` and `desired` name what else is as bad: the same files, the same wish of this host. `run` is "" when a
+    person made it.
+    """
+
+    name: str
+    reason: str = ""
+    run: str = ""
+    tree: str = ""
+    desired: str = ""
+
+    def holds_for(self, name: str) -> bool:
+        """Whether it is that commit or image; a person may have abbreviated the commit."""
+        return self.name == name or (7 <= len(self.name) < 40 and name.startswith(self.name))

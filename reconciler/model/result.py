@@ -43,7 +43,8 @@ class Result:
 
     `directory` is the working tree of the host. `phase` is where it failed, `log` the last lines of what failed (no
     secret is in them). `attempt`: how many times this revision has been tried on this boot. `started`: seconds since
-    the epoch. `cleared`: blocks that this pass ended.
+    the epoch. `cleared`: blocks that this pass ended; `by_hand`: what persons did to sentinels since
+    the pass before. `repeat`: it failed as the pass before did, and that was told: nobody needs to hear it again yet.
     """
 
     run: str
@@ -71,3 +72,5 @@ class Result:
     migrated: tuple[Migrated, ...] = ()
     back: WayBack | None = None
     cleared: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
+    repeat: bool = False

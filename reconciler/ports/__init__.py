@@ -9,6 +9,7 @@ from __future__ import annotations
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
 from reconciler.ports.notices import Notifier, Outbox
+from reconciler.ports.probing import Probing
 from reconciler.ports.repository import Disk, Repository, Tree
 from reconciler.ports.running import Clock, Progress
 
@@ -23,6 +24,7 @@ __all__ = [
     "Ledger",
     "Notifier",
     "Outbox",
+    "Probing",
     "Progress",
     "Repository",
     "Say",

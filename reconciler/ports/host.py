@@ -31,6 +31,8 @@ class ContainerEngine(Protocol):
         "rename",
         "update",
         "remove",
+        "signal",
+        "exec",
     )
 
     def observe(self, host: str, owner: str) -> Observed:
@@ -85,6 +87,16 @@ class ContainerEngine(Protocol):
 
     def remove(self, container: str) -> None:
         """Remove a stopped (or never started) container, never its volumes. Gone already is fine."""
+
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal (such as SIGHUP) to the first process of a running container. Terminal when it does not run."""
+
+    def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
+        """Run a command in a running container: its exit code, and the end of its output, both streams as they came.
+
+        124 (as timeout(1) has it) when it has not ended after `timeout` seconds; no engine can end it then, so it runs
+        on. What the container cannot run ends with 126 or 127. Terminal when the container does not run.
+        """
 
 
 class HostFiles(Protocol):

@@ -6,16 +6,26 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from reconciler.model.adopted import Adopted
-from reconciler.model.report import Intent, LedgerLoss, Outcome, Pause, Run, StepRecord
+from reconciler.model.report import Block, Intent, LedgerLoss, Outcome, Pause, Run, StepRecord
 
 
 class Signals(Protocol):
     """Sentinels and stamps: what persons and earlier passes tell this one, in files that a shell can read and write."""
 
-    EFFECTS: ClassVar[tuple[str, ...]] = ("pause", "resume", "sweep", "block", "clear", "write_stamp")
+    EFFECTS: ClassVar[tuple[str, ...]] = (
+        "pause",
+        "resume",
+        "sweep",
+        "block",
+        "clear",
+        "write_stamp",
+        "accept",
+        "withdraw",
+        "by_hand",
+    )
 
-    def paused(self, stack: str = "") -> Pause | None:
-        """The pause of the whole host, or of one stack."""
+    def paused(self, stack: str = "", *, alone: bool = False) -> Pause | None:
+        """The pause of the whole host, or of one stack; `alone`: only if the stack itself is paused."""
 
     def pause(self, stack: str, reason: str, holder: str, run: str, seconds: float | None) -> Pause:
         """`seconds` None: the default of 4 h."""
@@ -29,14 +39,30 @@ class Signals(Protocol):
     def blocked(self) -> Mapping[str, str]:
         """What may not be deployed (a commit, or `image-<digest>`) and why."""
 
-    def block(self, revision: str, reason: str, run: str) -> None: ...
+    def blocks(self) -> tuple[Block, ...]:
+        """The same, with what else each of them holds for."""
+
+    def block(self, block: Block) -> None:
+        """Durable when it returns, also when the disk is full."""
 
     def clear(self, revision: str) -> bool: ...
+
+    def by_hand(self) -> tuple[str, ...]:
+        """What persons did to the sentinels since the last time this was asked, one sentence each."""
+
+    def accepted(self) -> str:
+        """The head of a rewritten branch that a person takes for good (40 hex), or ""."""
+
+    def accept(self, revision: str) -> None: ...
+
+    def withdraw(self) -> bool:
+        """Accept nothing any more; whether something was accepted."""
 
     def stamp(self) -> str:
         """The revision verified last (40 hex), or "" when none was."""
 
-    def write_stamp(self, revision: str) -> None: ...
+    def write_stamp(self, revision: str) -> None:
+        """This revision is verified; a rewrite that was accepted is history then."""
 
 
 class Adoptions(Protocol):

@@ -36,9 +36,15 @@ class Repository(Protocol):
     def root(self, sha: str) -> str:
         """The first commit of the first-parent chain (40 hex): what identifies this history."""
 
+    def first_parents(self, sha: str, until: str = "", most: int = 0) -> tuple[str, ...]:
+        """`sha` and its first parents, newest first, as far as `until` (left out), `most` of them or the first."""
+
     def commit(self, sha: str) -> Commit: ...
 
     def tree(self, sha: str) -> Tree: ...
+
+    def tree_id(self, sha: str) -> str:
+        """What names all files of a revision (40 hex)."""
 
     def changes(self, base: str, target: str) -> tuple[Change, ...]: ...
 

@@ -11,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""
 
+    def boot(self) -> str:
+        """Names this boot of the host; "" when that cannot be told."""
+
     def sleep(self, seconds: float) -> None: ...
 
 

@@ -95,6 +95,21 @@ def test_an_engine_that_falls_silent_is_given_up_after_its_deadline() -> None:
     assert caught.value.code == "E-DOCKER-TIMEOUT"
 
 
+def test_a_command_whose_output_never_ends_is_given_up_after_its_time() -> None:
+    def handle(connection: socket.socket) -> None:
+        asked = request(connection)
+        if b"/version HTTP" in asked:
+            connection.sendall(VERSION)
+        elif b"/start HTTP" in asked:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n\x01\0\0\0\0\0\0\x03so\n")
+            connection.recv(1)
+        else:
+            connection.sendall(b'HTTP/1.0 200 OK\r\n\r\n{"Id": "1", "Running": true, "ExitCode": null}')
+
+    with tcp(handle) as port:
+        assert DockerEngine(f"tcp://127.0.0.1:{port}", 5).exec("web", ["tail", "-f"], 0.2) == (124, "so\n")
+
+
 def test_an_engine_that_never_says_its_version_is_out_of_reach() -> None:
     with tcp(lambda connection: connection.recv(1 << 16) and connection.recv(1)) as port, pytest.raises(Unreachable):
         DockerEngine(f"tcp://127.0.0.1:{port}", 0.2).listed()

@@ -255,7 +255,53 @@ def test_every_read_touches_nothing(docker: ContainerEngine) -> None:
     assert docker.look([made, "0" * 64]) == docker.look([made])
 
 
+def test_a_signal_and_a_command_reach_what_runs_and_nothing_else(docker: ContainerEngine) -> None:
+    made = docker.create("web", body(), "")
+    for attempt in (lambda: docker.signal(made, "SIGHUP"), lambda: docker.exec(made, ["true"], 5)):
+        with pytest.raises(Terminal) as standing:
+            attempt()
+        assert standing.value.code == "E-DOCKER-REFUSED"
+    for attempt in (lambda: docker.signal("0" * 64, "SIGHUP"), lambda: docker.exec("0" * 64, ["true"], 5)):
+        with pytest.raises(Transient) as gone:
+            attempt()
+        assert gone.value.code == "E-DOCKER-GONE"
+
+    docker.start(made)
+    docker.signal(made, "SIGWINCH")
+    assert docker.exec(made, ["true"], 5) == (0, "") and only(docker, made).running
+
+
 # The real one alone
+
+
+@pytest.fixture(params=["", "http+"])
+def real(request: pytest.FixtureRequest, engine: Engine) -> Iterator[DockerEngine]:
+    """By bare HTTP, and by docker-py as with an engine behind TLS."""
+    with closing(DockerEngine(f"{request.param}{engine.url}")) as docker:
+        yield docker
+
+
+@pytest.mark.engine
+def test_a_signal_reaches_the_first_process(engine: Engine, real: DockerEngine) -> None:
+    script = "trap 'touch /told' HUP; touch /ready; while :; do sleep 0.05; done"
+    made = engine.cli("run", "-d", "--entrypoint", "sh", "test/box:1", "-c", script)
+    exists = "until test -e {}; do sleep 0.05; done"
+    assert real.exec(made, ["sh", "-c", exists.format("/ready")], 20) == (0, "")
+
+    real.signal(made, "SIGHUP")
+
+    assert real.exec(made, ["sh", "-c", exists.format("/told")], 20) == (0, "")
+
+
+@pytest.mark.engine
+def test_a_command_in_a_container_tells_how_it_ended_and_what_it_said(engine: Engine, real: DockerEngine) -> None:
+    made = engine.cli("run", "-d", "test/box:1", "sleep", "1000")
+    assert real.exec(made, ["sh", "-c", "echo out; echo err >&2; exit 7"], 20) in ((7, "out\nerr\n"), (7, "err\nout\n"))
+    code, log = real.exec(made, ["/no/such/program"], 20)
+    assert code in (126, 127) and "no such file" in log
+    assert real.exec(made, ["sh", "-c", "echo begun; sleep 1000"], 1) == (124, "begun\n")
+    code, log = real.exec(made, ["sh", "-c", "yes | head -c 200000; echo the end"], 20)
+    assert code == 0 and log.endswith("the end\n") and len(log) == 1 << 16
 
 
 @pytest.mark.engine

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.signals import SentinelSignals
+from reconciler.model.report import Block
 from sentinels import DEFAULT_TTL, Moment, SentinelFolder, now
 
 NOON = Moment(1_795_262_400.0, "boot-1", 1000.0)
@@ -198,7 +199,7 @@ def test_signals_speak_in_the_words_of_the_pass(path: Path) -> None:
     assert signals.paused("core") == made
     assert made.left == DEFAULT_TTL
     assert signals.resume("core") is True
-    signals.block(SHA, "502s", "r1")
+    signals.block(Block(SHA, "502s", "r1"))
     assert signals.blocked()[SHA] == "502s"
     assert signals.clear(SHA) is True
     signals.write_stamp(SHA)

@@ -141,7 +141,7 @@ def test_a_stack_chooses_its_hosts(text: str, extension: StackExtension) -> None
     assert load_stack_extension(read(text), "f.yaml") == extension
 
 
-@pytest.mark.parametrize("key", ["verify", "image_drift", "needs"])
+@pytest.mark.parametrize("key", ["image_drift"])
 def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
     with pytest.raises(BadConfiguration) as caught:
         load_stack_extension(read(f"{key}: []"), "f.yaml")

@@ -399,11 +399,10 @@ def _told(case: Case, scenario: Scenario, how: str, *, patient: bool = False) ->
         raise
 
 
-def test_enough_points_were_cut(capsys: pytest.CaptureFixture[str]) -> None:
+def test_enough_points_were_cut(tell: Callable[[str], None]) -> None:
     """Runs last; only counts a whole run of this file."""
     if COUNTS.pop("scenarios", 0) < 3 * len(SCENARIOS):
         return
-    with capsys.disabled():
-        print(f"\ncrash enumeration in memory: {len(SCENARIOS)} scenarios, {dict(COUNTS)}")
+    tell(f"crash enumeration in memory: {len(SCENARIOS)} scenarios, {dict(COUNTS)}")
     assert COUNTS["single"] >= 500
     assert COUNTS["pair"] >= 300

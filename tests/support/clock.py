@@ -16,6 +16,9 @@ class FakeClock(Clock):
     def now(self) -> float:
         return self._now
 
+    def boot(self) -> str:
+        return "this boot"
+
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self._now += seconds

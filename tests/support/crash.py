@@ -14,7 +14,9 @@ from unittest.mock import patch
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.engine_memory import MemoryEngine
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
+from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.cli.progress import Silent
 from reconciler.convergence.converge import Pass
@@ -164,6 +166,8 @@ class CrashHost:
             identity=seam.wrap("identity", RepositoryIdentity(self.state, HOST, "manifests", git.root)),
             clock=self.clock,
             progress=Silent(),
+            shell=seam.wrap("shell", LocalShell()),
+            probing=HostProbing(),
         )
         site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
         rules = Rules(

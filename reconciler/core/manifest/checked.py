@@ -83,7 +83,7 @@ def _known_keys(model: type[BaseModel], path: list[Any]) -> list[str]:
         if part in fields:
             found = _inner(fields[part].annotation)
             fields = found.model_fields if found else {}
-    return list(fields)
+    return [field.alias or name for name, field in fields.items()]
 
 
 def _inner(annotation: Any) -> type[BaseModel] | None:

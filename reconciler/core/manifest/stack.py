@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reconciler.core.compose.values import DURATION, parse_duration
 from reconciler.core.manifest.checked import Label, Name, Strict, checked, near, pairs
+from reconciler.core.manifest.verify import ProbeModel, probes
 from reconciler.core.positioned import Map
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Migration, Pairs
@@ -22,6 +23,12 @@ class MigrationModel(Strict):
     command: list[str] = []
     run: list[str] = []
     timeout: Annotated[str, Field(pattern=DURATION, description="Such as 90s or 5m")] = "10m"
+    needs: Annotated[
+        list[Name],
+        Field(
+            description="Services that are up and healthy before it; left out: what its service depends on, or itself"
+        ),
+    ] = []
 
 
 class StackModel(Strict):
@@ -32,6 +39,7 @@ class StackModel(Strict):
         Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
     ] = []
     migrations: list[MigrationModel] = []
+    verify: Annotated[list[ProbeModel], Field(description="What must hold before a revision is called good")] = []
 
 
 class ServiceModel(Strict):
@@ -40,7 +48,7 @@ class ServiceModel(Strict):
     job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
 
 
-_LATER_STACK = ("verify", "image_drift", "needs")
+_LATER_STACK = ("image_drift",)
 _LATER_SERVICE = ("on_change", "image_drift")
 
 
@@ -49,12 +57,13 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
     _refuse_later(raw, _LATER_STACK)
     model = checked(StackModel, raw, file)
     migrations = tuple(
-        Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0)
+        Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0, tuple(m.needs))
         for m in model.migrations
     )
+    verify = probes(model.verify, raw)
     if isinstance(model.hosts, dict):
-        return StackExtension(labels=pairs(model.hosts), migrations=migrations)
-    return StackExtension(hosts=tuple(model.hosts), migrations=migrations)
+        return StackExtension(labels=pairs(model.hosts), migrations=migrations, verify=verify)
+    return StackExtension(hosts=tuple(model.hosts), migrations=migrations, verify=verify)
 
 
 def is_job(raw: Map | None, file: str) -> bool:

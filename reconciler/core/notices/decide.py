@@ -62,7 +62,10 @@ def _decided(result: Result, memory: Memory, now: float, unread: frozenset[str])
 
 
 def _failure(result: Result, memory: Memory, now: float) -> tuple[Telling, Memory]:
-    """The first of a kind calls people; its repeats are counted in the same message, and call once an hour."""
+    """The first of a kind calls people; its repeats are counted in the same message, and call once an hour at most.
+
+    A pass that says of itself that it repeats calls nobody: its alerts have a back-off of their own.
+    """
     signature, row = _signature(result), memory.failing
     key, progress = f"{result.run}/failed", memory.deploying == result.run
     if row is None and _may_pass(result):
@@ -71,7 +74,7 @@ def _failure(result: Result, memory: Memory, now: float) -> tuple[Telling, Memor
     if row is None:
         new = Failing(signature, key, now - result.seconds, now)
         why, instead = "the first failure", ""
-    elif row.told and row.signature == signature and now - row.pinged < HOURLY:
+    elif row.told and row.signature == signature and (result.repeat or now - row.pinged < HOURLY):
         new = replace(row, same=row.same + 1, total=row.total + 1)
         telling = Telling("failure", "the same again", key=row.key, row=new, edits_progress=progress)
         return telling, replace(memory, failing=new)

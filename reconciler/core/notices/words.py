@@ -107,7 +107,7 @@ def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
     again = f" ×{row.same}" if row and row.same > 1 else ""
     title = f"{where(result)}: {_ENDS.get(result.outcome, 'deploy failed')}{again}"
     first, *more = (error.why if error else "").splitlines() or [""]
-    log = (*(more if not result.log else ()), *result.log)[-LOG_LINES:]
+    log = [line for line in result.log or more if line != first][-LOG_LINES:]
     step = " ".join(part for part in (result.phase, f"[{error.code}]" if error else "") if part)
     details = [
         Detail("Failed step", step),
@@ -118,6 +118,7 @@ def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
         Detail("Next", error.next if error else "reconciler status"),
         Detail("Attempt", _attempt(result, row)),
         Detail("Schema", _ahead(result)),
+        Detail("By hand", "\n".join(result.by_hand)),
         *_common(result),
     ]
     links = tuple(_links(result, forge))
@@ -135,6 +136,7 @@ def _full(result: Result, telling: Telling, forge: Forge) -> Notice:
         Detail("Commits", _subjects(result)),
         Detail("Health", _health(result)),
         Detail("Unblocked", ", ".join(sha[:7] for sha in result.cleared)),
+        Detail("By hand", "\n".join(result.by_hand)),
         *_common(result),
     ]
     links = tuple(_links(result, forge))

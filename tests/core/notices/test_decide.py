@@ -93,6 +93,14 @@ def test_the_same_failure_again_is_counted_in_the_same_message_and_calls_once_an
     assert HOURLY == 3600
 
 
+def test_a_failure_that_says_of_itself_that_it_repeats_calls_nobody() -> None:
+    again = replace(failure(), outcome="failed", repeat=True)
+    tellings, _ = told((0, failure()), *((7200.0 * n, replace(again, run=f"r{n}")) for n in range(1, 4)))
+
+    assert [t.ping for t in tellings] == [True, False, False, False]
+    assert {t.key for t in tellings} == {"run-3/failed"}
+
+
 def test_numbers_do_not_make_it_another_failure_and_words_do() -> None:
     tellings, _ = told(
         (0, replace(failure(), run="a", reason="no answer after 61 s")),

@@ -1,0 +1,79 @@
+"""What becomes known of a pass while it goes, and the Result that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from reconciler.convergence.gather import Picture
+from reconciler.convergence.world import Request
+from reconciler.core.target import Target
+from reconciler.errors import ReconcilerError
+from reconciler.model.gate import GateAnswer
+from reconciler.model.report import Outcome
+from reconciler.model.repository import CheckoutReport
+from reconciler.model.result import Migrated, Result, WayBack
+
+_TOLD_LINES = 15
+
+
+@dataclass
+class Account:
+    """Of one run. `touched`: whether anything that runs may have been changed by now."""
+
+    request: Request
+    host: str
+    started: float
+    base: str = ""
+    attempt: int = 0
+    touched: bool = False
+    picture: Picture | None = None
+    target: Target | None = None
+    checkout: CheckoutReport = CheckoutReport()
+    back: WayBack | None = None
+    migrated: list[Migrated] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    by_hand: tuple[str, ...] = ()
+
+    def result(
+        self, outcome: Outcome, exit_code: int, reason: str, error: ReconcilerError | None = None, *, phase: str = ""
+    ) -> Result:
+        """How it ended."""
+        picture, target = self.picture, self.target
+        return Result(
+            run=self.request.run,
+            outcome=outcome,
+            exit_code=exit_code,
+            reason=reason,
+            revision=picture.desired.revision if picture else "",
+            base=self.base,
+            held=target.held if target else "",
+            plan=picture.plan if picture else None,
+            checkout=self.checkout,
+            directory=picture.desired.checkout if picture else "",
+            error=error,
+            warnings=picture.warnings if picture else (),
+            command=self.request.command,
+            actor=self.request.actor,
+            host=self.host,
+            started=self.started,
+            attempt=self.attempt,
+            phase=phase if error else "",
+            log=tuple(error.why.splitlines()[-_TOLD_LINES:]) if error else (),
+            gate=self._gate(),
+            migrated=tuple(self.migrated),
+            back=self.back,
+            cleared=tuple(self.cleared),
+            by_hand=self.by_hand,
+        )
+
+    def _gate(self) -> GateAnswer | None:
+        return self.target.gate if self.target else None
+
+
+def cleaned(result: Result, clean: Callable[[str], str]) -> Result:
+    """A container may write a password to its log, and an engine may repeat it in an error."""
+    if result.error is not None:
+        result.error.what, result.error.why = clean(result.error.what), clean(result.error.why)
+    back = replace(result.back, trouble=clean(result.back.trouble)) if result.back else None
+    return replace(result, reason=clean(result.reason), log=tuple(map(clean, result.log)), back=back)

@@ -1,0 +1,41 @@
+"""The migrations that go with a revision: whose, what has to be up before them, and how they went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.convergence.gather import Picture
+from reconciler.convergence.migrate import Migrate, Pattern
+from reconciler.convergence.world import World
+from reconciler.core.migrations import chosen, needed
+from reconciler.model.desired import Stack
+from reconciler.model.observed import Slot
+from reconciler.model.result import Migrated
+
+
+class Due:
+    """Of one pass. `done`: those that were run, in their order, the one that failed last."""
+
+    def __init__(self, picture: Picture, stacks: tuple[Stack, ...], migrate: Migrate) -> None:
+        self.stacks = stacks
+        self._picture, self._migrate = picture, migrate
+
+    @property
+    def done(self) -> tuple[Migrated, ...]:
+        return tuple(self._migrate.done)
+
+    def needs(self, slots: Iterable[Slot]) -> list[Slot]:
+        """Which of these must be up and healthy before the first migration."""
+        needed_ = {slot for stack in self.stacks for slot in needed(stack, self._picture.wants)}
+        return [slot for slot in slots if slot in needed_]
+
+    def run(self, stack: Stack, patterns: Mapping[str, Pattern]) -> None:
+        """All of one stack; `patterns`: by service. Raises Failed, Transient."""
+        self._migrate.run(stack, patterns, self._picture.desired.checkout)
+
+
+def due(world: World, picture: Picture, target: str, run: str, owner: str) -> Due | None:
+    """Those of the stacks that the pass may touch; None when there are none."""
+    stacks = chosen(picture.desired, target) if target else picture.desired.stacks
+    stacks = tuple(s for s in stacks if s.migrations and not world.signals.paused(s.name, alone=True))
+    return Due(picture, stacks, Migrate(world, world.shell, run, owner, "deploy")) if stacks else None

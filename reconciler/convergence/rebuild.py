@@ -1,0 +1,21 @@
+"""A ledger that was lost begins again with what survives it: the stamp, and the blocks."""
+
+from __future__ import annotations
+
+from reconciler.convergence.world import World
+from reconciler.model.report import Run
+
+
+def rebuild(world: World, host: str, run: str) -> None:
+    """Write into an empty ledger what was verified last, and that it is new; `run`: the one that found it so."""
+    ledger, stamp = world.ledger, world.signals.stamp()
+    if loss := ledger.loss:
+        world.progress.say(f"the ledger was unusable ({loss.why}); a new one begins, the old is {loss.aside}")
+    if not ledger.fresh or not stamp:
+        return
+    why = f"it was unusable: {ledger.loss.why}" if ledger.loss else "there was none"
+    blocks = len(world.signals.blocks())
+    reason = f"the ledger begins again ({why}); {stamp[:7]} is verified by its stamp, {blocks} blocks stand"
+    begun = world.clock.now()
+    ledger.begin(Run(f"{run}-rebuild", "rebuild", "reconciler", stamp, "", begun, host=host))
+    ledger.finish(f"{run}-rebuild", ended=begun, outcome="unchanged", exit_code=0, reason=reason)

@@ -1,0 +1,43 @@
+"""Progress that remembers in which phase a pass is, and the words for what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.model.observed import Slot
+from reconciler.model.plan import Plan
+from reconciler.model.report import StepRecord
+from reconciler.model.result import Migrated
+from reconciler.ports import Progress
+
+
+class Told(Progress):
+    """Passes everything on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.phase_now = ""
+
+    def phase(self, name: str, text: str = "") -> None:
+        self.phase_now = name
+        self._progress.phase(name, text)
+
+    def step(self, slot: Slot, state: str, text: str = "") -> None:
+        self._progress.step(slot, state, text)
+
+    def say(self, text: str) -> None:
+        self._progress.say(text)
+
+    @staticmethod
+    def summary(plan: Plan, migrated: Sequence[Migrated]) -> str:
+        """`2 replace, 1 create, 1 migrated`."""
+        counts: dict[str, int] = {}
+        for step in plan.steps:
+            counts[step.action] = counts.get(step.action, 0) + 1
+        counts |= {"migrated": len(migrated)} if migrated else {}
+        return ", ".join(f"{count} {action}" for action, count in counts.items()) or "no container changed"
+
+    @staticmethod
+    def noticed(run: str, line: str, now: float) -> StepRecord:
+        """What a person did to a sentinel, for the history."""
+        return StepRecord(run, "", "", "sentinel", (line,), now, now, "ok")
