@@ -11,9 +11,6 @@ from threading import Lock
 
 from reconciler.convergence.world import Interrupted
 from reconciler.core.notices import mailbox
-from reconciler.core.notices.decide import FAILED, decide
-from reconciler.core.notices.links import forge_of
-from reconciler.core.notices.words import abandoned, deploying, ended, late, notices_of
 from reconciler.core.redact import Redactor
 from reconciler.errors import ReconcilerError
 from reconciler.model.mail import Letter, Mailbox
@@ -28,6 +25,9 @@ PATIENCE = 5.0
 """Seconds for one notice."""
 _MOST = 30
 """Notices sent at once."""
+
+NEWS = ("succeeded", "failed", "rolled-back", "halted")
+"""Ends of a pass that people may have to hear of although the pass could not say so itself."""
 
 Notifiers = Callable[[Notifications], Sequence[Notifier]]
 
@@ -73,6 +73,8 @@ class Teller:
             box = self._outbox.load()
             if box.memory.deploying == run or run in box.memory.told:
                 return
+            from reconciler.core.notices.words import deploying
+
             now = self._clock.now()
             box = mailbox.put(box, deploying(run, self._host, phase, now, self._redactor()), box.wanted.channels, now)
             box = replace(box, memory=replace(box.memory, deploying=run))
@@ -91,6 +93,10 @@ class Teller:
         return replace(box, wanted=asked, revision=result.revision, memory=replace(box.memory, since=since))
 
     def _told(self, box: Mailbox, result: Result, history: Sequence[Run]) -> Mailbox:
+        from reconciler.core.notices.decide import decide
+        from reconciler.core.notices.links import forge_of
+        from reconciler.core.notices.words import abandoned, ended, late, notices_of
+
         redactor, now = self._redactor(), self._clock.now()
         forge = forge_of(self._url, box.wanted.links)
         left = box.memory.deploying
@@ -140,7 +146,9 @@ class Teller:
 
     def _sent(self, box: Mailbox, letter: Letter, notifier: Notifier, seconds: float) -> tuple[Mailbox, bool]:
         """One letter on its way, and the box with what came of it; both are kept before anything else happens."""
-        notice = late(letter.notice, "it may have been told before") if letter.begun else letter.notice
+        notice = letter.notice
+        if letter.begun:
+            notice = replace(notice, footer=f"{notice.footer} · it may have been told before")
         box = mailbox.begun(box, letter)
         self._saved(box)
         message, seconds = mailbox.message_of(letter, box), min(seconds, PATIENCE)
@@ -171,14 +179,14 @@ def _untold(history: Sequence[Run], box: Mailbox, current: str) -> Iterator[Resu
     """Runs that ended, and died before they could say so; the oldest first."""
     memory = box.memory
     for run in reversed(history):
-        news = run.outcome in (*FAILED, "succeeded") and run.command in ("converge", "deploy", "rollback")
+        news = run.outcome in NEWS and run.command in ("converge", "deploy", "rollback")
         if news and memory.since < run.id < current and run.id not in memory.told:
             yield _remembered(run)
 
 
 def _remembered(run: Run) -> Result:
     """As much of a result as the history has of it."""
-    failed = ReconcilerError("", run.reason, why=run.detail) if run.outcome in FAILED else None
+    failed = ReconcilerError("", run.reason, why=run.detail) if run.outcome in NEWS and run.exit_code else None
     return Result(
         run.id,
         run.outcome,

@@ -50,10 +50,12 @@ def decide(result: Result, memory: Memory, now: float, unread: frozenset[str] = 
 def _decided(result: Result, memory: Memory, now: float, unread: frozenset[str]) -> tuple[Telling, Memory]:
     if result.outcome in FAILED:
         return _failure(result, memory, now)
-    if result.outcome in ("paused", "held") or result.held:
+    if result.outcome in ("paused", "held") or (result.held and not _happened(result)):
         return _held_back(result, memory)
     if result.outcome not in VERIFYING:
         return Telling("suppress", f"a pass that was {result.outcome} has no news"), memory
+    if result.held and result.revision == result.base:  # drift was healed, and the head is as bad as it was
+        return _success(result, memory, now, unread)
     memory = replace(memory, remark="")
     if (row := memory.failing) and row.told:
         well = replace(memory, failing=None, storm=None)

@@ -68,9 +68,9 @@ def ended(result: Result, now: float, redactor: Redactor) -> Notice:
     return cleaned(made, redactor)
 
 
-def late(notice: Notice, why: str = "told late: the pass ended before it could") -> Notice:
+def late(notice: Notice) -> Notice:
     """The same with a word about when it comes."""
-    return replace(notice, footer=f"{notice.footer} · {why}")
+    return replace(notice, footer=f"{notice.footer} · told late: the pass ended before it could")
 
 
 def trial(run: str, host: str, now: float, *, failure: bool) -> Notice:
@@ -155,7 +155,7 @@ def _condensed(result: Result, telling: Telling, forge: Forge) -> Notice:
     base = storm.base if several and storm else result.base
     healed = result.base == result.revision and not several
     done = f"{storm.count} deploys, now" if several and storm else "healed, at" if healed else "deployed"
-    moved = f"{base[:7]} -> " if base and base != result.revision else ""
+    moved = f"{base[:7]} → " if base and base != result.revision else ""
     text = f"{moved}{result.revision[:7]}: {_counted(result)}, {span(result.seconds)}"
     text += f", by {result.actor}" if result.actor else ""
     links = tuple(_links(replace(result, base=base), forge))
@@ -180,7 +180,7 @@ def span(seconds: float) -> str:
 
 def _common(result: Result) -> Iterator[Detail]:
     old, new = result.base[:7], result.revision[:7]
-    yield Detail("Revision", f"{old} -> {new}" if old and new and old != new else new or old)
+    yield Detail("Revision", f"{old} → {new}" if old and new and old != new else new or old)
     yield Detail("Took", span(result.seconds))
     yield Detail("By", result.actor)
 
@@ -230,7 +230,7 @@ def _changed(plan: Plan | None) -> Iterator[Detail]:
     if plan is None:
         return
     images = {
-        f"{step.current.image} -> {step.spec.image}": None
+        f"{step.current.image} → {step.spec.image}": None
         for step in plan.steps
         if step.current and step.spec and step.current.image != step.spec.image
     }

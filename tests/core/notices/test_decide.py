@@ -148,6 +148,18 @@ def test_a_head_that_is_held_back_after_a_failure_is_no_recovery() -> None:
     assert memory.failing
 
 
+def test_what_is_deployed_or_healed_behind_a_held_head_is_told() -> None:
+    behind = replace(success(plan(Action.REPLACE)), held="CI of the head is pending")
+    healed = replace(behind, base=NEW, run="healed")
+    _, memory = decide(failure(), Memory(), NOW)
+
+    assert decide(behind, Memory(), NOW)[0].state == "condensed"
+    assert decide(behind, memory, NOW)[0].recovered, "an earlier commit than the head, and a good one"
+    telling, after = decide(healed, memory, NOW)
+    assert (telling.state, telling.recovered) == ("condensed", False)
+    assert after.failing, "the head is as bad as it was"
+
+
 def test_a_pause_that_holds_work_back_is_told_once() -> None:
     paused = replace(nothing(), outcome="paused", exit_code=3, reason="paused: disk swap", plan=plan(Action.CREATE))
     results = [(900.0 * n, replace(paused, run=f"r{n}")) for n in range(4)]

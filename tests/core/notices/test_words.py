@@ -56,7 +56,7 @@ def test_a_failure_has_what_a_person_needs_who_is_called_at_night() -> None:
     assert told["Next"] == "fix it and push"
     assert told["Attempt"] == "2"
     assert told["Schema"].startswith("ahead of the code: schema")
-    assert told["Revision"] == "9e01d77 -> 4f2c1ab"
+    assert told["Revision"] == "9e01d77 → 4f2c1ab"
     assert told["Took"] == "12 s"
     assert told["By"] == "timer"
     assert [link.label for link in notice.links] == ["commit 4f2c1ab", "compare", "CI: lint.yml"]
@@ -83,7 +83,7 @@ def test_a_full_notice_says_all_that_moved() -> None:
 
     assert notice.title == "caroline · core: deployed 4f2c1ab"
     assert told["Migrations"] == "core/schema: ok, 2.5 s"
-    assert told["Images"] == "app:1 -> app:2"
+    assert told["Images"] == "app:1 → app:2"
     assert told["Added"] == "core/api"
     assert told["Recreated"] == "core/api"
     assert told["Changes"] == "7 files, +14 -7"
@@ -106,7 +106,7 @@ def test_a_condensed_one_is_a_line_and_a_link() -> None:
     (notice,) = said(success())
 
     assert notice.title == "caroline · core: deployed 4f2c1ab"
-    assert notice.text == "9e01d77 -> 4f2c1ab: 1 recreate, 0 unchanged, 3.2 s, by ana"
+    assert notice.text == "9e01d77 → 4f2c1ab: 1 recreate, 0 unchanged, 3.2 s, by ana"
     assert notice.details == ()
     assert [link.label for link in notice.links] == ["commit 4f2c1ab", "compare"]
 
