@@ -11,6 +11,7 @@ from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
 from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
+from reconciler.core.manifest.ci import load_ci
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
 from reconciler.core.manifest.verify import with_probes
@@ -18,6 +19,7 @@ from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
 from reconciler.model.fleet import Fleet, Host
+from reconciler.model.gate import CiRules
 from reconciler.ports import Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -51,6 +53,15 @@ class Assembled:
 
 def fleet_of(tree: Tree, manifests: str) -> Fleet:
     """Raises BadConfiguration when there is no fleet file, or it is wrong."""
+    return load_fleet(*_fleet_document(tree, manifests))
+
+
+def ci_of(tree: Tree, manifests: str) -> CiRules | None:
+    """`ci:` of the fleet file alone. Raises BadConfiguration when there is no such file, or this part is wrong."""
+    return load_ci(*_fleet_document(tree, manifests))
+
+
+def _fleet_document(tree: Tree, manifests: str) -> tuple[Map, str]:
     path = posixpath.join(manifests, "fleet.yaml")
     entry = tree.entry(path)
     if entry is None or entry.kind not in ("file", "executable"):
@@ -69,7 +80,7 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
             next="see manifests/fleet.yaml of the project for an example",
             at=Position(path, 1, 1),
         )
-    return load_fleet(document, path)
+    return document, path
 
 
 def assemble(

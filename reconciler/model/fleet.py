@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.gate import CiRules
+from reconciler.model.notice import Notifications
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
 
@@ -25,13 +27,15 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`warnings` name what the file asks for and this version does not act on."""
+    """`warnings` name what the file asks for and this version does not act on; `ci` None: commits need no gate."""
 
     hosts: tuple[Host, ...]
     sites: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    ci: CiRules | None = None
+    notifications: Notifications = Notifications()
 
 
 @dataclass(frozen=True, slots=True)
