@@ -91,6 +91,9 @@ def is_shut(answer: GateAnswer, code: str) -> bool:
     ("status", "body", "code"),
     [
         (401, {"message": "Bad credentials"}, "E-CI-AUTH"),
+        (401, {"message": f"what is {TOKEN}?"}, "E-CI-AUTH"),
+        (418, {"message": f"I am no {TOKEN}"}, "E-CI-ANSWER"),
+        (200, {"workflow_runs": [{"event": "push", "head_sha": TOKEN}], "sha": TOKEN}, "E-CI-ANSWER"),
         (403, {"message": "Resource not accessible"}, "E-CI-AUTH"),
         (404, {"message": "Not Found"}, "E-CI-ABSENT"),
         (410, b"", "E-CI-ABSENT"),
