@@ -8,30 +8,38 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
+from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
 from reconciler.convergence.observe import observe
+from reconciler.convergence.tell import Teller
+from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Interrupted, Rules, World
+from reconciler.core.assemble import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
-from reconciler.errors import Terminal
+from reconciler.core.redact import Redactor, redactor
+from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.gate import CiRules
+from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, ContinuousIntegration, HostShell, Progress, Repository
+from reconciler.ports import Clock, ContinuousIntegration, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
-from reconciler.settings import Settings
+from reconciler.settings import Settings, Trust
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
@@ -124,7 +132,7 @@ def make_world(
     if closing is not None:
         closing.callback(engine.close)
         closing.callback(ledger.close)
-    return World(
+    world = World(
         repository=wrap("repository", git),
         engine=wrap("engine", engine),
         ledger=wrap("ledger", ledger),
@@ -139,6 +147,24 @@ def make_world(
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
     )
+    if settings.trust.signatures == "off":
+        return world
+    return replace(world, trust=SignedCommits(make_signatures(settings)))
+
+
+def make_signatures(settings: Settings) -> Signatures:
+    """What says who signed a commit; for a host that asks for signatures."""
+    from reconciler.git.signatures import GitSignatures, Keys
+
+    trust, clone = settings.trust, Path(settings.state.directory) / "repository.git"
+    which: Literal["head", "all"] = "all" if trust.signatures == "all" else "head"
+    keys = Keys(_unless_missing(trust), trust.revoked_signers, trust.gpg_home)
+    return GitSignatures(clone, which, keys, settings.repository.deadline)
+
+
+def _unless_missing(trust: Trust) -> str:
+    """Who only has a keyring needs no file of SSH keys."""
+    return "" if trust.gpg_home and not Path(trust.allowed_signers).exists() else trust.allowed_signers
 
 
 def make_engine(settings: Settings) -> DockerEngine:
@@ -190,6 +216,74 @@ def make_shell() -> HostShell:
     return LocalShell()
 
 
+def make_outbox(settings: Settings) -> FileOutbox:
+    """Where notices wait on this host."""
+    return FileOutbox(Path(settings.state.directory))
+
+
+def make_heartbeat(settings: Settings) -> Heartbeat:
+    """This host's sign of life."""
+    return Heartbeat(Path(settings.state.directory), settings.heartbeat.textfile)
+
+
+def make_teller(settings: Settings, clock: Clock, say: Callable[[str], None]) -> Teller:
+    """Who tells people of passes. Reads nothing yet."""
+    return Teller(
+        make_outbox(settings),
+        lambda wanted: make_notifiers(settings, wanted),
+        lambda: make_redactor(settings),
+        clock,
+        say,
+        settings.host,
+        settings.repository.url,
+    )
+
+
+def make_notifiers(settings: Settings, wanted: Notifications) -> tuple[Notifier, ...]:
+    """One for each channel; one whose secret is missing says so of every notice."""
+    from reconciler.adapters.discord import DiscordNotifier
+    from reconciler.adapters.webhook import WebhookNotifier
+
+    secrets = SecretStore(settings.config_directory)
+
+    def value(asked: str | Secret) -> str:
+        try:
+            return secrets.read(asked.name).decode().strip() if isinstance(asked, Secret) else asked
+        except (ReconcilerError, UnicodeDecodeError):
+            return ""
+
+    made: list[Notifier] = []
+    if discord := wanted.discord:
+        made.append(DiscordNotifier(value(discord.webhook), discord.mention))
+    if webhook := wanted.webhook:
+        sign = value(webhook.sign) if webhook.sign else ""
+        unsigned = bool(webhook.sign) and not sign
+        made.append(WebhookNotifier("" if unsigned else value(webhook.url), sign.encode()))
+    return tuple(made)
+
+
+def make_redactor(settings: Settings) -> Redactor:
+    """Knows every secret that this host holds."""
+    state, config = Path(settings.state.directory), Path(settings.config_directory)
+    return redactor(LocalHostFiles(config, state, lambda _: b"").confidential())
+
+
+def notifications_of(world: World, settings: Settings, revision: str) -> Notifications:
+    """Where the fleet of a revision wants its notices. BadConfiguration."""
+    return fleet_of(world.repository.tree(revision), settings.repository.path).notifications
+
+
+def latest_notifications(settings: Settings) -> Notifications:
+    """As the fleet that was fetched last has it; none when nothing was. BadConfiguration."""
+    from reconciler.git.objects import Objects, newest_fetched
+
+    clone = Path(settings.state.directory) / "repository.git"
+    revision = newest_fetched(clone)
+    if not revision:
+        return Notifications()
+    return fleet_of(Objects(clone).tree(revision), settings.repository.path).notifications
+
+
 def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:
     """Those of a target that this fleet made here. UnknownTarget; Unreachable."""
     state = Path(settings.state.directory)
@@ -226,7 +320,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             allow_privileged=settings.trust.allow_privileged,
             allow_host_mounts=settings.trust.allow_host_mounts,
             max_removed_stacks=settings.trust.max_removed_stacks,
-            own=(state, settings.config_directory, *_program()),
+            own=(state, settings.config_directory, *_program(), *_keys(settings.trust)),
             engine=_engine_socket(settings.docker.host or os.environ.get("DOCKER_HOST", "")),
         ),
         window=settings.verify.window,
@@ -234,6 +328,12 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
         job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
+
+
+def _keys(trust: Trust) -> tuple[str, ...]:
+    """Files that say whose commits are followed: no commit may write them, and no container see them."""
+    named = (trust.allowed_signers, trust.revoked_signers, trust.gpg_home)
+    return tuple(path for path in named if path) if trust.signatures != "off" else ()
 
 
 def _program() -> tuple[str, ...]:

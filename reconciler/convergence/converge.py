@@ -25,6 +25,7 @@ from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.rebuild import rebuild
 from reconciler.convergence.recover import recover
+from reconciler.convergence.taken_up import taken_up
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
 from reconciler.convergence.validate import Validate
@@ -51,6 +52,8 @@ class Pass:
     def __init__(self, world: World, rules: Rules, request: Request) -> None:
         self._told = Told(world.progress)
         self._world = world = replace(world, progress=self._told)
+        whole = not rules.site.target.partition("/")[2]
+        request = taken_up(world, request) if whole else request
         if request.command == "rollback":
             rules = replace(rules, policy=replace(rules.policy, max_removed_stacks=sys.maxsize))
         self._rules, self._request = rules, request
@@ -69,7 +72,7 @@ class Pass:
                 self._request.run,
                 self._request.command,
                 self._request.actor,
-                "",
+                self._request.revision,
                 "",
                 account.started,
                 host=account.host,
@@ -122,9 +125,9 @@ class Pass:
             return self._paused(pause, observed, owner)
         self._pause.raise_()
         aim = Aim(world, self._gather, self._request, account.base)
+        account.target = target = aim.target()
         if self._request.command == "rollback":
             self._block_what_runs(aim)
-        account.target = target = aim.target()
         for block in aim.deadly:
             world.signals.block(block)
             world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
@@ -171,9 +174,10 @@ class Pass:
 
     def _block_what_runs(self, aim: Aim) -> None:
         """A person turns away from what was verified: the timer must not bring it back."""
-        base, asked = self._account.base, self._request.revision
-        if base and base != asked:
-            self._world.signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
+        base, asked, signals = self._account.base, self._request.revision, self._world.signals
+        known = any(block.holds_for(base) for block in signals.blocks())  # then it says already who wanted it, and why
+        if base and base != asked and not known:
+            signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
 
     def _migrating(self, picture: Picture, owner: str) -> Due | None:
         """Migrations go with every new revision, whatever changed in it; a way back has none."""

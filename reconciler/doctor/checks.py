@@ -10,7 +10,19 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.adapters.host_files import LocalHostFiles
-from reconciler.core.diagnosis import ci, clock, disks, engine, files, manifests, remote, running, tools
+from reconciler.core.diagnosis import (
+    ci,
+    clock,
+    disks,
+    engine,
+    files,
+    manifests,
+    notices,
+    remote,
+    running,
+    signers,
+    tools,
+)
 from reconciler.core.redact import redactor
 from reconciler.doctor.ci import probe_ci
 from reconciler.doctor.clock import probe_clock
@@ -20,8 +32,10 @@ from reconciler.doctor.examine import Check, Once, examine
 from reconciler.doctor.files import below, group_of, look_at, nearest_folder, probe_state
 from reconciler.doctor.init import credentials, install, is_systemd
 from reconciler.doctor.manifests import probe_checkout, probe_manifests
+from reconciler.doctor.notices import probe_notices
 from reconciler.doctor.remote import probe_remote
 from reconciler.doctor.running import probe_lock, probe_pauses, probe_runner
+from reconciler.doctor.signers import probe_signers
 from reconciler.doctor.subject import Subject
 from reconciler.git.transport import is_http, is_local
 from reconciler.model.diagnosis import Finding
@@ -104,6 +118,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "docker": lambda: engine.engine(docker(), subject.place("docker.host")),
         "remote": asked,
         "ssh key": key,
+        "signatures": lambda: signers.signers(probe_signers(settings.trust), me),
         "clock": lambda: clock.clock(probe_clock(subject.clock, url, read().newest, subject.deadline)),
         "manifests": lambda: manifests.manifests(read().facts, subject.place("host")),
         "checkout": checkout,
@@ -111,6 +126,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "ci": gate,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
         "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
+        "notices": lambda: notices.notices(probe_notices(subject, read().notifications)),
         "lock": lambda: running.lock(probe_lock(state, subject.clock)),
         "inbox": inbox,
         "pauses": lambda: running.pauses(settings.host, *probe_pauses(state)),

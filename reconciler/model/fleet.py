@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.gate import CiRules
+from reconciler.model.notice import Notifications
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
 
@@ -34,6 +35,7 @@ class Fleet:
     quiet: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     ci: CiRules | None = None
+    notifications: Notifications = Notifications()
 
 
 @dataclass(frozen=True, slots=True)

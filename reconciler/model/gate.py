@@ -95,3 +95,16 @@ class Expected:
     name: str
     runs: Literal["must run", "must not run", "unknown"]
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureAnswer:
+    """What the signature of one commit is worth on this host: who signed, or why that does not count."""
+
+    sha: str
+    signer: str = ""
+    trouble: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.trouble
