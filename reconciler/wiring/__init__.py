@@ -33,10 +33,9 @@ from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.core.redact import Redactor, redactor
 from reconciler.errors import ReconcilerError, Terminal
-from reconciler.model.gate import CiRules
 from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, ContinuousIntegration, HostShell, Notifier, Progress, Repository, Signatures
+from reconciler.ports import Clock, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
 from reconciler.settings import Settings, Trust
 
@@ -130,33 +129,13 @@ def make_console(settings: Settings) -> DockerConsole:
 def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
     """What continuous integration says of commits; asks nobody yet."""
     from reconciler.adapters.ci_file import CiFile
+    from reconciler.ci import provider_of
     from reconciler.convergence.gate import Gate
 
     memory = wrap("ci", CiFile(Path(settings.state.directory)))
     secrets = SecretStore(settings.config_directory)
     where = settings.repository
-    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: make_ci(rules, secrets, clock))
-
-
-def make_ci(rules: CiRules, secrets: SecretStore, clock: Clock, deadline: float = 30.0) -> ContinuousIntegration:
-    """The provider that `ci:` of a fleet names. Terminal when its token is not on this host."""
-    from reconciler.adapters.ci_generic import Generic
-    from reconciler.adapters.ci_gitea import Gitea
-    from reconciler.adapters.ci_github import GitHub
-
-    token = secrets.read(rules.token).decode(errors="replace").strip() if rules.token else ""
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise Terminal(
-            "E-CI-TOKEN",
-            f"the secret {rules.token!r} is no token",
-            why="it holds blanks, several lines or letters that no token has",
-            next="write the token alone into it",
-        )
-    if rules.provider == "github":
-        return GitHub(rules, token, clock, deadline)
-    if rules.provider == "generic":
-        return Generic(rules, token, clock, deadline)
-    return Gitea(rules, token, clock, deadline)
+    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: provider_of(rules, secrets, clock))
 
 
 def make_shell() -> HostShell:
