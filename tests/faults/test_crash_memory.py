@@ -107,6 +107,10 @@ def one(name: str, image: str = "box/solo:1") -> str:
     return ONE.format(name=name, image=image)
 
 
+def probed(image: str, probe: str) -> str:
+    return f"{one('solo', image)}x-reconciler: {{verify: [{{{probe}}}]}}\n"
+
+
 BEFORE: Mapping[str, Content] = {
     APP: app(more=EXTRA),
     SOLO: one("solo"),
@@ -203,6 +207,9 @@ SCENARIOS = (
             "manifests/stacks/ill/compose.yaml": one("ill", "box/bad:1"),
         },
     ),
+    Scenario("a probe holds", {SOLO: probed("box/solo:2", "exec: [ready], service: solo")}),
+    Scenario("a probe does not hold, so undone", {SOLO: probed("box/solo:2", "file: no-such-file")}),
+    Scenario("only a probe is new", {SOLO: probed("box/solo:1", "containers: all")}),
     Scenario("mended after an undo", {APP: app(web="box/web:2", more=EXTRA)}, deployed=(BEFORE, BAD)),
     Scenario("taken over from compose", happens=_composed),
     Scenario("taken over from compose, one differs", {APP: app(web="box/web:2", more=EXTRA)}, _composed),
