@@ -60,6 +60,12 @@ class Trust:
     allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
     max_removed_stacks: int = 1
 
+    @property
+    def key_files(self) -> tuple[str, ...]:
+        """They say whose commits are followed: no commit may write them, and no container see them."""
+        named = (self.allowed_signers, self.revoked_signers, self.gpg_home)
+        return tuple(path for path in named if path) if self.signatures != "off" else ()
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -119,6 +125,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """`textfile`: a file of node_exporter's textfile collector, "" for none; `stale_after`: 0 for never."""
+
+    textfile: str = ""
+    stale_after: Seconds = Seconds(3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
 
@@ -135,6 +149,7 @@ class Settings:
     apply: Apply = Apply()
     look: Look = Look()
     watch: Watch = Watch()
+    heartbeat: Heartbeat = Heartbeat()
     config_file: str = field(default="", metadata={"derived": True})
     config_directory: str = field(default="", metadata={"derived": True})
 
@@ -174,6 +189,8 @@ def _check(settings: Settings, source: _Source) -> None:
     ):
         if not path.startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
+    if (textfile := settings.heartbeat.textfile) and not (textfile.startswith("/") and textfile.endswith(".prom")):
+        raise _wrong("heartbeat.textfile", textfile, "an absolute path that ends in .prom", source)
     for folder in settings.trust.allow_host_mounts:
         if not folder.startswith("/"):
             raise _wrong("trust.allow_host_mounts", folder, "a list of absolute paths", source)

@@ -16,26 +16,34 @@ from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
+from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
 from reconciler.convergence.observe import observe
+from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Interrupted, Rules, World
+from reconciler.core.assemble import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
-from reconciler.errors import Terminal
+from reconciler.core.redact import Redactor, redactor
+from reconciler.errors import ReconcilerError, Terminal
+from reconciler.model.gate import CiRules
+from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, HostShell, Progress, Signatures
+from reconciler.ports import Clock, ContinuousIntegration, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
 from reconciler.settings import Settings, Trust
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
+    from reconciler.convergence.gate import Gate
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -135,6 +143,7 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
+        gate=make_gate(settings, git, clock, wrap),
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
     )
@@ -170,9 +179,109 @@ def make_console(settings: Settings) -> DockerConsole:
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
 
 
+def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
+    """What continuous integration says of commits; asks nobody yet."""
+    from reconciler.adapters.ci_file import CiFile
+    from reconciler.convergence.gate import Gate
+
+    memory = wrap("ci", CiFile(Path(settings.state.directory)))
+    secrets = SecretStore(settings.config_directory)
+    where = settings.repository
+    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: make_ci(rules, secrets, clock))
+
+
+def make_ci(rules: CiRules, secrets: SecretStore, clock: Clock, deadline: float = 30.0) -> ContinuousIntegration:
+    """The provider that `ci:` of a fleet names. Terminal when its token is not on this host."""
+    from reconciler.adapters.ci_generic import Generic
+    from reconciler.adapters.ci_gitea import Gitea
+    from reconciler.adapters.ci_github import GitHub
+
+    token = secrets.read(rules.token).decode(errors="replace").strip() if rules.token else ""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise Terminal(
+            "E-CI-TOKEN",
+            f"the secret {rules.token!r} is no token",
+            why="it holds blanks, several lines or letters that no token has",
+            next="write the token alone into it",
+        )
+    if rules.provider == "github":
+        return GitHub(rules, token, clock, deadline)
+    if rules.provider == "generic":
+        return Generic(rules, token, clock, deadline)
+    return Gitea(rules, token, clock, deadline)
+
+
 def make_shell() -> HostShell:
     """Commands on this host."""
     return LocalShell()
+
+
+def make_outbox(settings: Settings) -> FileOutbox:
+    """Where notices wait on this host."""
+    return FileOutbox(Path(settings.state.directory))
+
+
+def make_heartbeat(settings: Settings) -> Heartbeat:
+    """This host's sign of life."""
+    return Heartbeat(Path(settings.state.directory), settings.heartbeat.textfile)
+
+
+def make_teller(settings: Settings, clock: Clock, say: Callable[[str], None]) -> Teller:
+    """Who tells people of passes. Reads nothing yet."""
+    return Teller(
+        make_outbox(settings),
+        lambda wanted: make_notifiers(settings, wanted),
+        lambda: make_redactor(settings),
+        clock,
+        say,
+        settings.host,
+        settings.repository.url,
+    )
+
+
+def make_notifiers(settings: Settings, wanted: Notifications) -> tuple[Notifier, ...]:
+    """One for each channel; one whose secret is missing says so of every notice."""
+    from reconciler.adapters.discord import DiscordNotifier
+    from reconciler.adapters.webhook import WebhookNotifier
+
+    secrets = SecretStore(settings.config_directory)
+
+    def value(asked: str | Secret) -> str:
+        try:
+            return secrets.read(asked.name).decode().strip() if isinstance(asked, Secret) else asked
+        except (ReconcilerError, UnicodeDecodeError):
+            return ""
+
+    made: list[Notifier] = []
+    if discord := wanted.discord:
+        made.append(DiscordNotifier(value(discord.webhook), discord.mention))
+    if webhook := wanted.webhook:
+        sign = value(webhook.sign) if webhook.sign else ""
+        unsigned = bool(webhook.sign) and not sign
+        made.append(WebhookNotifier("" if unsigned else value(webhook.url), sign.encode()))
+    return tuple(made)
+
+
+def make_redactor(settings: Settings) -> Redactor:
+    """Knows every secret that this host holds."""
+    state, config = Path(settings.state.directory), Path(settings.config_directory)
+    return redactor(LocalHostFiles(config, state, lambda _: b"").confidential())
+
+
+def notifications_of(world: World, settings: Settings, revision: str) -> Notifications:
+    """Where the fleet of a revision wants its notices. BadConfiguration."""
+    return fleet_of(world.repository.tree(revision), settings.repository.path).notifications
+
+
+def latest_notifications(settings: Settings) -> Notifications:
+    """As the fleet that was fetched last has it; none when nothing was. BadConfiguration."""
+    from reconciler.git.objects import Objects, newest_fetched
+
+    clone = Path(settings.state.directory) / "repository.git"
+    revision = newest_fetched(clone)
+    if not revision:
+        return Notifications()
+    return fleet_of(Objects(clone).tree(revision), settings.repository.path).notifications
 
 
 def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:
@@ -211,7 +320,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             allow_privileged=settings.trust.allow_privileged,
             allow_host_mounts=settings.trust.allow_host_mounts,
             max_removed_stacks=settings.trust.max_removed_stacks,
-            own=(state, settings.config_directory, *_program(), *_keys(settings.trust)),
+            own=(state, settings.config_directory, *_program(), *settings.trust.key_files),
             engine=_engine_socket(settings.docker.host or os.environ.get("DOCKER_HOST", "")),
         ),
         window=settings.verify.window,
@@ -219,12 +328,6 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
         job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
-
-
-def _keys(trust: Trust) -> tuple[str, ...]:
-    """Files that say whose commits are followed: no commit may write them, and no container see them."""
-    named = (trust.allowed_signers, trust.revoked_signers, trust.gpg_home)
-    return tuple(path for path in named if path) if trust.signatures != "off" else ()
 
 
 def _program() -> tuple[str, ...]:

@@ -10,8 +10,21 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.adapters.host_files import LocalHostFiles
-from reconciler.core.diagnosis import clock, disks, engine, files, manifests, remote, running, signers, tools
+from reconciler.core.diagnosis import (
+    ci,
+    clock,
+    disks,
+    engine,
+    files,
+    manifests,
+    notices,
+    remote,
+    running,
+    signers,
+    tools,
+)
 from reconciler.core.redact import redactor
+from reconciler.doctor.ci import probe_ci
 from reconciler.doctor.clock import probe_clock
 from reconciler.doctor.disks import file_systems, removables
 from reconciler.doctor.engine import probe_engine
@@ -19,6 +32,7 @@ from reconciler.doctor.examine import Check, Once, examine
 from reconciler.doctor.files import below, group_of, look_at, nearest_folder, probe_state
 from reconciler.doctor.init import credentials, install, is_systemd
 from reconciler.doctor.manifests import probe_checkout, probe_manifests
+from reconciler.doctor.notices import probe_notices
 from reconciler.doctor.remote import probe_remote
 from reconciler.doctor.running import probe_lock, probe_pauses, probe_runner
 from reconciler.doctor.signers import probe_signers
@@ -70,6 +84,10 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         needed = sorted(named - set(credentials(subject.deadline)))
         return files.secrets(look_at(folder, follow=True), below(folder, follow=False), needed, me)
 
+    def gate() -> Iterator[Finding]:
+        found = read()
+        return ci.ci(probe_ci(subject, found.facts.revision, found.ci)) if found.ci else iter(())
+
     def checkout() -> Iterator[Finding]:
         desired = read().desired
         place = subject.place("trust.allow_host_mounts")
@@ -105,8 +123,10 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "manifests": lambda: manifests.manifests(read().facts, subject.place("host")),
         "checkout": checkout,
         "secrets": secrets,
+        "ci": gate,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
         "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
+        "notices": lambda: notices.notices(probe_notices(subject, read().notifications)),
         "lock": lambda: running.lock(probe_lock(state, subject.clock)),
         "inbox": inbox,
         "pauses": lambda: running.pauses(settings.host, *probe_pauses(state)),

@@ -49,6 +49,12 @@ class Repository(Protocol):
 
     def changes(self, base: str, target: str) -> tuple[Change, ...]: ...
 
+    def log(self, base: str, target: str, most: int) -> tuple[tuple[Commit, ...], int]:
+        """The newest commits of the first-parent chain from `target` to `base` (left out), and how many more there are.
+
+        All of the chain when it does not meet `base`.
+        """
+
     def checkout_obstacles(self, sha: str, directory: str) -> tuple[str, ...]:
         """Untracked paths on disk that the check-out of `sha` would have to overwrite."""
 

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.core.manifest.checked import Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.ci import CiModel, load_ci
 from reconciler.core.positioned import Map
 from reconciler.model.fleet import Fleet, Host
+from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
 
 Absolute = Annotated[str, Field(pattern=r"^/.+")]
 
@@ -57,14 +59,6 @@ class GatewayModel(Strict):
     binhost: str = ""
 
 
-class CiModel(Strict):
-    provider: Literal["github", "gitea", "forgejo", "generic", "none"]
-    repository: str = ""
-    url: str = ""
-    require: list[str] = []
-    fork_pull_requests: Literal["never"] = "never"
-
-
 class RolloutModel(Strict):
     waves: list[list[str]] = []
     on_failure: Literal["rollback", "pause", "continue"] = "rollback"
@@ -75,12 +69,30 @@ class SecretModel(Strict):
 
 
 class DiscordModel(Strict):
-    webhook: SecretModel
-    mention_on_failure: str = ""
+    webhook: Annotated[SecretModel, Field(description="The secret that holds the address of the webhook")]
+    mention_on_failure: Annotated[
+        str,
+        Field(pattern=r"^(<@[&!]?[0-9]+>|@here|@everyone)?$", description="Who is called: <@&ROLE>, <@USER>, @here"),
+    ] = ""
+
+
+class WebhookModel(Strict):
+    url: Annotated[
+        Annotated[str, Field(pattern=r"^https?://[^/\s]+\S*$")] | SecretModel,
+        Field(description="Where notices are posted as JSON; as a secret when the address holds one"),
+    ]
+    sign: Annotated[SecretModel | None, Field(description="The secret that each body is signed with")] = None
 
 
 class NotificationsModel(Strict):
+    """Who is told of passes."""
+
     discord: DiscordModel | None = None
+    webhook: WebhookModel | None = None
+    links: Annotated[
+        Literal["", "github", "gitea", "forgejo", "gitlab", "none"],
+        Field(description="The kind of forge, where the name of the repository's host does not tell"),
+    ] = ""
 
 
 class FleetModel(Strict):
@@ -96,8 +108,8 @@ class FleetModel(Strict):
     ci: CiModel | None = None
     rollout: RolloutModel | None = None
     notifications: NotificationsModel | None = None
-    ignore: list[str] = []
-    quiet: list[str] = []
+    ignore: Annotated[list[Glob], Field(description="Paths of the repository that deploy nothing")] = []
+    quiet: Annotated[list[Glob], Field(description="Paths of the repository that deploy without a notice")] = []
     identities: dict[str, str] = {}
 
 
@@ -105,9 +117,7 @@ _NOT_ACTED_ON = {
     "drones": "no packages are built",
     "orchestrators": "no packages are built",
     "gateway": "nothing is announced to it",
-    "ci": "commits are deployed without waiting for their checks, `require` included",
     "rollout": "every host converges by itself, there are no waves",
-    "notifications": "nobody is notified",
     "identities": "addresses are shown as they are",
 }
 
@@ -124,4 +134,22 @@ def load_fleet(document: Map, file: str) -> Fleet:
         for key, effect in _NOT_ACTED_ON.items()
         if document.get(key)
     )
-    return Fleet(hosts, tuple(model.sites), tuple(model.ignore), tuple(model.quiet), warnings)
+    sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
+    told = _notifications(model.notifications)
+    return Fleet(hosts, sites, ignore, quiet, warnings, ci=load_ci(document, file), notifications=told)
+
+
+def _notifications(model: NotificationsModel | None) -> Notifications:
+    if model is None:
+        return Notifications()
+    discord, webhook = model.discord, model.webhook
+    return Notifications(
+        discord=DiscordChannel(Secret(discord.webhook.secret), discord.mention_on_failure) if discord else None,
+        webhook=WebhookChannel(
+            webhook.url if isinstance(webhook.url, str) else Secret(webhook.url.secret),
+            Secret(webhook.sign.secret) if webhook.sign else None,
+        )
+        if webhook
+        else None,
+        links=model.links,
+    )
