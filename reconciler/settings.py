@@ -100,6 +100,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Images:
+    """`every`: how often a registry is asked whether a tag that runs here has moved; 0: never."""
+
+    every: Seconds = Seconds(6 * 3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """`every`: how long a pass that nobody looks at may be content with a quick look; 0: never."""
 
@@ -128,6 +135,7 @@ class Settings:
     docker: Docker = Docker()
     verify: Verify = Verify()
     apply: Apply = Apply()
+    images: Images = Images()
     look: Look = Look()
     watch: Watch = Watch()
     config_file: str = field(default="", metadata={"derived": True})

@@ -131,6 +131,9 @@ class DockerEngine(ContainerEngine):
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
         return self._client.logs(container, lines)
 
+    def digest(self, reference: str) -> str:
+        return self._client.digest(reference)
+
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         self._client.pull(reference, platform, say)
 

@@ -7,7 +7,7 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 from __future__ import annotations
 
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
-from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
+from reconciler.ports.memory import Adoptions, Identity, Images, Ledger, Signals
 from reconciler.ports.repository import Disk, Repository, Tree
 from reconciler.ports.running import Clock, Progress
 
@@ -19,6 +19,7 @@ __all__ = [
     "HostFiles",
     "HostShell",
     "Identity",
+    "Images",
     "Ledger",
     "Progress",
     "Repository",

@@ -12,6 +12,7 @@ from reconciler.core.positioned import Map
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
+from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange, Renewing
 
 
@@ -39,6 +40,9 @@ class StackModel(Strict):
         Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
     ] = []
     migrations: list[MigrationModel] = []
+    image_drift: Annotated[
+        ImageDrift, Field(description="When the tag of an image names another one by now; a service may differ")
+    ] = "recreate"
 
 
 class OnChangeModel(Strict):
@@ -71,10 +75,10 @@ class ServiceModel(Strict):
 
     job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
     on_change: list[OnChangeModel] = []
+    image_drift: ImageDrift | None = None
 
 
-_LATER_STACK = ("verify", "image_drift")
-_LATER_SERVICE = ("image_drift",)
+_LATER_STACK = ("verify",)
 
 
 def load_stack_extension(raw: Map, file: str) -> StackExtension:
@@ -86,17 +90,16 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
         for m in model.migrations
     )
     if isinstance(model.hosts, dict):
-        return StackExtension(labels=pairs(model.hosts), migrations=migrations)
-    return StackExtension(hosts=tuple(model.hosts), migrations=migrations)
+        return StackExtension((), pairs(model.hosts), migrations, model.image_drift)
+    return StackExtension(tuple(model.hosts), (), migrations, model.image_drift)
 
 
 def load_service_extension(raw: Map | None, file: str) -> ServiceExtension:
     """`x-reconciler` of a service, if it has one."""
     if raw is None:
         return ServiceExtension()
-    _refuse_later(raw, _LATER_SERVICE)
     model = checked(ServiceModel, raw, file)
-    return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)))
+    return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)), model.image_drift or "")
 
 
 def _on_change(rule: OnChangeModel) -> OnChange:
