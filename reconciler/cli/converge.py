@@ -18,6 +18,7 @@ from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, s
 from reconciler.cli.progress import showing, standing_aside
 from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
+from reconciler.core.gate.wording import gate_data, gate_lines
 from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines
 from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
@@ -209,6 +210,8 @@ class _Look:
 
     def lines(self) -> list[str]:
         lines = plan_lines(self.plan, self._seen.target.held)
+        if (gate := self._seen.target.gate) and gate.evidence:
+            lines[1:1] = [f"  {line}" for line in gate_lines(gate)]
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
@@ -221,6 +224,7 @@ class _Look:
         return plan_data(self.plan) | {
             "held": bool(target.held),
             "target_reason": target.reason,
+            "gate": gate_data(target.gate) if target.gate else None,
             "working_tree": list(self.drifted),
             "changes": changes_data(self.changes),
         }

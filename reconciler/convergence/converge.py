@@ -25,19 +25,23 @@ from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.rebuild import rebuild
 from reconciler.convergence.recover import recover
+from reconciler.convergence.taken_up import taken_up
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
 from reconciler.convergence.validate import Validate
-from reconciler.convergence.wait import EVERYTHING, Failures, Waiting
+from reconciler.convergence.verify import Verify, in_view, probed
+from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core import guard
 from reconciler.core.adoption import remembered, renewed
+from reconciler.core.alerts import LONGEST, told_already
 from reconciler.core.migrations import refuse_untrusted
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.target import Target
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.model.observed import Observed
+from reconciler.model.plan import Plan
 from reconciler.model.report import Outcome, Pause, Run
 from reconciler.model.result import Result
 
@@ -48,6 +52,8 @@ class Pass:
     def __init__(self, world: World, rules: Rules, request: Request) -> None:
         self._told = Told(world.progress)
         self._world = world = replace(world, progress=self._told)
+        whole = not rules.site.target.partition("/")[2]
+        request = taken_up(world, request) if whole else request
         if request.command == "rollback":
             rules = replace(rules, policy=replace(rules.policy, max_removed_stacks=sys.maxsize))
         self._rules, self._request = rules, request
@@ -66,7 +72,7 @@ class Pass:
                 self._request.run,
                 self._request.command,
                 self._request.actor,
-                "",
+                self._request.revision,
                 "",
                 account.started,
                 host=account.host,
@@ -87,6 +93,9 @@ class Pass:
         if self._account.attempt:
             self._world.ledger.forget_attempts(result.revision)
         self._pause.lift(result, touched=self._account.touched)
+        if result.outcome == "failed":
+            before = self._world.ledger.runs(LONGEST, host=self._account.host)
+            result = replace(result, repeat=told_already(before, result.reason, self._world.clock.now()))
         self._world.ledger.finish(
             self._request.run,
             ended=self._world.clock.now(),
@@ -116,9 +125,9 @@ class Pass:
             return self._paused(pause, observed, owner)
         self._pause.raise_()
         aim = Aim(world, self._gather, self._request, account.base)
+        account.target = target = aim.target()
         if self._request.command == "rollback":
             self._block_what_runs(aim)
-        account.target = target = aim.target()
         for block in aim.deadly:
             world.signals.block(block)
             world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
@@ -133,7 +142,9 @@ class Pass:
         migrating = self._migrating(picture, owner)
         self._refuse(picture, blocked, migrating)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified and not migrating:
-            return self._verified(picture, target, "unchanged", "nothing to do")
+            ignored = picture.changes is not None and not picture.changes.any_deploy
+            why = "only ignored paths changed" if ignored else "nothing to do"
+            return self._still_well(picture, target, owner, "unchanged", why)
         world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):
             return account.result("held", 0, "not confirmed; nothing was done")
@@ -163,13 +174,15 @@ class Pass:
 
     def _block_what_runs(self, aim: Aim) -> None:
         """A person turns away from what was verified: the timer must not bring it back."""
-        base, asked = self._account.base, self._request.revision
-        if base and base != asked:
-            self._world.signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
+        base, asked, signals = self._account.base, self._request.revision, self._world.signals
+        known = any(block.holds_for(base) for block in signals.blocks())  # then it says already who wanted it, and why
+        if base and base != asked and not known:
+            signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
 
     def _migrating(self, picture: Picture, owner: str) -> Due | None:
         """Migrations go with every new revision, whatever changed in it; a way back has none."""
-        if self._request.command == "rollback" or picture.desired.revision == self._account.base:
+        ignored = picture.changes is not None and not picture.changes.any_deploy
+        if self._request.command == "rollback" or ignored or picture.desired.revision == self._account.base:
             return None
         return due(self._world, picture, self._rules.site.target, self._request.run, owner)
 
@@ -220,7 +233,10 @@ class Pass:
             return failed.result(picture, owner, failures)
         tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
         world.adoptions.remember(renewed(world.adoptions.known(), plan))
-        return self._verified(picture, target, "succeeded", self._told.summary(plan, account.migrated))
+        summary = self._told.summary(plan, account.migrated)
+        if not _moves(plan, migrating):
+            return self._still_well(picture, target, owner, "succeeded", summary)
+        return self._verified(picture, target, "succeeded", summary)
 
     def _newer_waits(self, revision: str) -> str:
         """A deploy steps aside for a newer one, as long as nothing was touched (I12)."""
@@ -245,7 +261,33 @@ class Pass:
         if applied.failures and not isolate:
             return applied.failures
         self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
-        return applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
+        failures = applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
+        if (failures and not isolate) or not _moves(plan, migrating):
+            return failures
+        chosen = probed(picture, self._account.base, self._rules.site.target) - {slot.stack for slot in failures}
+        return failures | self._verify(picture, owner).run(chosen)
+
+    def _verify(self, picture: Picture, owner: str) -> Verify:
+        return Verify(
+            self._world,
+            self._rules.policy,
+            picture.desired,
+            picture.wants,
+            lambda: serving(self._listed(owner), owner),
+        )
+
+    def _still_well(self, picture: Picture, target: Target, owner: str, outcome: Outcome, reason: str) -> Result:
+        """Nothing was to be done, so what fails now is not the fault of this pass: it is told, and what runs stays."""
+        known = target.revision == self._account.base
+        chosen = in_view(picture, self._rules.site.target)
+        failures = self._verify(picture, owner).run(chosen, once=known)
+        if not failures:
+            return self._verified(picture, target, outcome, reason)
+        error = gravest(failures)
+        error.unchanged = error.unchanged or "everything that runs, and nothing is blocked"
+        words = "; ".join(dict.fromkeys(failure.what for failure in failures.values()))
+        what = "the verified revision is sick" if known else "not verified"
+        return self._account.result("failed", error.exit_code, f"{what}: {words}", error, phase="verify")
 
     def _verified(self, picture: Picture, target: Target, outcome: Outcome, reason: str) -> Result:
         """The stamp moves only for a whole pass over the revision's own manifests, with nothing left out of it."""
@@ -258,3 +300,8 @@ class Pass:
                     account.cleared.append(blocked)
             signals.write_stamp(target.revision)
         return account.result(outcome, 0, reason)
+
+
+def _moves(plan: Plan, migrating: Due | None) -> bool:
+    """Whether a pass does anything that could make a service sick."""
+    return bool(plan.steps or plan.unverified or migrating)

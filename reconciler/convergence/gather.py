@@ -106,11 +106,14 @@ class Gather:
         self._files, self._signals, self._engine = world.files, world.signals, world.engine
         self._registries = Registries(world.engine, world.images, world.clock, site.ask_registries)
 
-    def desired(self, revision: str, owner: str) -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
-        """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong."""
+    def desired(self, revision: str, owner: str, called: str = "") -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
+        """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong.
+
+        `called`: what RECONCILER_SHA says instead, to compare what revisions want whatever they are called.
+        """
         tree = self._repository.tree(revision)
         side = HostSide(self._site.host, self._files.environment, self._files.environment_folder, self._site.home)
-        assembled = assemble(tree, self._site.manifests, side, revision=revision, owner=owner).or_raise()
+        assembled = assemble(tree, self._site.manifests, side, revision=called or revision, owner=owner).or_raise()
         sealer = Sealer(self._files.key())
         paths = HostPaths(assembled.desired.checkout, self._site.rendered, self._site.secrets)
         facts = HostFacts(paths, sealer, assembled.builds, self._sealed_secrets(assembled.desired, sealer))

@@ -20,6 +20,7 @@ from reconciler.ports import (
     Identity,
     Images,
     Ledger,
+    Probing,
     Progress,
     Repository,
     Signals,
@@ -96,6 +97,7 @@ class World:
     clock: Clock
     progress: Progress
     shell: HostShell
+    probing: Probing
     gate: Gate = _OPEN
     trust: Trust = _OPEN
     deploys: Deploys = _OPEN

@@ -11,12 +11,15 @@ from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
 from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
+from reconciler.core.manifest.ci import load_ci
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
+from reconciler.core.manifest.verify import with_probes
 from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
 from reconciler.model.fleet import Fleet, Host, StackExtension
+from reconciler.model.gate import CiRules
 from reconciler.ports import Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -50,6 +53,15 @@ class Assembled:
 
 def fleet_of(tree: Tree, manifests: str) -> Fleet:
     """Raises BadConfiguration when there is no fleet file, or it is wrong."""
+    return load_fleet(*_fleet_document(tree, manifests))
+
+
+def ci_of(tree: Tree, manifests: str) -> CiRules | None:
+    """`ci:` of the fleet file alone. Raises BadConfiguration when there is no such file, or this part is wrong."""
+    return load_ci(*_fleet_document(tree, manifests))
+
+
+def _fleet_document(tree: Tree, manifests: str) -> tuple[Map, str]:
     path = posixpath.join(manifests, "fleet.yaml")
     entry = tree.entry(path)
     if entry is None or entry.kind not in ("file", "executable"):
@@ -68,7 +80,7 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
             next="see manifests/fleet.yaml of the project for an example",
             at=Position(path, 1, 1),
         )
-    return load_fleet(document, path)
+    return document, path
 
 
 def assemble(
@@ -93,12 +105,13 @@ def assemble(
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
-            loaded = _load(tree, folder, host, side)
+            loaded = _load(tree, folder, host, side, revision)
             extension = load_stack_extension(loaded.extensions, loaded.stack.file)
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
-            stacks.append(with_migrations(_extended(loaded, extension), extension.migrations, _at(loaded)))
+            stack = with_migrations(_extended(loaded, extension), extension.migrations, _at(loaded))
+            stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
             reads |= {loaded.stack.file, *loaded.reads}
         except ReconcilerError as problem:
@@ -127,9 +140,11 @@ def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
     except ReconcilerError:
         return False  # loading says what is wrong, and says it better
     raw = document.get("x-reconciler") if isinstance(document, Map) else None
-    if not isinstance(raw, Map) or "$" in repr(raw):
+    if not isinstance(raw, Map) or "hosts" not in raw or "$" in repr(raw["hosts"]):
         return False
-    return not selects(load_stack_extension(raw, file), host, fleet, raw.position)
+    alone = Map(raw.place)
+    alone.take(raw, "hosts")
+    return not selects(load_stack_extension(alone, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:
@@ -190,7 +205,8 @@ def _unknown_directories(host: Host, folders: list[tuple[str, str, str]], manife
             yield f"{file}: `directories` of {host.name} names {name}, which is no stack"
 
 
-def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) -> LoadedStack:
+def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide, revision: str) -> LoadedStack:
+    """An app proves its version only if it knows it: what is written with these two is replaced at every commit."""
     name, _, file = folder
     context = HostContext(
         checkout=host.checkout,
@@ -198,6 +214,7 @@ def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide) 
         home=side.home,
         host_files=side.environment(name),
         host_file_root=side.environment_folder(name),
+        variables={"RECONCILER_SHA": revision, "RECONCILER_HOST": host.name},
     )
     return load_stack(tree, file, context, name)
 

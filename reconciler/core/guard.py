@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reconciler.core import moved_data
 from reconciler.core.fingerprint import volume_fingerprint
-from reconciler.core.host_access import SOCKETS, Land, every_path, sources
+from reconciler.core.host_access import SOCKETS, Land, every_path, probed, sources
 from reconciler.core.ports_taken import is_fixed, meet
 from reconciler.core.powers import powers, volume_power
 from reconciler.core.wanted import Want
@@ -68,6 +68,7 @@ def check(
         *_emptied(desired, removals),
         *_removals(plan, removals, policy),
         *map(_not_allowed, asks(desired, policy, real)),
+        *_probes(desired, policy, real),
         *_twice(wants),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
@@ -156,6 +157,24 @@ def asks(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[
         for source in sources(service, stack):
             if outside := land.outside(source):
                 yield Ask(service, f"mounts {land.shown(source)} of the host", outside)
+
+
+def may_look_at(path: str, desired: Desired, policy: Policy, real: Mapping[str, str]) -> bool:
+    """Whether a probe may say what is in a file of the host: where stacks may mount, and nothing of our own."""
+    land = _land(policy, real, desired.checkout)
+    return not land.outside(path) and not land.own_folder(path)
+
+
+def _probes(desired: Desired, policy: Policy, real: Mapping[str, str]) -> Iterator[Refused]:
+    for stack in desired.stacks:
+        for path in probed(stack):
+            if not may_look_at(path, desired, policy, real):
+                yield Refused(
+                    "E-GUARD-PROBE",
+                    f"{stack.name} wants to know what is in {path} of the host",
+                    why="probes may only look where stacks may mount, and never at what is reconciler's own",
+                    next="name a file of the repository, or allow its folder: trust.allow_host_mounts",
+                )
 
 
 def _not_allowed(ask: Ask) -> Refused:

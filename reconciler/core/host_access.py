@@ -11,6 +11,7 @@ from posixpath import basename, normpath
 
 from reconciler.core.powers import volume_paths
 from reconciler.model.desired import Desired, Service, Stack
+from reconciler.model.probe import FileCheck
 
 HARMLESS = ("/etc/localtime", "/etc/timezone")
 """What half of all Compose files mount to tell the time; read-only it gives nothing away."""
@@ -73,10 +74,16 @@ def sources(service: Service, stack: Stack) -> Iterator[str]:
             yield from volume_paths(volume)
 
 
+def probed(stack: Stack) -> Iterator[str]:
+    """The files that probes of the stack look at."""
+    yield from (probe.check.path for probe in stack.verify if isinstance(probe.check, FileCheck))
+
+
 def every_path(desired: Desired) -> Iterator[str]:
-    """The check-out, and all that stacks mount or take as a device."""
+    """The check-out, and all that stacks mount, take as a device or look at."""
     yield desired.checkout
     for stack in desired.stacks:
+        yield from probed(stack)
         for service in stack.services:
             yield from sources(service, stack)
             yield from (device.source for device in service.devices)

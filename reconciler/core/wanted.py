@@ -48,13 +48,16 @@ def wants(desired: Desired, facts: HostFacts) -> dict[Slot, Want]:
 
 
 def digest(desired: Desired, facts: HostFacts, tree: str) -> str:
-    """What a host shall run, whatever commit says so: equal digests want the same containers, networks and migrations.
+    """What a host shall run, whatever commit says so: equal digests want the same containers, networks, migrations
+    and probes: mending a wrong probe makes another revision of it.
 
     Changes with a service's definition, mounted files, builds and secrets; never with words elsewhere in the
     repository, unless something runs on the host itself: nobody knows what that reads. `tree` names all files.
     """
     prints = [f"{slot} {want.spec.fingerprint}" for slot, want in wants(desired, facts).items()]
-    around = [repr((stack.name, stack.networks, stack.volumes, stack.migrations)) for stack in desired.stacks]
+    around = [
+        repr((stack.name, stack.networks, stack.volumes, stack.migrations, stack.verify)) for stack in desired.stacks
+    ]
     anything = [tree] if any(m.run for stack in desired.stacks for m in stack.migrations) else []
     return sha256("\n".join(sorted([*prints, *around, *anything])).encode()).hexdigest()
 

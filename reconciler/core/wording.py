@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.core.gate.wording import gate_data
 from reconciler.model.changes import Changes
 from reconciler.model.plan import SIGNS, Action, Plan, Step
 from reconciler.model.result import Result
@@ -164,9 +165,11 @@ def result_data(result: Result) -> dict[str, Any]:
         "outcome": result.outcome,
         "exit_code": result.exit_code,
         "reason": result.reason,
+        "repeat": result.repeat,
         "revision": result.revision,
         "base": result.base,
         "held": result.held,
+        "gate": gate_data(result.gate) if result.gate else None,
         "seconds": round(result.seconds, 3),
         "plan": plan_data(result.plan) if result.plan else None,
         "checkout": {

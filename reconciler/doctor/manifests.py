@@ -20,6 +20,7 @@ from reconciler.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
 from reconciler.git.objects import Objects, newest_fetched
 from reconciler.model.desired import Desired
+from reconciler.model.gate import CiRules
 from reconciler.ports import Tree
 from reconciler.wiring import make_rules
 
@@ -32,6 +33,7 @@ class Read:
     desired: Desired | None = None
     newest: float = 0.0
     secrets: tuple[str, ...] = ()
+    ci: CiRules | None = None
 
 
 def probe_manifests(subject: Subject) -> Read:
@@ -47,14 +49,16 @@ def probe_manifests(subject: Subject) -> Read:
     try:
         newest = float(objects.commit(revision).at)
         tree = objects.tree(revision)
-        hosts = tuple(each.name for each in fleet_of(tree, settings.repository.path).hosts)
+        fleet = fleet_of(tree, settings.repository.path)
+        hosts = tuple(each.name for each in fleet.hosts)
         made = assemble(tree, settings.repository.path, _side(subject), revision=revision, owner="")
     except ReconcilerError as error:
         return Read(ManifestFacts(revision, host, hosts, problems=(error,)), newest=newest)
     stacks = tuple(stack.name for stack in made.desired.stacks)
     names = {*_granted(made.desired), *_webhook(tree, settings.repository.path)}
+    names |= {fleet.ci.token} if fleet.ci and fleet.ci.token else set()
     facts = ManifestFacts(revision, host, hosts, stacks, made.problems)
-    return Read(facts, made.desired, newest, tuple(sorted(names)))
+    return Read(facts, made.desired, newest, tuple(sorted(names)), fleet.ci)
 
 
 def _side(subject: Subject) -> HostSide:

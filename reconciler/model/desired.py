@@ -13,6 +13,7 @@ from typing import Literal
 from reconciler.errors import Position
 from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange
+from reconciler.model.probe import Probe
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as sorted pairs, so that values stay frozen, hashable and in a stable order."""
@@ -312,6 +313,7 @@ class Stack:
     volumes: tuple[Volume, ...] = ()
     files: tuple[FileObject, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    verify: tuple[Probe, ...] = ()
 
     def service(self, name: str) -> Service:
         """The service of that name; KeyError when there is none."""

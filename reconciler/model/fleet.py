@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.gate import CiRules
 from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange
+from reconciler.model.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`warnings` name what the file asks for and this version does not act on."""
+    """`warnings` name what the file asks for and this version does not act on; `ci` None: commits need no gate."""
 
     hosts: tuple[Host, ...]
     sites: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    ci: CiRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class StackExtension:
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
     image_drift: ImageDrift = "recreate"
+    verify: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Result:
     `directory` is the working tree of the host. `phase` is where it failed, `log` the last lines of what failed (no
     secret is in them). `attempt`: how many times this revision has been tried on this boot. `started`: seconds since
     the epoch. `cleared`: blocks that this pass ended; `by_hand`: what persons did to sentinels since
-    the pass before.
+    the pass before. `repeat`: it failed as the pass before did, and that was told: nobody needs to hear it again yet.
     """
 
     run: str
@@ -73,3 +73,4 @@ class Result:
     back: WayBack | None = None
     cleared: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    repeat: bool = False

@@ -6,24 +6,33 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
+from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Images, Ledger, Signals
-from reconciler.ports.repository import Disk, Repository, Tree
+from reconciler.ports.probing import Probing
+from reconciler.ports.repository import Disk, Repository, Signatures, Tree
 from reconciler.ports.running import Clock, Progress
 
 __all__ = [
     "Adoptions",
+    "Backoff",
+    "CiMemory",
     "Clock",
     "ContainerEngine",
+    "ContinuousIntegration",
     "Disk",
     "HostFiles",
     "HostShell",
     "Identity",
     "Images",
     "Ledger",
+    "Probing",
     "Progress",
+    "Remembered",
     "Repository",
     "Say",
     "Signals",
+    "Signatures",
     "Tree",
+    "Unanswered",
 ]

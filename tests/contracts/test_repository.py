@@ -258,3 +258,18 @@ def test_fetching_does_not_load_the_heavy_library(tmp_path: Path, remote: Remote
         "r.checkout(head, wt, 'r1'); assert 'pygit2' in", "r.checkout(head, wt, 'r2'); assert 'pygit2' not in"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_pull_request_of_a_fork_is_never_fetched(tmp_path: Path) -> None:
+    remote = Remote(tmp_path)
+    base = remote.commit({"a": "1"})
+    remote.git("config", "uploadpack.allowAnySHA1InWant", "false")
+    fork = remote.commit({"a": "evil"}, parent=base, branch="of-a-fork")
+    remote.git("update-ref", "refs/pull/1/head", fork)
+    remote.git("update-ref", "refs/merge-requests/1/head", fork)
+    remote.delete_branch("of-a-fork")
+    ours = repository(tmp_path / "state", remote.url)
+
+    for run in ("first", "second"):
+        assert ours.fetch(run) == base
+    assert ours.has(base) and not ours.has(fork)

@@ -14,6 +14,7 @@ from reconciler.core.manifest.schema import json_schema
 from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.fleet import Fleet, Host, StackExtension
+from reconciler.model.gate import CiRules
 from reconciler.model.on_change import OnChange
 
 HEAD = "apiVersion: reconciler/v1\nkind: Fleet\n"
@@ -59,8 +60,9 @@ def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> Non
     assert made.hosts[0] == Host("a", "local", "/opt/a", (("n", "1"), ("on", "true"), ("site", "x")))
     assert made.hosts[1].connect == "ssh://root@10.0.0.1"
     assert (made.sites, made.ignore, made.quiet) == (("x",), ("docs/**",), ("n8n/**",))
+    assert made.ci == CiRules("github", "o/n", require=("a.yml",))
     warned = [warning.split("`")[1].rstrip(":") for warning in made.warnings if "`" in warning]
-    assert set(warned) >= {"drones", "orchestrators", "gateway", "ci", "rollout", "notifications", "identities"}
+    assert set(warned) >= {"drones", "orchestrators", "gateway", "rollout", "notifications", "identities"}
     assert all(warning.startswith("f.yaml:") for warning in made.warnings)
 
 
@@ -97,6 +99,53 @@ def test_a_mistake_is_named_with_its_place_and_a_way_out(text: str, code: str, a
     assert error.next
 
 
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("", None),
+        ("ci: ~\n", None),
+        ("ci: {provider: none}\n", CiRules("none")),
+        ("ci: {provider: github, repository: o/n}\n", CiRules("github", "o/n")),
+        (
+            "ci: {provider: gitea, repository: o/n, url: 'https://git.example/', token: {secret: t}, settle: 90s}\n",
+            CiRules("gitea", "o/n", "https://git.example", "t", settle=90.0),
+        ),
+        (
+            "ci: {provider: generic, url: 'http://ci/{sha}', neutral: fail, unknown: pass}\n",
+            CiRules("generic", url="http://ci/{sha}", neutral="fail", unknown="pass"),
+        ),
+    ],
+)
+def test_the_gate_of_a_fleet_becomes_rules(text: str, rules: CiRules | None) -> None:
+    assert fleet(ONE + text).ci == rules
+
+
+@pytest.mark.parametrize(
+    ("ci", "says"),
+    [
+        ("{provider: github}", "owner/name"),
+        ("{provider: github, repository: name}", "owner/name"),
+        ("{provider: github, repository: ../x}", "owner/name"),
+        ("{provider: forgejo, repository: o/n}", "https://git.example"),
+        ("{provider: generic, url: 'http://ci/x'}", "{sha}"),
+        ("{provider: generic, url: 'http://me:pw@ci/{sha}'}", "url"),
+        ("{provider: generic, url: 'ftp://ci/{sha}'}", "url"),
+        ("{provider: none, token: {secret: a/b}}", "token"),
+        ("{provider: none, token: abc}", "token"),
+        ("{provider: none, settle: soon}", "settle"),
+        ("{provider: none, fork_pull_requests: always}", "never"),
+        ("{provider: none, require: ['']}", "require"),
+        ("[]", "ci"),
+    ],
+)
+def test_a_mistake_in_the_gate_is_named_with_its_place(ci: str, says: str) -> None:
+    error = problem(ONE + f"ci: {ci}\n")
+
+    assert error.code == "E-MANIFEST-VALUE"
+    assert error.at and error.at.line == 4
+    assert says in f"{error.what} {error.why} {error.next}"
+
+
 def test_the_value_in_a_complaint_is_short() -> None:
     error = problem(ONE + f"ci: {{provider: {'x' * 5000}}}\n")
 
@@ -112,15 +161,6 @@ def test_the_value_in_a_complaint_is_short() -> None:
 )
 def test_a_stack_chooses_its_hosts(text: str, extension: StackExtension) -> None:
     assert load_stack_extension(read(text), "f.yaml") == extension
-
-
-@pytest.mark.parametrize("key", ["verify"])
-def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
-    with pytest.raises(BadConfiguration) as caught:
-        load_stack_extension(read(f"{key}: []"), "f.yaml")
-
-    assert caught.value.code == "E-MANIFEST-UNSUPPORTED"
-    assert str(caught.value.at) == "f.yaml:1:1"
 
 
 def test_a_service_may_follow_its_tag_in_another_way_than_its_stack() -> None:

@@ -178,7 +178,7 @@ CASES = [
     ),
     compose("unknown key of ours", f"x-reconciler:\n  host: [alpha]\n{stack()}", "E-MANIFEST-KEY", "2:3", "'hosts'"),
     compose(
-        "a key of a later version", f"x-reconciler:\n  verify: []\n{stack()}", "E-MANIFEST-UNSUPPORTED", "2:3", "verify"
+        "a drift of no kind", f"x-reconciler:\n  image_drift: no\n{stack()}", "E-MANIFEST-VALUE", "2:3", "image_drift"
     ),
     compose("a job that is no job", service("x-reconciler: {job: maybe}"), "E-MANIFEST-VALUE", "4:20", "job"),
     fleet(
@@ -426,7 +426,7 @@ SETTINGS = 'host = "alpha"\n\n[repository]\nurl = "file:///nowhere"\n'
         (f"{SETTINGS}[apply]\nparallel = 'four'\n", "E-SETTINGS-VALUE", ":6:1", "whole number"),
         (f"{SETTINGS}[verify]\nwindow = '5 parsecs'\n", "E-SETTINGS-VALUE", ":6:1", "duration"),
         ("[repository]\nurl = 'file:///x'\n", "E-SETTINGS-MISSING", "", "host is not set"),
-        (f"{SETTINGS}[trust]\nsignatures = 'all'\n", "E-SETTINGS-UNSUPPORTED", ":6:1", "not supported"),
+        (f"{SETTINGS}[trust]\nsignatures = 'some'\n", "E-SETTINGS-VALUE", ":6:1", "off"),
     ],
 )
 def test_a_wrong_host_file_is_named_with_its_line(

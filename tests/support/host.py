@@ -74,6 +74,12 @@ class Host:
         fleet = f"apiVersion: reconciler/v1\nkind: Fleet\nhosts: {hosts}\n"
         self.remote.commit({"manifests/fleet.yaml": fleet}, "the fleet")
 
+    @property
+    def stamp(self) -> str:
+        """What was verified last; "" when nothing was."""
+        file = self.state / "sentinels" / "last-successful-deploy-sha"
+        return file.read_text().strip() if file.exists() else ""
+
     # Git
 
     def push(self, files: Mapping[str, Content] | None = None, /, **stacks: str | None) -> str:

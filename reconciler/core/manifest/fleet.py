@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.ci import CiModel, load_ci
 from reconciler.core.positioned import Map
 from reconciler.model.fleet import Fleet, Host
 
@@ -57,14 +58,6 @@ class GatewayModel(Strict):
     binhost: str = ""
 
 
-class CiModel(Strict):
-    provider: Literal["github", "gitea", "forgejo", "generic", "none"]
-    repository: str = ""
-    url: str = ""
-    require: list[str] = []
-    fork_pull_requests: Literal["never"] = "never"
-
-
 class RolloutModel(Strict):
     waves: list[list[str]] = []
     on_failure: Literal["rollback", "pause", "continue"] = "rollback"
@@ -105,7 +98,6 @@ _NOT_ACTED_ON = {
     "drones": "no packages are built",
     "orchestrators": "no packages are built",
     "gateway": "nothing is announced to it",
-    "ci": "commits are deployed without waiting for their checks, `require` included",
     "rollout": "every host converges by itself, there are no waves",
     "notifications": "nobody is notified",
     "identities": "addresses are shown as they are",
@@ -124,4 +116,5 @@ def load_fleet(document: Map, file: str) -> Fleet:
         for key, effect in _NOT_ACTED_ON.items()
         if document.get(key)
     )
-    return Fleet(hosts, tuple(model.sites), tuple(model.ignore), tuple(model.quiet), warnings)
+    sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
+    return Fleet(hosts, sites, ignore, quiet, warnings, ci=load_ci(document, file))

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from reconciler.core.compose.values import DURATION, parse_duration
 from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, near, pairs
+from reconciler.core.manifest.verify import ProbeModel, probes
 from reconciler.core.positioned import Map
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Migration, Pairs
@@ -43,6 +44,7 @@ class StackModel(Strict):
     image_drift: Annotated[
         ImageDrift, Field(description="When the tag of an image names another one by now; a service may differ")
     ] = "recreate"
+    verify: Annotated[list[ProbeModel], Field(description="What must hold before a revision is called good")] = []
 
 
 class OnChangeModel(Strict):
@@ -78,20 +80,17 @@ class ServiceModel(Strict):
     image_drift: ImageDrift | None = None
 
 
-_LATER_STACK = ("verify",)
-
-
 def load_stack_extension(raw: Map, file: str) -> StackExtension:
     """`x-reconciler` of a Compose file; an empty mapping when it has none."""
-    _refuse_later(raw, _LATER_STACK)
     model = checked(StackModel, raw, file)
     migrations = tuple(
         Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0, tuple(m.needs))
         for m in model.migrations
     )
+    verify = probes(model.verify, raw)
     if isinstance(model.hosts, dict):
-        return StackExtension((), pairs(model.hosts), migrations, model.image_drift)
-    return StackExtension(tuple(model.hosts), (), migrations, model.image_drift)
+        return StackExtension((), pairs(model.hosts), migrations, model.image_drift, verify)
+    return StackExtension(tuple(model.hosts), (), migrations, model.image_drift, verify)
 
 
 def load_service_extension(raw: Map | None, file: str) -> ServiceExtension:
@@ -152,15 +151,3 @@ def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -
 
 def _carries(host: Host, labels: Pairs) -> bool:
     return set(labels) <= {*host.labels, ("name", host.name)}
-
-
-def _refuse_later(raw: Map, keys: tuple[str, ...]) -> None:
-    for key in raw:
-        if key in keys:
-            raise BadConfiguration(
-                "E-MANIFEST-UNSUPPORTED",
-                f"x-reconciler.{key} is not supported by this version",
-                why="it would be dropped in silence, and you would count on it",
-                next="take it out for now",
-                at=raw.key_at(key),
-            )

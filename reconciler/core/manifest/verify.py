@@ -1,0 +1,191 @@
+"""`x-reconciler.verify`: the probes of a stack, each of exactly one kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from posixpath import join, normpath
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from reconciler.core.compose.values import DURATION, parse_duration
+from reconciler.core.manifest.checked import Name, Strict
+from reconciler.core.positioned import Map, Seq
+from reconciler.errors import BadConfiguration, Position
+from reconciler.model.desired import Stack
+from reconciler.model.probe import Check, ContainersCheck, ExecCheck, FileCheck, HttpCheck, Probe, Scalar, TcpCheck
+
+Duration = Annotated[str, Field(pattern=DURATION, description="Such as 500ms, 90s or 5m")]
+Text = Annotated[str, Field(min_length=1)]
+KINDS: dict[str, tuple[str, ...]] = {
+    "http": ("status", "json", "body", "headers", "insecure"),
+    "exec": ("service",),
+    "tcp": (),
+    "file": ("contains", "exists"),
+    "containers": (),
+}
+"""What a probe looks at, and the keys that go with it."""
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+
+
+class ProbeModel(Strict):
+    """One probe: `http`, `exec`, `tcp`, `file` or `containers`, and how often and how long it is tried."""
+
+    name: str = ""
+    http: Annotated[str, Field(description="URL that is asked from the host; no redirect is followed")] = ""
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    json_: Annotated[
+        dict[str, Scalar], Field(alias="json", description="Path of keys, joined by / -> the value that is there")
+    ] = {}
+    body: Annotated[str, Field(description="Text that the answer holds")] = ""
+    headers: dict[str, str] = {}
+    insecure: Annotated[bool, Field(description="Any certificate will do")] = False
+    exec: Annotated[list[Text], Field(description="Command in the containers of `service`")] = []
+    service: str = ""
+    tcp: Annotated[str, Field(description="HOST:PORT")] = ""
+    file: Annotated[str, Field(description="Path, from the stack's folder in the check-out")] = ""
+    contains: str = ""
+    exists: bool = True
+    containers: Annotated[
+        Literal["all"] | list[Name], Field(description="`all`, or services: their containers run and are healthy")
+    ] = []
+    timeout: Annotated[Duration, Field(description="For one sample")] = "5s"
+    interval: Annotated[Duration, Field(description="Between two samples")] = "1s"
+    within: Annotated[Duration, Field(description="Until enough samples in a row are good")] = "30s"
+    samples: Annotated[int, Field(ge=1, le=100, description="How many in a row must be good")] = 3
+
+
+def probes(models: Sequence[ProbeModel], raw: Map) -> tuple[Probe, ...]:
+    """The probes of `x-reconciler` as values. BadConfiguration, with the line of the probe."""
+    written = raw.get("verify")
+    places = written if isinstance(written, Seq) else Seq()
+    made: list[Probe] = []
+    for index, model in enumerate(models):
+        item = places[index]
+        at = item.position if isinstance(item, Map) else places.at(index)
+        made.append(_probe(model, item if isinstance(item, Map) else Map(), at, {probe.name for probe in made}))
+    return tuple(made)
+
+
+def with_probes(stack: Stack, found: Sequence[Probe], checkout: str, at: Position) -> Stack:
+    """The stack with its probes, the paths of files made absolute. BadConfiguration for a service that is not there."""
+    known = [service.name for service in stack.services]
+    for probe in found:
+        named: Collection[str] = probe.check.services if isinstance(probe.check, ContainersCheck) else ()
+        for name in (*named, *((probe.service,) if probe.service else ())):
+            if name not in known:
+                raise _wrong(probe.name, f"the stack has no service {name!r}", f"it has: {', '.join(known)}", at)
+    return replace(stack, verify=tuple(_on_host(probe, f"{checkout}/{stack.directory}") for probe in found))
+
+
+def _on_host(probe: Probe, folder: str) -> Probe:
+    if not isinstance(probe.check, FileCheck):
+        return probe
+    return replace(probe, check=replace(probe.check, path=normpath(join(folder, probe.check.path))))
+
+
+def _probe(model: ProbeModel, item: Map, at: Position, taken: Collection[str]) -> Probe:
+    shown = model.name or "a probe"
+    kinds = [kind for kind in KINDS if kind in item]
+    if len(kinds) != 1:
+        raise _wrong(shown, f"it has {' and '.join(kinds) or 'no kind'}", f"it has one of {', '.join(KINDS)}", at)
+    kind = kinds[0]
+    for other, keys in KINDS.items():
+        for key in keys:
+            if other != kind and key in item:
+                why = f"`{key}` goes with `{other}`, and this one is `{kind}`"
+                raise _wrong(shown, f"{key} says nothing there", why, item.key_at(key))
+    check = _CHECKS[kind](model, shown, item.at(kind))
+    name = model.name or _name(check)
+    if name in taken:
+        raise _wrong(name, "there are two of that name", "a failure names the probe: give one another `name:`", at)
+    seconds = {key: parse_duration(getattr(model, key)) or 0.0 for key in ("timeout", "interval", "within")}
+    for key, value in seconds.items():
+        if not value:
+            raise _wrong(name, f"{key} is zero", "nothing answers in no time", item.at(key))
+    if seconds["interval"] * (model.samples - 1) >= seconds["within"]:
+        why = f"{model.samples} samples, one every {seconds['interval']:g} s, take longer"
+        raise _wrong(name, f"it cannot hold within {seconds['within']:g} s", why, at)
+    return Probe(name, check, samples=model.samples, **seconds)
+
+
+def _http(model: ProbeModel, shown: str, at: Position) -> HttpCheck:
+    if not _is_plain_url(model.http):
+        raise _wrong(shown, "that is no http:// or https:// address", "no blanks, no user and password in it", at)
+    for name, value in model.headers.items():
+        if not _HEADER.fullmatch(name) or not re.fullmatch(r"[\t -~]*", value):
+            raise _wrong(shown, f"{name!r} is no header", "a name has no blanks, a value is one line of ASCII", at)
+    json = tuple((path.strip("/"), value) for path, value in model.json_.items())
+    return HttpCheck(
+        model.http, model.status, json, model.body, tuple(sorted(model.headers.items())), insecure=model.insecure
+    )
+
+
+def _is_plain_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        there = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    return there and "@" not in url.netloc and bool(re.fullmatch(r"[!-~]+", text))
+
+
+def _exec(model: ProbeModel, shown: str, at: Position) -> ExecCheck:
+    if not model.exec or not model.service:
+        raise _wrong(shown, "it is not clear what runs where", "exec: is a command, service: whose containers", at)
+    return ExecCheck(tuple(model.exec), model.service)
+
+
+def _tcp(model: ProbeModel, shown: str, at: Position) -> TcpCheck:
+    found = _ADDRESS.fullmatch(model.tcp)
+    if not found or not 0 < int(found["port"]) < 65536:
+        raise _wrong(shown, "that is no address", "tcp: is HOST:PORT, such as 127.0.0.1:5432 or [::1]:5432", at)
+    return TcpCheck(found["host"].strip("[]"), int(found["port"]))
+
+
+def _file(model: ProbeModel, shown: str, at: Position) -> FileCheck:
+    if not model.file or "\0" in model.file or (model.contains and not model.exists):
+        raise _wrong(
+            shown, "it is not clear what is looked for", "file: is a path that holds something, or no file", at
+        )
+    return FileCheck(model.file, model.contains, exists=model.exists)
+
+
+def _containers(model: ProbeModel, shown: str, at: Position) -> ContainersCheck:
+    if not model.containers:
+        raise _wrong(shown, "it names no container", "containers: is `all`, or a list of services", at)
+    return ContainersCheck(() if model.containers == "all" else tuple(model.containers))
+
+
+_CHECKS: dict[str, Callable[[ProbeModel, str, Position], Check]] = {
+    "http": _http,
+    "exec": _exec,
+    "tcp": _tcp,
+    "file": _file,
+    "containers": _containers,
+}
+
+
+def _name(check: Check) -> str:
+    match check:
+        case HttpCheck(url=url):
+            return f"http {url}"
+        case ExecCheck(command=command, service=service):
+            return f"exec {command[0]} in {service}"
+        case TcpCheck(host=host, port=port):
+            return f"tcp {host}:{port}"
+        case FileCheck(path=path):
+            return f"file {path}"
+        case ContainersCheck(services=services):
+            return f"containers {', '.join(services) or 'all'}"
+
+
+def _wrong(name: str, what: str, why: str, at: Position) -> BadConfiguration:
+    return BadConfiguration(
+        "E-MANIFEST-VERIFY", f"verify, {name}: {what}", why=why, next="mend it under x-reconciler.verify", at=at
+    )
