@@ -126,6 +126,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """`textfile`: a file of node_exporter's textfile collector, "" for none; `stale_after`: 0 for never."""
+
+    textfile: str = ""
+    stale_after: Seconds = Seconds(3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
 
@@ -143,6 +151,7 @@ class Settings:
     images: Images = Images()
     look: Look = Look()
     watch: Watch = Watch()
+    heartbeat: Heartbeat = Heartbeat()
     config_file: str = field(default="", metadata={"derived": True})
     config_directory: str = field(default="", metadata={"derived": True})
 
@@ -182,6 +191,8 @@ def _check(settings: Settings, source: _Source) -> None:
     ):
         if not path.startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
+    if (textfile := settings.heartbeat.textfile) and not (textfile.startswith("/") and textfile.endswith(".prom")):
+        raise _wrong("heartbeat.textfile", textfile, "an absolute path that ends in .prom", source)
     for folder in settings.trust.allow_host_mounts:
         if not folder.startswith("/"):
             raise _wrong("trust.allow_host_mounts", folder, "a list of absolute paths", source)

@@ -16,23 +16,29 @@ from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.docker import DockerEngine
 from reconciler.adapters.git import GitRepository
+from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.image_tags import TagFile
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
 from reconciler.convergence.observe import observe
+from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Interrupted, Rules, World
+from reconciler.core.assemble import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
-from reconciler.errors import Terminal
+from reconciler.core.redact import Redactor, redactor
+from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.gate import CiRules
+from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, ContinuousIntegration, HostShell, Progress, Repository, Signatures
+from reconciler.ports import Clock, ContinuousIntegration, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
 from reconciler.settings import Settings, Trust
 
@@ -210,6 +216,74 @@ def make_ci(rules: CiRules, secrets: SecretStore, clock: Clock, deadline: float 
 def make_shell() -> HostShell:
     """Commands on this host."""
     return LocalShell()
+
+
+def make_outbox(settings: Settings) -> FileOutbox:
+    """Where notices wait on this host."""
+    return FileOutbox(Path(settings.state.directory))
+
+
+def make_heartbeat(settings: Settings) -> Heartbeat:
+    """This host's sign of life."""
+    return Heartbeat(Path(settings.state.directory), settings.heartbeat.textfile)
+
+
+def make_teller(settings: Settings, clock: Clock, say: Callable[[str], None]) -> Teller:
+    """Who tells people of passes. Reads nothing yet."""
+    return Teller(
+        make_outbox(settings),
+        lambda wanted: make_notifiers(settings, wanted),
+        lambda: make_redactor(settings),
+        clock,
+        say,
+        settings.host,
+        settings.repository.url,
+    )
+
+
+def make_notifiers(settings: Settings, wanted: Notifications) -> tuple[Notifier, ...]:
+    """One for each channel; one whose secret is missing says so of every notice."""
+    from reconciler.adapters.discord import DiscordNotifier
+    from reconciler.adapters.webhook import WebhookNotifier
+
+    secrets = SecretStore(settings.config_directory)
+
+    def value(asked: str | Secret) -> str:
+        try:
+            return secrets.read(asked.name).decode().strip() if isinstance(asked, Secret) else asked
+        except (ReconcilerError, UnicodeDecodeError):
+            return ""
+
+    made: list[Notifier] = []
+    if discord := wanted.discord:
+        made.append(DiscordNotifier(value(discord.webhook), discord.mention))
+    if webhook := wanted.webhook:
+        sign = value(webhook.sign) if webhook.sign else ""
+        unsigned = bool(webhook.sign) and not sign
+        made.append(WebhookNotifier("" if unsigned else value(webhook.url), sign.encode()))
+    return tuple(made)
+
+
+def make_redactor(settings: Settings) -> Redactor:
+    """Knows every secret that this host holds."""
+    state, config = Path(settings.state.directory), Path(settings.config_directory)
+    return redactor(LocalHostFiles(config, state, lambda _: b"").confidential())
+
+
+def notifications_of(world: World, settings: Settings, revision: str) -> Notifications:
+    """Where the fleet of a revision wants its notices. BadConfiguration."""
+    return fleet_of(world.repository.tree(revision), settings.repository.path).notifications
+
+
+def latest_notifications(settings: Settings) -> Notifications:
+    """As the fleet that was fetched last has it; none when nothing was. BadConfiguration."""
+    from reconciler.git.objects import Objects, newest_fetched
+
+    clone = Path(settings.state.directory) / "repository.git"
+    revision = newest_fetched(clone)
+    if not revision:
+        return Notifications()
+    return fleet_of(Objects(clone).tree(revision), settings.repository.path).notifications
 
 
 def our_containers(settings: Settings, target: str) -> tuple[Container, ...]:

@@ -21,6 +21,8 @@ needs=(
     strace:strace
     debootstrap:debootstrap # a machine with a real systemd
     groff:groff-base # reads the manual page as man does
+    promtool:prometheus # reads our metrics as Prometheus does
+    prometheus-node-exporter:prometheus-node-exporter # serves them
 )
 # Debian 13 puts the client into a package of its own.
 if ! command -v docker >/dev/null && apt_knows docker-cli; then needs+=(docker:docker-cli); fi

@@ -36,8 +36,11 @@ class LocalHostFiles(HostFiles):
     def confidential(self) -> Collection[str]:
         """What cannot be read cannot have been shown either, and is passed over."""
         values: set[str] = set()
-        for folder in ("env", "secrets"):
-            for path in (self._config / folder).rglob("*"):
+        folders = {"env": self._config / "env", "secrets": self._config / "secrets"}
+        if given := os.environ.get("CREDENTIALS_DIRECTORY"):
+            folders["credentials"] = Path(given)  # of systemd; SecretStore reads them first
+        for folder, place in folders.items():
+            for path in place.rglob("*"):
                 try:
                     content = path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST else b""
                 except OSError:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "rollback": "deploy",
     "accept": "deploy",
     "watch": "watch",
+    "notify": "notify",
     "status": "status",
     "history": "history",
     "pause": "signals",

@@ -8,13 +8,15 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from reconciler.adapters.lock import Holder, PassLock
+from reconciler.cli.telling import telling
 from reconciler.convergence.converge import Pass
 from reconciler.convergence.world import Request
+from reconciler.errors import Busy
 from reconciler.model.result import Result
 from reconciler.ports import Clock, Progress
 from reconciler.quick import look as quick
 from reconciler.settings import Settings
-from reconciler.wiring import make_rules, make_world
+from reconciler.wiring import make_heartbeat, make_rules, make_world
 
 T = TypeVar("T")
 
@@ -22,7 +24,11 @@ T = TypeVar("T")
 def take_turns(settings: Settings, clock: Clock, asked_by: str, one_pass: Callable[[], T]) -> T:
     """Run it under the pass lock, and once more as long as somebody asks meanwhile. Busy: the other goes once more."""
     lock, why = PassLock(settings.state.directory), f"converge, asked by {asked_by}"
-    return lock.take_turns(lambda: Holder(os.getpid(), clock.now(), why), one_pass, settings.inbox.trigger)
+    try:
+        return lock.take_turns(lambda: Holder(os.getpid(), clock.now(), why), one_pass, settings.inbox.trigger)
+    except Busy:
+        make_heartbeat(settings).busy()
+        raise
 
 
 def full_pass(
@@ -32,12 +38,17 @@ def full_pass(
     request: Request,
     target: str = "",
 ) -> Result:
-    """For the holder of the lock. When it finds nothing to do on the whole host, quick looks may follow."""
+    """For the holder of the lock. When it finds nothing to do on the whole host, quick looks may follow.
+
+    Not while notices wait: a quick look delivers none.
+    """
     before = None if target else quick.gather(settings)
+    looked = quick.checked(settings)
     quick.forget(settings)
-    with ExitStack() as closing:
-        world = make_world(settings, clock, progress, closing=closing)
+    with telling(settings, clock, progress, request, looked) as told, ExitStack() as closing:
+        world = make_world(settings, clock, told.progress, closing=closing)
         result = Pass(world, make_rules(settings, target), request).run()
-    if before and result.outcome == "unchanged" and not result.held:
+        told.ended(result, world)
+    if before and result.outcome == "unchanged" and not result.held and not told.waiting:
         quick.remember(settings, before, result.revision, result.directory)
     return result

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of, table
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
-from reconciler.errors import ReconcilerError, Transient
+from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
 from reconciler.model.plan import Plan
 from reconciler.model.report import Pause, Run
 
+if TYPE_CHECKING:
+    from reconciler.settings import Settings
+
 EX_DRIFT = 2
+OLD_PAUSE = 3600.0
+"""Seconds after which a pause may be one that was forgotten."""
 
 
 @click.command(cls=Helpful, short_help="Show what runs, and whether it is what git wants.")
-@click.option("--check", is_flag=True, help="Exit 2 when something is not as git wants it.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit 2 for drift, 1 when no pass has ended well for long.",
+)
 @click.option("-w", "--watch", is_flag=True, help="Look again every two seconds, until interrupted.")
 @global_options
 @click.pass_obj
@@ -36,8 +47,24 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
         give(frame, answer, one_line=True)
         time.sleep(2)
     answer = _status(frame)
+    stale = _stale(frame, answer) if check else None
+    if stale:
+        answer = replace(answer, ok=False, error=stale, exit_code=stale.exit_code)
     give(frame, answer)
-    return EX_DRIFT if check and not answer.data["in_sync"] else 0
+    return stale.exit_code if stale else EX_DRIFT if check and not answer.data["in_sync"] else 0
+
+
+def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
+    """Silence is a failure: no pass has ended well for too long. While a person holds the host it is meant."""
+    limit, well = settings_of(frame).heartbeat.stale_after, answer.data.get("last_success", 0.0)
+    if not limit or answer.data["paused"] or time.time() - well < limit:
+        return None
+    return Terminal(
+        "E-STALE",
+        f"no pass has ended well for {span(time.time() - well)}" if well else "no pass has ended well yet",
+        why=f"one is expected at least every {span(limit)} (heartbeat.stale_after)",
+        next="reconciler doctor; and look at what starts passes: systemctl status reconciler.timer",
+    )
 
 
 def _status(frame: Frame) -> Answer:
@@ -52,6 +79,7 @@ def _status(frame: Frame) -> Answer:
     if last is None:
         lines = [f"{settings.host}: no pass has run yet", "  next: reconciler plan, then reconciler converge"]
         data = {"host": settings.host, "in_sync": False, "paused": asdict(pause) if pause else None, "last_run": None}
+        data |= _signs(settings)
         return Answer(data, lines, [settings.host])
     running = world.signals.stamp()
     try:
@@ -59,7 +87,8 @@ def _status(frame: Frame) -> Answer:
     except Transient:
         raise
     except ReconcilerError as error:  # a bad commit must not hide what runs
-        return _unreadable(settings.host, running, pause, last, error)
+        told = _unreadable(settings.host, running, pause, last, error)
+        return replace(told, data={**told.data, **_signs(settings)}, warnings=(*told.warnings, *_nags(settings, pause)))
     plan = seen.picture.plan
     held = seen.target.held
     sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause)
@@ -85,8 +114,39 @@ def _status(frame: Frame) -> Answer:
         "drift": [str(step.slot) for step in plan.steps],
         "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
+        **_signs(settings),
     }
-    return Answer(data, lines, [settings.host], seen.warnings)
+    return Answer(data, lines, [settings.host], (*seen.warnings, *_nags(settings, pause)))
+
+
+def _signs(settings: Settings) -> dict[str, Any]:
+    """When a pass ended well the last time, and how notices fare."""
+    from reconciler.core.heartbeat import success
+    from reconciler.quick.look import checked as quick_look
+    from reconciler.wiring import make_heartbeat, make_outbox
+
+    box = make_outbox(settings).load()
+    stopped = {name: {"why": each.why, "at": each.at} for name, each in box.stopped.items()}
+    return {
+        "last_success": success(make_heartbeat(settings).read(), quick_look(settings)),
+        "notices": {"waiting": len(box.waiting), "stopped": stopped},
+    }
+
+
+def _nags(settings: Settings, pause: Pause | None) -> Iterator[str]:
+    """What people forget: a pause that nobody ended, and notices that nobody gets."""
+    from reconciler.cli.telling import since
+    from reconciler.wiring import make_heartbeat, make_outbox
+
+    now = time.time()
+    began = since(pause, now, make_heartbeat(settings).read().paused)
+    if pause and now - began > OLD_PAUSE:
+        yield f"paused for {span(now - began)} already; when that is over: reconciler resume {settings.host}"
+    box = make_outbox(settings).load()
+    for name, stopped in box.stopped.items():
+        yield f"no notices to {name} for {span(now - stopped.at)}: {stopped.why}; mend it, then: reconciler notify test"
+    if box.waiting and not box.stopped:
+        yield f"{len(box.waiting)} notices wait to be delivered"
 
 
 def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: ReconcilerError) -> Answer:

@@ -10,7 +10,19 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.adapters.host_files import LocalHostFiles
-from reconciler.core.diagnosis import ci, clock, disks, engine, files, manifests, remote, running, signers, tools
+from reconciler.core.diagnosis import (
+    ci,
+    clock,
+    disks,
+    engine,
+    files,
+    manifests,
+    notices,
+    remote,
+    running,
+    signers,
+    tools,
+)
 from reconciler.core.redact import redactor
 from reconciler.doctor.ci import probe_ci
 from reconciler.doctor.clock import probe_clock
@@ -20,6 +32,7 @@ from reconciler.doctor.examine import Check, Once, examine
 from reconciler.doctor.files import below, group_of, look_at, nearest_folder, probe_state
 from reconciler.doctor.init import credentials, install, is_systemd
 from reconciler.doctor.manifests import probe_checkout, probe_manifests
+from reconciler.doctor.notices import probe_notices
 from reconciler.doctor.remote import probe_remote
 from reconciler.doctor.running import probe_lock, probe_pauses, probe_runner
 from reconciler.doctor.signers import probe_signers
@@ -113,6 +126,7 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "ci": gate,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
         "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
+        "notices": lambda: notices.notices(probe_notices(subject, read().notifications)),
         "lock": lambda: running.lock(probe_lock(state, subject.clock)),
         "inbox": inbox,
         "pauses": lambda: running.pauses(settings.host, *probe_pauses(state)),

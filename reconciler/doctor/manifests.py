@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from reconciler.adapters.host_files import environment_in
 from reconciler.core import guard
 from reconciler.core.assemble import HostSide, assemble, fleet_of
 from reconciler.core.diagnosis.manifests import CheckoutFacts, ManifestFacts
-from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import external_secrets
 from reconciler.doctor.disks import mount_of
 from reconciler.doctor.files import nearest_folder, try_to_write
@@ -21,7 +19,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.git.objects import Objects, newest_fetched
 from reconciler.model.desired import Desired
 from reconciler.model.gate import CiRules
-from reconciler.ports import Tree
+from reconciler.model.notice import Notifications
 from reconciler.wiring import make_rules
 
 
@@ -34,6 +32,7 @@ class Read:
     newest: float = 0.0
     secrets: tuple[str, ...] = ()
     ci: CiRules | None = None
+    notifications: Notifications = Notifications()
 
 
 def probe_manifests(subject: Subject) -> Read:
@@ -55,10 +54,10 @@ def probe_manifests(subject: Subject) -> Read:
     except ReconcilerError as error:
         return Read(ManifestFacts(revision, host, hosts, problems=(error,)), newest=newest)
     stacks = tuple(stack.name for stack in made.desired.stacks)
-    names = {*_granted(made.desired), *_webhook(tree, settings.repository.path)}
+    names = {*_granted(made.desired), *fleet.notifications.secrets}
     names |= {fleet.ci.token} if fleet.ci and fleet.ci.token else set()
     facts = ManifestFacts(revision, host, hosts, stacks, made.problems)
-    return Read(facts, made.desired, newest, tuple(sorted(names)), fleet.ci)
+    return Read(facts, made.desired, newest, tuple(sorted(names)), fleet.ci, fleet.notifications)
 
 
 def _side(subject: Subject) -> HostSide:
@@ -75,16 +74,6 @@ def _granted(desired: Desired) -> Iterator[str]:
     for stack in desired.stacks:
         for service in stack.services:
             yield from external_secrets(service, stack)
-
-
-def _webhook(tree: Tree, manifests: str) -> Iterator[str]:
-    """The secret that `notifications.discord.webhook` of the fleet file names."""
-    path = posixpath.join(manifests, "fleet.yaml")
-    here = parse(read_file(tree, path), path)
-    for key in ("notifications", "discord", "webhook", "secret"):
-        here = here.get(key) if isinstance(here, Map) else None
-    if isinstance(here, str):
-        yield here
 
 
 def probe_checkout(subject: Subject, desired: Desired) -> CheckoutFacts:

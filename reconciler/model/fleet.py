@@ -8,6 +8,7 @@ from typing import Literal
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.gate import CiRules
 from reconciler.model.images import ImageDrift
+from reconciler.model.notice import Notifications
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
 
@@ -36,6 +37,7 @@ class Fleet:
     quiet: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     ci: CiRules | None = None
+    notifications: Notifications = Notifications()
 
 
 @dataclass(frozen=True, slots=True)

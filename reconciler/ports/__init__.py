@@ -9,6 +9,7 @@ from __future__ import annotations
 from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Images, Ledger, Signals
+from reconciler.ports.notices import Notifier, Outbox
 from reconciler.ports.probing import Probing
 from reconciler.ports.repository import Disk, Repository, Signatures, Tree
 from reconciler.ports.running import Clock, Progress
@@ -26,6 +27,8 @@ __all__ = [
     "Identity",
     "Images",
     "Ledger",
+    "Notifier",
+    "Outbox",
     "Probing",
     "Progress",
     "Remembered",

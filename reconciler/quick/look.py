@@ -61,14 +61,25 @@ def checked(settings: Settings) -> float:
 
 def nothing_to_do(settings: Settings) -> Record | None:
     """The record when all is as it says; None means: look properly. For the holder of the pass lock."""
+    begun = time.monotonic()
     try:
         record = Record(**durable.read_sealed(_file(settings)))
         if _fresh(record, settings) and not _registry_is_due(settings) and _holds(record, settings):
             os.utime(_file(settings))
+            _beat(settings, time.monotonic() - begun)
             return record
     except Exception:  # noqa: BLE001, S110  whatever is wrong, the full look says it better
         pass
     return None
+
+
+def _beat(settings: Settings, seconds: float) -> None:
+    """The sign of life for those who watch from outside, when there are any."""
+    if settings.heartbeat.textfile:
+        from reconciler.adapters.heartbeat import Heartbeat
+
+        state, textfile = Path(settings.state.directory), settings.heartbeat.textfile
+        Heartbeat(state, textfile).quick(checked(settings), seconds)
 
 
 def _fresh(record: Record, settings: Settings) -> bool:

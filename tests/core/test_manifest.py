@@ -15,6 +15,7 @@ from reconciler.core.manifest.stack import load_service_extension, load_stack_ex
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.fleet import Fleet, Host, StackExtension
 from reconciler.model.gate import CiRules
+from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
 from reconciler.model.on_change import OnChange
 
 HEAD = "apiVersion: reconciler/v1\nkind: Fleet\n"
@@ -50,7 +51,10 @@ def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> Non
         gateway: {url: 'http://x'}
         ci: {provider: github, repository: o/n, require: [a.yml]}
         rollout: {waves: [[a], [b]], on_failure: rollback}
-        notifications: {discord: {webhook: {secret: w}}}
+        notifications:
+          discord: {webhook: {secret: w}, mention_on_failure: <@&1>}
+          webhook: {url: {secret: u}, sign: {secret: s}}
+          links: gitea
         ignore: [docs/**]
         quiet: [n8n/**]
         identities: {x: y}
@@ -62,8 +66,21 @@ def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> Non
     assert (made.sites, made.ignore, made.quiet) == (("x",), ("docs/**",), ("n8n/**",))
     assert made.ci == CiRules("github", "o/n", require=("a.yml",))
     warned = [warning.split("`")[1].rstrip(":") for warning in made.warnings if "`" in warning]
-    assert set(warned) >= {"drones", "orchestrators", "gateway", "rollout", "notifications", "identities"}
+    assert set(warned) >= {"drones", "orchestrators", "gateway", "rollout", "identities"}
+    assert not {"notifications", "ci"} & set(warned)
     assert all(warning.startswith("f.yaml:") for warning in made.warnings)
+    assert made.notifications == Notifications(
+        DiscordChannel(Secret("w"), "<@&1>"), WebhookChannel(Secret("u"), Secret("s")), "gitea"
+    )
+    assert made.notifications.secrets == ("w", "u", "s")
+
+
+def test_the_address_of_a_webhook_may_stand_in_the_fleet() -> None:
+    made = fleet(ONE + "notifications: {webhook: {url: 'https://n8n.example/x'}}\n").notifications
+
+    assert made == Notifications(webhook=WebhookChannel("https://n8n.example/x"))
+    assert (made.channels, made.secrets) == (("webhook",), ())
+    assert fleet(ONE).notifications.channels == ()
 
 
 @pytest.mark.parametrize(
@@ -76,6 +93,17 @@ def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> Non
         (ONE + "drones: {d: {cores: 0}}\n", "E-MANIFEST-VALUE", "4:14", "greater than 0"),
         (ONE + "drones: {d: {cores: many}}\n", "E-MANIFEST-VALUE", "4:14", "integer"),
         (ONE + "rollout: {waves: [[a], b]}\n", "E-MANIFEST-VALUE", "4:24", "list"),
+        (ONE + "notifications: {discord: {webhok: {secret: w}}}\n", "E-MANIFEST-KEY", "4:27", "'webhook'?"),
+        (ONE + "notifications: {discord: {webhook: https://x}}\n", "E-MANIFEST-VALUE", "4:27", "SecretModel"),
+        (
+            ONE + "notifications: {discord: {webhook: {secret: w}, mention_on_failure: role}}\n",
+            "E-MANIFEST-VALUE",
+            "4:49",
+            "mention_on_failure",
+        ),
+        (ONE + "notifications: {webhook: {url: ftp://x}}\n", "E-MANIFEST-VALUE", "4:27", "url"),
+        (ONE + "notifications: {webhook: {}}\n", "E-MANIFEST-VALUE", "4:17", "url is missing"),
+        (ONE + "notifications: {links: sourceforge}\n", "E-MANIFEST-VALUE", "4:17", "'github'"),
         (ONE + "ci: {provider: jenkins}\n", "E-MANIFEST-VALUE", "4:6", "'github'"),
         (ONE + "ignore: docs/**\n", "E-MANIFEST-VALUE", "4:1", "list"),
         (ONE.replace("local", "telnet://x"), "E-MANIFEST-VALUE", "3:13", "connect"),

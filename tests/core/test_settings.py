@@ -52,7 +52,9 @@ def sample(name: str, kind: type) -> tuple[str, str, Any]:
         return "7", "7", 7
     if kind == tuple[str, ...]:
         return '["/x", "/y"]', " /x, /y ,", ("/x", "/y")
-    value = "/absolute" if name.endswith(".directory") else "some"
+    value = {"state.directory": "/absolute", "inbox.directory": "/absolute", "heartbeat.textfile": "/x/y.prom"}.get(
+        name, "some"
+    )
     return f'"{value}"', value, value
 
 
@@ -124,6 +126,8 @@ def test_the_environment_names_the_file(tmp_path: Path) -> None:
         (LEAST + "[apply]\nparallel = 0\n", "E-SETTINGS-VALUE", ":5:1", "one or more"),
         (LEAST + "[trust]\nmax_removed_stacks = -1\n", "E-SETTINGS-VALUE", ":5:1", "zero or more"),
         (LEAST + "[trust]\nallow_host_mounts = '/opt'\n", "E-SETTINGS-VALUE", ":5:1", "a list of texts"),
+        (LEAST + "[heartbeat]\ntextfile = 'x.prom'\n", "E-SETTINGS-VALUE", ":5:1", "absolute path that ends in .prom"),
+        (LEAST + "[heartbeat]\ntextfile = '/x/metrics'\n", "E-SETTINGS-VALUE", ":5:1", "ends in .prom"),
         (LEAST + "[trust]\nallow_host_mounts = ['opt']\n", "E-SETTINGS-VALUE", ":5:1", "absolute"),
         (LEAST + "[trust]\nsignatures = 'on'\n", "E-SETTINGS-VALUE", ":5:1", "head"),
         (LEAST + "[trust]\nsignatures = 'all'\nallowed_signers = 'keys'\n", "E-SETTINGS-VALUE", ":6:1", "absolute"),

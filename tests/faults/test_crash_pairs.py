@@ -1,4 +1,4 @@
-"""Recoveries that die as well, and reboots in the middle: within two more passes all is as if nothing had happened (I4)."""
+"""Recoveries that die as well, and reboots in the middle: two passes later all is as if nothing had happened (I4)."""
 
 from __future__ import annotations
 

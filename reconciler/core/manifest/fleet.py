@@ -14,6 +14,7 @@ from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked,
 from reconciler.core.manifest.ci import CiModel, load_ci
 from reconciler.core.positioned import Map
 from reconciler.model.fleet import Fleet, Host
+from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
 
 Absolute = Annotated[str, Field(pattern=r"^/.+")]
 
@@ -68,12 +69,30 @@ class SecretModel(Strict):
 
 
 class DiscordModel(Strict):
-    webhook: SecretModel
-    mention_on_failure: str = ""
+    webhook: Annotated[SecretModel, Field(description="The secret that holds the address of the webhook")]
+    mention_on_failure: Annotated[
+        str,
+        Field(pattern=r"^(<@[&!]?[0-9]+>|@here|@everyone)?$", description="Who is called: <@&ROLE>, <@USER>, @here"),
+    ] = ""
+
+
+class WebhookModel(Strict):
+    url: Annotated[
+        Annotated[str, Field(pattern=r"^https?://[^/\s]+\S*$")] | SecretModel,
+        Field(description="Where notices are posted as JSON; as a secret when the address holds one"),
+    ]
+    sign: Annotated[SecretModel | None, Field(description="The secret that each body is signed with")] = None
 
 
 class NotificationsModel(Strict):
+    """Who is told of passes."""
+
     discord: DiscordModel | None = None
+    webhook: WebhookModel | None = None
+    links: Annotated[
+        Literal["", "github", "gitea", "forgejo", "gitlab", "none"],
+        Field(description="The kind of forge, where the name of the repository's host does not tell"),
+    ] = ""
 
 
 class FleetModel(Strict):
@@ -99,7 +118,6 @@ _NOT_ACTED_ON = {
     "orchestrators": "no packages are built",
     "gateway": "nothing is announced to it",
     "rollout": "every host converges by itself, there are no waves",
-    "notifications": "nobody is notified",
     "identities": "addresses are shown as they are",
 }
 
@@ -117,4 +135,21 @@ def load_fleet(document: Map, file: str) -> Fleet:
         if document.get(key)
     )
     sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
-    return Fleet(hosts, sites, ignore, quiet, warnings, ci=load_ci(document, file))
+    told = _notifications(model.notifications)
+    return Fleet(hosts, sites, ignore, quiet, warnings, ci=load_ci(document, file), notifications=told)
+
+
+def _notifications(model: NotificationsModel | None) -> Notifications:
+    if model is None:
+        return Notifications()
+    discord, webhook = model.discord, model.webhook
+    return Notifications(
+        discord=DiscordChannel(Secret(discord.webhook.secret), discord.mention_on_failure) if discord else None,
+        webhook=WebhookChannel(
+            webhook.url if isinstance(webhook.url, str) else Secret(webhook.url.secret),
+            Secret(webhook.sign.secret) if webhook.sign else None,
+        )
+        if webhook
+        else None,
+        links=model.links,
+    )
