@@ -185,10 +185,7 @@ def _check(settings: Settings, source: _Source) -> None:
     ):
         if not value.strip() or value.startswith("-"):
             raise _wrong(name, value, wanted, source)
-    for name, path in (
-        ("state.directory", settings.state.directory),
-        ("inbox.directory", settings.inbox.directory),
-    ):
+    for name, path in (("state.directory", settings.state.directory), ("inbox.directory", settings.inbox.directory)):
         if not path.startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
     if (textfile := settings.heartbeat.textfile) and not (textfile.startswith("/") and textfile.endswith(".prom")):
