@@ -18,6 +18,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
+from reconciler.adapters.image_tags import TagFile
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
@@ -87,6 +88,7 @@ def make_world(
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         adoptions=wrap("adoptions", AdoptionFile(state)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
+        images=wrap("images", TagFile(state)),
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
@@ -242,6 +244,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             secrets=f"{settings.config_directory}/secrets",
             home=str(Path.home()),
             target=target,
+            ask_registries=settings.images.every,
         ),
         policy=Policy(
             allow_privileged=settings.trust.allow_privileged,
