@@ -47,10 +47,15 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What manifests may ask of this host."""
+    """What manifests may ask of this host, and whose commits it follows: `signatures` is off, head or all.
+
+    `allowed_signers` and `revoked_signers` are files as ssh-keygen has them, `gpg_home` a keyring.
+    """
 
     signatures: str = "off"
-    allowed_signers: str = ""
+    allowed_signers: str = "/etc/reconciler/allowed_signers"
+    revoked_signers: str = ""
+    gpg_home: str = ""
     allow_privileged: tuple[str, ...] = ()
     allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
     max_removed_stacks: int = 1
@@ -192,14 +197,19 @@ def _check(settings: Settings, source: _Source) -> None:
     ):
         if not deadline:
             raise _wrong(name, deadline, "more than zero", source)
-    if settings.trust.signatures != "off":
-        raise BadConfiguration(
-            "E-SETTINGS-UNSUPPORTED",
-            f"trust.signatures = {settings.trust.signatures!r} is not supported by this version",
-            why="commits would not be checked, and you would believe that they are",
-            next='set it to "off", and trust the remote and its host key',
-            at=source.at("trust.signatures"),
-        )
+    _check_trust(settings.trust, source)
+
+
+def _check_trust(trust: Trust, source: _Source) -> None:
+    """A key file found by a relative path could be one of the repository (I18)."""
+    if trust.signatures not in ("off", "head", "all"):
+        raise _wrong("trust.signatures", trust.signatures, '"off", "head" or "all"', source)
+    for name in ("allowed_signers", "revoked_signers", "gpg_home"):
+        path = getattr(trust, name)
+        if trust.signatures != "off" and path and not path.startswith("/"):
+            raise _wrong(f"trust.{name}", path, "an absolute path", source)
+    if trust.signatures != "off" and not (trust.allowed_signers or trust.gpg_home):
+        raise _wrong("trust.allowed_signers", "", "a file of keys; without one nobody may sign", source)
 
 
 @dataclass(frozen=True, slots=True)

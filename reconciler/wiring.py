@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.deploys import WaitingDeploys
@@ -26,20 +27,23 @@ from reconciler.adapters.signals import SentinelSignals
 from reconciler.convergence.gather import Site
 from reconciler.convergence.observe import observe
 from reconciler.convergence.tell import Teller
+from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Interrupted, Rules, World
 from reconciler.core.assemble import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.core.redact import Redactor, redactor
 from reconciler.errors import ReconcilerError, Terminal
+from reconciler.model.gate import CiRules
 from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, HostShell, Notifier, Progress
+from reconciler.ports import Clock, ContinuousIntegration, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
-from reconciler.settings import Settings
+from reconciler.settings import Settings, Trust
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
+    from reconciler.convergence.gate import Gate
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -128,7 +132,7 @@ def make_world(
     if closing is not None:
         closing.callback(engine.close)
         closing.callback(ledger.close)
-    return World(
+    world = World(
         repository=wrap("repository", git),
         engine=wrap("engine", engine),
         ledger=wrap("ledger", ledger),
@@ -139,9 +143,28 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
+        gate=make_gate(settings, git, clock, wrap),
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
     )
+    if settings.trust.signatures == "off":
+        return world
+    return replace(world, trust=SignedCommits(make_signatures(settings)))
+
+
+def make_signatures(settings: Settings) -> Signatures:
+    """What says who signed a commit; for a host that asks for signatures."""
+    from reconciler.git.signatures import GitSignatures, Keys
+
+    trust, clone = settings.trust, Path(settings.state.directory) / "repository.git"
+    which: Literal["head", "all"] = "all" if trust.signatures == "all" else "head"
+    keys = Keys(_unless_missing(trust), trust.revoked_signers, trust.gpg_home)
+    return GitSignatures(clone, which, keys, settings.repository.deadline)
+
+
+def _unless_missing(trust: Trust) -> str:
+    """Who only has a keyring needs no file of SSH keys."""
+    return "" if trust.gpg_home and not Path(trust.allowed_signers).exists() else trust.allowed_signers
 
 
 def make_engine(settings: Settings) -> DockerEngine:
@@ -154,6 +177,38 @@ def make_console(settings: Settings) -> DockerConsole:
     from reconciler.adapters.docker_console import DockerConsole
 
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
+
+
+def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
+    """What continuous integration says of commits; asks nobody yet."""
+    from reconciler.adapters.ci_file import CiFile
+    from reconciler.convergence.gate import Gate
+
+    memory = wrap("ci", CiFile(Path(settings.state.directory)))
+    secrets = SecretStore(settings.config_directory)
+    where = settings.repository
+    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: make_ci(rules, secrets, clock))
+
+
+def make_ci(rules: CiRules, secrets: SecretStore, clock: Clock, deadline: float = 30.0) -> ContinuousIntegration:
+    """The provider that `ci:` of a fleet names. Terminal when its token is not on this host."""
+    from reconciler.adapters.ci_generic import Generic
+    from reconciler.adapters.ci_gitea import Gitea
+    from reconciler.adapters.ci_github import GitHub
+
+    token = secrets.read(rules.token).decode(errors="replace").strip() if rules.token else ""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise Terminal(
+            "E-CI-TOKEN",
+            f"the secret {rules.token!r} is no token",
+            why="it holds blanks, several lines or letters that no token has",
+            next="write the token alone into it",
+        )
+    if rules.provider == "github":
+        return GitHub(rules, token, clock, deadline)
+    if rules.provider == "generic":
+        return Generic(rules, token, clock, deadline)
+    return Gitea(rules, token, clock, deadline)
 
 
 def make_shell() -> HostShell:
@@ -265,7 +320,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             allow_privileged=settings.trust.allow_privileged,
             allow_host_mounts=settings.trust.allow_host_mounts,
             max_removed_stacks=settings.trust.max_removed_stacks,
-            own=(state, settings.config_directory, *_program()),
+            own=(state, settings.config_directory, *_program(), *_keys(settings.trust)),
             engine=_engine_socket(settings.docker.host or os.environ.get("DOCKER_HOST", "")),
         ),
         window=settings.verify.window,
@@ -273,6 +328,12 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
         job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
+
+
+def _keys(trust: Trust) -> tuple[str, ...]:
+    """Files that say whose commits are followed: no commit may write them, and no container see them."""
+    named = (trust.allowed_signers, trust.revoked_signers, trust.gpg_home)
+    return tuple(path for path in named if path) if trust.signatures != "off" else ()
 
 
 def _program() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.durable import put_sealed, read_sealed
@@ -20,17 +21,20 @@ class AdoptionFile(Adoptions):
         """Nothing when the file is missing or torn: what still fits is then taken over again."""
         try:
             known = read_sealed(self._path)
-            containers = {id: Adoption(*map(str, adoption)) for id, adoption in known["containers"].items()}
-            return Adopted(containers, frozenset(known["networks"]))
+            return Adopted(_read(known["containers"]), frozenset(known["networks"]), _read(known.get("renewed", {})))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return Adopted()
 
     def remember(self, adopted: Adopted) -> None:
         if adopted == self.known():
             return
-        containers = {id: [each.fingerprint, each.revision] for id, each in sorted(adopted.containers.items())}
+        content = {
+            "containers": _written(adopted.containers),
+            "networks": sorted(adopted.networks),
+            "renewed": _written(adopted.renewed),
+        }
         try:
-            put_sealed(self._path, {"containers": containers, "networks": sorted(adopted.networks)})
+            put_sealed(self._path, content)
         except OSError as error:
             raise Transient(
                 "E-HOST-FILE",
@@ -38,3 +42,11 @@ class AdoptionFile(Adoptions):
                 why=str(error),
                 next="make room on its file system, and check owner and mode of the folder",
             ) from error
+
+
+def _read(written: Mapping[str, list[str]]) -> dict[str, Adoption]:
+    return {id: Adoption(*map(str, each)) for id, each in written.items()}
+
+
+def _written(containers: Mapping[str, Adoption]) -> dict[str, list[str]]:
+    return {id: [each.fingerprint, each.revision] for id, each in sorted(containers.items())}

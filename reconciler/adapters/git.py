@@ -167,6 +167,10 @@ class GitRepository:
     def changes(self, base: str, target: str) -> tuple[Change, ...]:
         return self._objects.changes(base, target)
 
+    def log(self, base: str, target: str, most: int) -> tuple[tuple[Commit, ...], int]:
+        chain = self._objects.first_parents(target, base)
+        return tuple(map(self._objects.commit, chain[:most])), len(chain[most:])
+
     # ---- the working tree
 
     def checkout_obstacles(self, sha: str, directory: str) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from reconciler import durable
 from reconciler.core.redact import values_of
 from reconciler.errors import Terminal, Transient
+from reconciler.model.repository import EntryKind
 from reconciler.ports import HostFiles, Identity
 
 _LARGEST = 1 << 20
@@ -59,6 +61,29 @@ class LocalHostFiles(HostFiles):
             return
         (self._state / "rendered").mkdir(mode=0o700, parents=True, exist_ok=True)
         put(target, content, 0o644)
+
+    def lay_out(self, folder: str, files: Mapping[str, tuple[EntryKind, bytes]]) -> None:
+        self.discard(folder)
+        root = self._rendered(folder)
+        try:
+            (self._state / "rendered").mkdir(mode=0o700, parents=True, exist_ok=True)
+            root.mkdir()
+            for relative, (kind, content) in files.items():
+                path = root / relative
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if kind == "symlink":
+                    path.symlink_to(os.fsdecode(content))
+                else:
+                    path.write_bytes(content)
+                    path.chmod(0o755 if kind == "executable" else 0o644)
+            for made in (root, *root.rglob("*")):
+                if made.is_dir() and not made.is_symlink():
+                    made.chmod(0o755)  # whatever our umask is: containers run as any user
+        except OSError as error:
+            raise _unwritten(root, error) from error
+
+    def discard(self, folder: str) -> None:
+        shutil.rmtree(self._rendered(folder), ignore_errors=True)
 
     def real(self, path: str) -> str:
         return real_path(path)
@@ -127,13 +152,17 @@ def put(path: Path, content: bytes, mode: int) -> None:
     try:
         durable.put(path, content, mode)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise Transient(
-            "E-DISK-FULL" if full else "E-HOST-FILE",
-            f"cannot write {path}",
-            why=str(error),
-            next="make room on its file system" if full else "check owner and mode of the folder",
-        ) from error
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> Transient:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Transient(
+        "E-DISK-FULL" if full else "E-HOST-FILE",
+        f"cannot write {path}",
+        why=str(error),
+        next="make room on its file system" if full else "check owner and mode of the folder",
+    )
 
 
 def _read(path: Path) -> bytes:

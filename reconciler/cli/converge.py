@@ -18,7 +18,8 @@ from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, s
 from reconciler.cli.progress import showing, standing_aside
 from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
-from reconciler.core.wording import plan_data, plan_lines
+from reconciler.core.gate.wording import gate_data, gate_lines
+from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines
 from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
@@ -204,13 +205,18 @@ class _Look:
             self._seen = look(self._world, make_rules(settings, target), head)
         self.plan: Plan = self._seen.picture.plan
         self.drifted = self._seen.picture.drifted
+        self.changes = self._seen.picture.changes
         self.warnings = warnings + self._seen.warnings
 
     def lines(self) -> list[str]:
         lines = plan_lines(self.plan, self._seen.target.held)
+        if (gate := self._seen.target.gate) and gate.evidence:
+            lines[1:1] = [f"  {line}" for line in gate_lines(gate)]
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
+        if self.changes:
+            lines[1:1] = changes_lines(self.changes)
         return lines
 
     def data(self) -> dict[str, Any]:
@@ -218,7 +224,9 @@ class _Look:
         return plan_data(self.plan) | {
             "held": bool(target.held),
             "target_reason": target.reason,
+            "gate": gate_data(target.gate) if target.gate else None,
             "working_tree": list(self.drifted),
+            "changes": changes_data(self.changes),
         }
 
     def changed_files(self) -> list[str]:

@@ -9,7 +9,6 @@ from reconciler.convergence.gather import Picture
 from reconciler.convergence.world import Request
 from reconciler.core.target import Target
 from reconciler.errors import ReconcilerError
-from reconciler.model.gate import GateAnswer
 from reconciler.model.report import Outcome
 from reconciler.model.repository import CheckoutReport
 from reconciler.model.result import Migrated, Result, WayBack
@@ -60,15 +59,13 @@ class Account:
             attempt=self.attempt,
             phase=phase if error else "",
             log=tuple(error.why.splitlines()[-_TOLD_LINES:]) if error else (),
-            gate=self._gate(),
+            gate=target.gate if target else None,
+            changes=picture.changes if picture else None,
             migrated=tuple(self.migrated),
             back=self.back,
             cleared=tuple(self.cleared),
             by_hand=self.by_hand,
         )
-
-    def _gate(self) -> GateAnswer | None:
-        return self.target.gate if self.target else None
 
 
 def cleaned(result: Result, clean: Callable[[str], str]) -> Result:

@@ -40,7 +40,7 @@ class Aim:
         `revision` is "" when all there is waits for its gate.
         """
         if self._request.command == "rollback":
-            return Target(self._request.revision, f"back to it: {self._request.reason}")
+            return self._back_to(self._request.revision)
         self._world.progress.phase("fetch")
         return self.choose(self._world.repository.fetch(self._request.run))
 
@@ -60,6 +60,13 @@ class Aim:
         if not target.revision and not target.gate:
             raise none_yet(head, target.reason)
         return target
+
+    def _back_to(self, asked: str) -> Target:
+        """What is blocked is no way back either. The block of what runs does not count: it may want the same."""
+        blocks = tuple(block for block in self._world.signals.blocks() if not block.holds_for(self.base))
+        if found := self._blocked(asked, blocks):
+            raise _may_not(found)
+        return Target(asked, f"back to it: {self._request.reason}")
 
     def _exactly(self, asked: str) -> Target:
         found = self._candidate(asked)
@@ -95,10 +102,8 @@ class Aim:
             yield self._candidate(sha)
 
     def _candidate(self, sha: str) -> Candidate:
-        blocks = self._world.signals.blocks()
-        if block := self._block_of(sha, blocks):
-            same = "" if block.holds_for(sha) else f" as {block.name[:7]} is, which wants the same"
-            return Candidate(sha, f"{sha[:7]} is blocked{same}: {block.reason}", failed=True)
+        if blocked := self._blocked(sha, self._world.signals.blocks()):
+            return blocked
         if sha == self.base:
             return Candidate(sha)
         if why := self._died_at(sha):
@@ -114,6 +119,13 @@ class Aim:
             return answer
         reason = f"overridden by {self._request.actor}: {self._request.override} (CI {answer.state}: {answer.reason})"
         return replace(answer, overridden=True, reason=reason)
+
+    def _blocked(self, sha: str, blocks: tuple[Block, ...]) -> Candidate | None:
+        block = self._block_of(sha, blocks)
+        if block is None:
+            return None
+        same = "" if block.holds_for(sha) else f" as {block.name[:7]} is, which wants the same"
+        return Candidate(sha, f"{sha[:7]} is blocked{same}: {block.reason}", failed=True)
 
     def _block_of(self, sha: str, blocks: tuple[Block, ...]) -> Block | None:
         tree = self._world.repository.tree_id(sha) if any(block.tree for block in blocks) else ""

@@ -15,6 +15,7 @@ from reconciler.convergence.exchange import NO_RESTART, REMOVE, REPLACE, Exchang
 from reconciler.convergence.migrate import Pattern
 from reconciler.convergence.migrations import Due
 from reconciler.convergence.networks import make_network
+from reconciler.convergence.renew import tell
 from reconciler.convergence.wait import Awaited, Failures, Waiting
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.order import awaited, entangled, levels
@@ -86,6 +87,9 @@ class Apply:
             Action.RESTART: self._restart,
             Action.UPDATE: self._update,
             Action.ADOPT: self._update,
+            Action.KEEP: self._update,
+            Action.SIGNAL: self._renew,
+            Action.EXEC: self._renew,
         }
 
     def run(self, migrating: Due | None = None) -> Applied:
@@ -249,6 +253,11 @@ class Apply:
     def _update(self, step: Step) -> None:
         assert step.current is not None
         self._reconnect(step, step.current)
+
+    def _renew(self, step: Step) -> None:
+        assert step.current is not None
+        self._reconnect(step, step.current)
+        tell(self._engine, step)
 
     def _reconnect(self, step: Step, container: Container) -> None:
         for network in step.disconnect:

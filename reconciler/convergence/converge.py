@@ -25,13 +25,15 @@ from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.rebuild import rebuild
 from reconciler.convergence.recover import recover
+from reconciler.convergence.taken_up import taken_up
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
+from reconciler.convergence.validate import Validate
 from reconciler.convergence.verify import Verify, in_view, probed
 from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core import guard
-from reconciler.core.adoption import remembered
+from reconciler.core.adoption import remembered, renewed
 from reconciler.core.alerts import LONGEST, told_already
 from reconciler.core.migrations import refuse_untrusted
 from reconciler.core.planner import serving
@@ -50,6 +52,8 @@ class Pass:
     def __init__(self, world: World, rules: Rules, request: Request) -> None:
         self._told = Told(world.progress)
         self._world = world = replace(world, progress=self._told)
+        whole = not rules.site.target.partition("/")[2]
+        request = taken_up(world, request) if whole else request
         if request.command == "rollback":
             rules = replace(rules, policy=replace(rules.policy, max_removed_stacks=sys.maxsize))
         self._rules, self._request = rules, request
@@ -68,7 +72,7 @@ class Pass:
                 self._request.run,
                 self._request.command,
                 self._request.actor,
-                "",
+                self._request.revision,
                 "",
                 account.started,
                 host=account.host,
@@ -121,9 +125,9 @@ class Pass:
             return self._paused(pause, observed, owner)
         self._pause.raise_()
         aim = Aim(world, self._gather, self._request, account.base)
+        account.target = target = aim.target()
         if self._request.command == "rollback":
             self._block_what_runs(aim)
-        account.target = target = aim.target()
         for block in aim.deadly:
             world.signals.block(block)
             world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
@@ -138,7 +142,9 @@ class Pass:
         migrating = self._migrating(picture, owner)
         self._refuse(picture, blocked, migrating)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified and not migrating:
-            return self._still_well(picture, target, owner, "unchanged", "nothing to do")
+            ignored = picture.changes is not None and not picture.changes.any_deploy
+            why = "only ignored paths changed" if ignored else "nothing to do"
+            return self._still_well(picture, target, owner, "unchanged", why)
         world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):
             return account.result("held", 0, "not confirmed; nothing was done")
@@ -168,13 +174,15 @@ class Pass:
 
     def _block_what_runs(self, aim: Aim) -> None:
         """A person turns away from what was verified: the timer must not bring it back."""
-        base, asked = self._account.base, self._request.revision
-        if base and base != asked:
-            self._world.signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
+        base, asked, signals = self._account.base, self._request.revision, self._world.signals
+        known = any(block.holds_for(base) for block in signals.blocks())  # then it says already who wanted it, and why
+        if base and base != asked and not known:
+            signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
 
     def _migrating(self, picture: Picture, owner: str) -> Due | None:
         """Migrations go with every new revision, whatever changed in it; a way back has none."""
-        if self._request.command == "rollback" or picture.desired.revision == self._account.base:
+        ignored = picture.changes is not None and not picture.changes.any_deploy
+        if self._request.command == "rollback" or ignored or picture.desired.revision == self._account.base:
             return None
         return due(self._world, picture, self._rules.site.target, self._request.run, owner)
 
@@ -211,6 +219,7 @@ class Pass:
             world.progress.phase("prepare", f"{len(plan.images)} images")
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
+        Validate(world, self._request.run, owner).run(picture)
         world.clock.sleep(0)
         if newer := self._newer_waits(target.revision):
             return account.result("superseded", 0, f"{newer[:7]} is newer and waits for its turn")
@@ -223,6 +232,7 @@ class Pass:
             failed = Failed(world, self._rules, self._gather, self._tools.waiting, account, self._told)
             return failed.result(picture, owner, failures)
         tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
+        world.adoptions.remember(renewed(world.adoptions.known(), plan))
         summary = self._told.summary(plan, account.migrated)
         if not _moves(plan, migrating):
             return self._still_well(picture, target, owner, "succeeded", summary)

@@ -11,6 +11,7 @@ from reconciler.convergence.told import Told
 from reconciler.convergence.undo import Undo
 from reconciler.convergence.wait import Failures, Waiting, gravest
 from reconciler.convergence.world import Rules, World
+from reconciler.core.adoption import renewed
 from reconciler.errors import ReconcilerError
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result, WayBack
@@ -32,6 +33,7 @@ class Failed:
         if self._only_sick_before(picture.plan, failures):
             observed = listed(self._world.engine, self._world.adoptions, self._rules.site.host, owner)
             tidy(self._world.engine, self._world.ledger, observed, picture.plan, owner)
+            self._world.adoptions.remember(renewed(self._world.adoptions.known(), picture.plan))
             return self._not_healed(failures)
         return self._undone(picture, owner, failures)
 

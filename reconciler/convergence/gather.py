@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.convergence.exchange import REFRESH
 from reconciler.core import guard, moved_data
 from reconciler.core.adoption import is_new, newcomers, welcomed
-from reconciler.core.assemble import HostSide, assemble
+from reconciler.core.assemble import HostSide, assemble, objects
+from reconciler.core.changes import Side, describe
 from reconciler.core.container import HostPaths
-from reconciler.core.fingerprint import Sealer, external_secrets
+from reconciler.core.fingerprint import Sealer, external_secrets, repository_paths
 from reconciler.core.guard import Ground, Policy
 from reconciler.core.order import check_order
 from reconciler.core.planner import plan
+from reconciler.core.renewal import Renewal, may_stay, renewal, same_kinds
 from reconciler.core.scope import narrowed
-from reconciler.core.wanted import HostFacts, Want, wants
+from reconciler.core.wanted import HostFacts, Want, print_with, wants
+from reconciler.errors import ReconcilerError, Unreachable
+from reconciler.model.changes import Changes
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Plan
+from reconciler.model.repository import Change
 from reconciler.ports import ContainerEngine, HostFiles, Ledger, Repository, Signals, Tree
+
+_COMMITS = 50
+"""As many subjects as a person may want to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Picture:
     """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree.
 
     `whole`: the plan before it was narrowed to a target and to what is not paused; `ground` is for the guard.
+    `changes`: from the base to the desired revision; None when it is the same, or the base is unknown.
     """
 
     tree: Tree
@@ -55,6 +64,7 @@ class Picture:
     warnings: tuple[str, ...]
     whole: Plan
     ground: Ground
+    changes: Changes | None = None
 
     @property
     def complete(self) -> bool:
@@ -114,15 +124,26 @@ class Gather:
         observed = self._welcomed(observed, wanted, desired, blocked)
         real = {path: self._files.real(path) for path in guard.paths(desired, self._policy)}
         drifted = self._drift(desired, real)
-        changes = self._changes(base, revision, observed, wanted)
+        changed = self._changed(base, revision, observed, wanted)
+        paths = {sha: tuple(change.path for change in found) for sha, found in changed.items()}
+        renewals = dict(self._renewals(desired, wanted, facts, observed, changed))
         stale = {intent.container for intent in self._ledger.open_intents() if intent.kind == REFRESH}
         whole = plan(
-            desired, wanted, observed, base=base, changes=changes, drifted=drifted, stale=stale, blocked=blocked
+            desired,
+            wanted,
+            observed,
+            base=base,
+            changes=paths,
+            drifted=drifted,
+            stale=stale,
+            blocked=blocked,
+            renewals=renewals,
         )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)
         ground = Ground(real, self._holding(desired, chosen, wanted))
-        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground)
+        told = None if base in ("", revision) else self._told(base, changed.get(base), Side(desired, wanted))
+        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground, told)
 
     def _welcomed(
         self, observed: Observed, wanted: Mapping[Slot, Want], desired: Desired, blocked: Collection[str]
@@ -144,14 +165,55 @@ class Gather:
             return ()
         return self._repository.checkout_drift(desired.revision, desired.checkout)
 
-    def _changes(
+    def _changed(
         self, base: str, revision: str, observed: Observed, wanted: Mapping[Slot, Want]
-    ) -> dict[str, tuple[str, ...]]:
-        """Changed paths since the revisions at which containers that no longer fit were made."""
+    ) -> dict[str, tuple[Change, ...]]:
+        """What changed since the revisions at which containers that no longer fit were made, and since the base."""
         prints = {slot: want.spec.fingerprint for slot, want in wanted.items()}
         since = {c.revision for c in observed.containers if c.slot in prints and prints[c.slot] != c.fingerprint}
         known = [sha for sha in since | {base} if sha and self._repository.has(sha)]
-        return {sha: tuple(change.path for change in self._repository.changes(sha, revision)) for sha in known}
+        return {sha: self._repository.changes(sha, revision) for sha in known}
+
+    def _renewals(
+        self,
+        desired: Desired,
+        wanted: Mapping[Slot, Want],
+        facts: HostFacts,
+        observed: Observed,
+        changed: Mapping[str, tuple[Change, ...]],
+    ) -> Iterator[tuple[str, Renewal]]:
+        """Containers of which nothing differs but files that they mount, and that may stay for it."""
+        now = dict(desired.objects)
+        for container in observed.containers:
+            want, since = wanted.get(container.slot), changed.get(container.revision)
+            ours = container.owner == desired.owner and container.role == "current"
+            if not (ours and want and want.service.on_change and since) or want.job or not may_stay(container):
+                continue
+            then = dict(objects(self._repository.tree(container.revision), [want.stack]))
+            watched = repository_paths(want.service, want.stack)
+            if not same_kinds(watched, then, now) or print_with(desired, want, facts, then) != container.fingerprint:
+                continue
+            paths = [path for change in since for path in (change.path, change.old_path) if path]
+            files = {path for path in watched if not now.get(path, "").startswith("directory:")}
+            if found := renewal(want, paths, files, desired.revision):
+                yield container.id, found
+
+    def _told(self, base: str, changed: tuple[Change, ...] | None, new: Side) -> Changes | None:
+        """What lies between the base and the new side; the older manifests are loaded only when they have to be."""
+
+        def old() -> Side | None:
+            try:
+                _, desired, facts, _ = self.desired(base, new.desired.owner)
+            except Unreachable:
+                raise
+            except ReconcilerError:  # an older version of us may have read them
+                return None
+            return Side(desired, wants(desired, facts))
+
+        if changed is None:
+            return None
+        commits, more = self._repository.log(base, new.desired.revision, _COMMITS)
+        return replace(describe(changed, new, old), commits=commits, more=more)
 
     def _sealed_secrets(self, desired: Desired, sealer: Sealer) -> dict[str, str]:
         """Every external secret that is granted; a missing one is found here, before anything is touched."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reconciler.convergence.oneoff import run_once
 from reconciler.convergence.world import World
 from reconciler.core.migrations import marks, oneoff
 from reconciler.core.planner import serving
@@ -18,9 +19,7 @@ from reconciler.model.result import Migrated
 from reconciler.ports import HostShell
 
 Mode = Literal["manual", "deploy"]
-_KEPT_LINES, _TOLD_LINES = 1000, 15
-_FIRST_LOOK, _LAST_LOOK = 0.05, 1.0
-_GRACE = 10.0
+_TOLD_LINES = 15
 
 
 class Failed(Terminal):
@@ -120,33 +119,10 @@ class Migrate:
         body = oneoff(pattern.definition, pattern.image, pattern.volumes, migration.command, self._environment, labels)
         endpoints = sorted((pattern.definition.get("NetworkingConfig") or {}).get("EndpointsConfig") or {})
         name = made_name(f"{stack}-{migration.service}-{migration.name}", self._run)
-        container = self._engine.create(name, body, pattern.platform)
-        try:
-            for network in endpoints:
-                if network != body["HostConfig"].get("NetworkMode"):
-                    self._engine.connect(network, container, {})
-            self._engine.start(container)
-            code = self._wait(container, migration.timeout)
-            if code is None:
-                self._engine.stop(container, _GRACE)
-            log = "\n".join(self._engine.logs(container, _KEPT_LINES))
-        finally:
-            self._engine.remove(container)
+        code, log = run_once(self._engine, self._clock, name, body, endpoints, pattern.platform, migration.timeout)
         if code is None:
             raise self._late(stack, migration, log)
         return code, log
-
-    def _wait(self, container: str, timeout: float) -> int | None:
-        """Its exit code; None when it still runs at its timeout. One that was removed meanwhile counts as failed."""
-        until, pause = self._clock.now() + timeout, _FIRST_LOOK
-        while True:
-            seen = self._engine.look([container])
-            if not seen or seen[0].state in ("exited", "dead"):
-                return seen[0].exit_code if seen else 137
-            if self._clock.now() > until:
-                return None
-            self._clock.sleep(pause)
-            pause = min(_LAST_LOOK, pause * 1.5)
 
     def _on_host(self, stack: str, migration: Migration, checkout: str) -> tuple[int, str]:
         program = migration.run[0]

@@ -14,7 +14,7 @@ def promise_restarts(exchange: Exchange, picture: Picture) -> None:
     Nor must a narrowed one: the check-out is always whole, also for services that it leaves alone.
     """
     for step in picture.plan.steps:
-        if step.action is Action.RESTART and step.current:
+        if step.current and (step.action is Action.RESTART or (step.renews and step.action is not Action.KEEP)):
             exchange.promise_refresh(step.current)
     for container in left_stale(picture.whole, picture.plan, picture.wants, picture.drifted):
         exchange.promise_refresh(container)

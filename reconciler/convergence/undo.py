@@ -14,9 +14,11 @@ from reconciler.convergence.gather import Gather, Picture
 from reconciler.convergence.networks import restore_networks
 from reconciler.convergence.observe import observe
 from reconciler.convergence.put_back import clear_places, put_back
+from reconciler.convergence.renew import tell_again
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.wait import EVERYTHING, Failures, gravest
 from reconciler.convergence.world import World
+from reconciler.core.adoption import renewed
 from reconciler.core.drift import images_to_block
 from reconciler.core.order import entangled
 from reconciler.core.scope import narrowed
@@ -48,6 +50,7 @@ class Undo:
         put_back(world.engine, world.ledger, intents, self._observe(owner))
         if trouble:
             raise trouble
+        tell_again(world.engine, world.ledger, world.progress, picture.plan)
         return [intent.name for intent in intents]
 
     def failing(self, picture: Picture, owner: str, failures: Failures) -> list[str]:
@@ -65,6 +68,7 @@ class Undo:
         put_back(world.engine, world.ledger, intents, observed)
         sound = narrowed(picture.plan, "", sorted(failed), picture.wants)
         tidy(world.engine, world.ledger, self._observe(owner), sound, owner)
+        world.adoptions.remember(renewed(world.adoptions.known(), sound))
         return [intent.name for intent in intents]
 
     def _observe(self, owner: str) -> Observed:

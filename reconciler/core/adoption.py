@@ -66,12 +66,21 @@ def claimed(observed: Observed, adopted: Adopted, owner: str) -> Observed:
         return observed
     return replace(
         observed,
-        containers=tuple(_claim(c, adopted.containers.get(c.id), owner) for c in observed.containers),
+        containers=tuple(
+            _renewed(c, adopted.renewed.get(c.id), owner) or _claim(c, adopted.containers.get(c.id), owner)
+            for c in observed.containers
+        ),
         networks=tuple(
             replace(n, owner=owner, adopted=True) if not n.owner and n.id in adopted.networks else n
             for n in observed.networks
         ),
     )
+
+
+def _renewed(container: Container, renewal: Adoption | None, owner: str) -> Container | None:
+    if renewal is None or container.owner != owner:
+        return None
+    return replace(container, fingerprint=renewal.fingerprint, revision=renewal.revision)
 
 
 def _claim(container: Container, adoption: Adoption | None, owner: str) -> Container:
@@ -177,12 +186,27 @@ def remembered(known: Adopted, plan: Plan, observed: Observed) -> Adopted:
     """
     containers = {c.id: known.containers[c.id] for c in observed.containers if c.adopted and c.id in known.containers}
     for step in plan.steps:
-        if step.current and step.current.adopted and step.spec:
+        if step.current and step.current.adopted and step.spec and not step.renews:
             stays = "" if step.starts_new else step.spec.fingerprint
             containers[step.current.id] = Adoption(stays, plan.revision)
     stacks = {step.slot.stack for step in plan.steps} | {done.slot.stack for done in plan.satisfied}
     networks = {n.id for n in observed.networks if n.adopted and (n.id in known.networks or n.stack in stacks)}
-    return Adopted(containers, frozenset(networks))
+    there = {c.id for c in observed.containers}
+    return Adopted(containers, frozenset(networks), {id: each for id, each in known.renewed.items() if id in there})
+
+
+def renewed(known: Adopted, plan: Plan) -> Adopted:
+    """What is to be remembered once `plan` was carried out and all is well: a renewal is repeated until it is.
+
+    Forgetting it does no harm but another restart or signal.
+    """
+    done = [(step.current, step.spec) for step in plan.steps if step.renews]
+    fresh = {c.id: (c.adopted, Adoption(spec.fingerprint, plan.revision)) for c, spec in done if c and spec}
+    return replace(
+        known,
+        containers={**known.containers, **{id: each for id, (adopted, each) in fresh.items() if adopted}},
+        renewed={**known.renewed, **{id: each for id, (adopted, each) in fresh.items() if not adopted}},
+    )
 
 
 def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.build_context import build_id, read_context
@@ -11,13 +11,15 @@ from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
 from reconciler.core.compose.source import override_beside
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
+from reconciler.core.manifest.ci import load_ci
 from reconciler.core.manifest.fleet import load_fleet
-from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
+from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
 from reconciler.core.manifest.verify import with_probes
 from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
 from reconciler.model.fleet import Fleet, Host
+from reconciler.model.gate import CiRules
 from reconciler.ports import Tree
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -51,6 +53,15 @@ class Assembled:
 
 def fleet_of(tree: Tree, manifests: str) -> Fleet:
     """Raises BadConfiguration when there is no fleet file, or it is wrong."""
+    return load_fleet(*_fleet_document(tree, manifests))
+
+
+def ci_of(tree: Tree, manifests: str) -> CiRules | None:
+    """`ci:` of the fleet file alone. Raises BadConfiguration when there is no such file, or this part is wrong."""
+    return load_ci(*_fleet_document(tree, manifests))
+
+
+def _fleet_document(tree: Tree, manifests: str) -> tuple[Map, str]:
     path = posixpath.join(manifests, "fleet.yaml")
     entry = tree.entry(path)
     if entry is None or entry.kind not in ("file", "executable"):
@@ -69,7 +80,7 @@ def fleet_of(tree: Tree, manifests: str) -> Fleet:
             next="see manifests/fleet.yaml of the project for an example",
             at=Position(path, 1, 1),
         )
-    return load_fleet(document, path)
+    return document, path
 
 
 def assemble(
@@ -89,6 +100,7 @@ def assemble(
     warnings = [*fleet.warnings, *_unknown_directories(host, folders, manifests)]
     stacks: list[Stack] = []
     builds: dict[str, str] = {}
+    reads = {posixpath.join(manifests, "fleet.yaml")}
     for folder in folders:
         try:
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
@@ -98,13 +110,24 @@ def assemble(
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
-            stack = with_migrations(_with_jobs(loaded), extension.migrations, _at(loaded))
+            stack = with_migrations(_extended(loaded), extension.migrations, _at(loaded))
             stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
+            reads |= {loaded.stack.file, *loaded.reads}
         except ReconcilerError as problem:
             problems.append(problem)
     problems += _same_name(stacks)
-    desired = Desired(revision, host.name, owner, host.checkout, tuple(stacks), tuple(sorted(_objects(tree, stacks))))
+    desired = Desired(
+        revision,
+        host.name,
+        owner,
+        host.checkout,
+        tuple(stacks),
+        tuple(sorted(objects(tree, stacks))),
+        tuple(sorted(reads)),
+        fleet.ignore,
+        fleet.quiet,
+    )
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
 
 
@@ -200,14 +223,22 @@ def _at(loaded: LoadedStack) -> Position:
     return loaded.extensions.position if loaded.extensions else Position(loaded.stack.file, 1, 1)
 
 
-def _with_jobs(loaded: LoadedStack) -> Stack:
-    services = tuple(
-        replace(service, job=True)
-        if is_job(loaded.service_extensions.get(service.name), loaded.stack.file)
-        else service
-        for service in loaded.stack.services
-    )
-    return replace(loaded.stack, services=services)
+def _extended(loaded: LoadedStack) -> Stack:
+    """The stack with what `x-reconciler` of its services says."""
+    services = []
+    for service in loaded.stack.services:
+        raw = loaded.service_extensions.get(service.name)
+        extension = load_service_extension(raw, loaded.stack.file)
+        if raw is not None and not service.build and any(rule.action == "rebuild" for rule in extension.on_change):
+            raise BadConfiguration(
+                "E-MANIFEST-VALUE",
+                f"{service.name}: on_change asks to rebuild, and there is no build:",
+                why="its image comes from elsewhere",
+                next="write action: recreate",
+                at=raw.position,
+            )
+        services.append(replace(service, job=service.job or extension.job, on_change=extension.on_change))
+    return replace(loaded.stack, services=tuple(services))
 
 
 def _builds(tree: Tree, stack: Stack) -> dict[str, str]:
@@ -218,7 +249,8 @@ def _builds(tree: Tree, stack: Stack) -> dict[str, str]:
     }
 
 
-def _objects(tree: Tree, stacks: list[Stack]) -> Iterator[tuple[str, str]]:
+def objects(tree: Tree, stacks: Iterable[Stack]) -> Iterator[tuple[str, str]]:
+    """Kind and git object id of every path that the services mount or are granted, as far as the tree has it."""
     paths = {path for stack in stacks for service in stack.services for path in repository_paths(service, stack)}
     for path in paths:
         if entry := tree.entry(path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.differences import tampering
+from reconciler.core.renewal import Renewal
 from reconciler.core.wanted import Want
 from reconciler.model import labels
 from reconciler.model.observed import Container, Observed, Slot
@@ -38,10 +39,11 @@ _CONTROLLERS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The host, and the names of what may not be deployed on it."""
+    """The host, and the names of what may not be deployed on it. `renewals`: by container, how it may stay."""
 
     observed: Observed
     blocked: frozenset[str]
+    renewals: Mapping[str, Renewal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

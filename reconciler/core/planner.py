@@ -17,6 +17,7 @@ from reconciler.core.findings import findings
 from reconciler.core.fingerprint import VERSION, repository_paths, version_of
 from reconciler.core.following import follow, in_place
 from reconciler.core.overlap import overlaps
+from reconciler.core.renewal import Renewal, to_validate
 from reconciler.core.wanted import Want
 from reconciler.model import labels
 from reconciler.model.desired import Desired, Network, Stack
@@ -59,25 +60,28 @@ def plan(
     drifted: Sequence[str] = (),
     stale: Collection[str] = (),
     blocked: Collection[str] = (),
+    renewals: Mapping[str, Renewal] | None = None,
 ) -> Plan:
     """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
 
     `drifted`: tracked files that somebody changed in the working tree and that are about to be put back;
     `stale`: ids of containers that an earlier pass promised to restart, and did not;
-    `blocked`: names of blocks, of which `image-<digest>` keeps a moved tag from being followed.
+    `blocked`: names of blocks, of which `image-<digest>` keeps a moved tag from being followed;
+    `renewals`: by container that no longer fits, how it may stay all the same.
     """
     ours = [c for c in observed.containers if c.owner == desired.owner]
     current, surplus = _by_slot(c for c in ours if c.role == "current")
     networks = tuple(_networks(desired, observed))
     remade = {step.network.name for step in networks if step.network and step.current}
     explain = Explanation(desired.revision, base, changes or {})
-    seen = Seen(observed, frozenset(blocked))
+    seen = Seen(observed, frozenset(blocked), renewals or {})
     decided = {slot: _decide(want, current.get(slot), seen, remade, explain) for slot, want in wants.items()}
     for slot, reason in _stale(wants, current, drifted, stale):
         before = decided[slot]
         if before is None or before.action is Action.UPDATE:
             decided[slot] = in_place(wants[slot], Action.RESTART, (reason,), current[slot], observed.lacks)
     follow(decided, wants, current, observed)
+    decided = {slot: step and _validated(step, wants[slot], explain) for slot, step in decided.items()}
     gone = [c for slot, c in current.items() if slot not in wants] + surplus
     steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
     unchanged = {slot for slot, step in decided.items() if step is None}
@@ -118,10 +122,13 @@ def _decide(want: Want, current: Container | None, seen: Seen, remade: set[str],
     if reasons := tuple(_replacement(want, current, seen, remade, explain)):
         return _step(want, Action.REPLACE, reasons, current)
     lacks = seen.observed.lacks
+    renewal = seen.renewals.get(current.id)
     if reason := drift.stopped(want, current):
-        return in_place(want, Action.START, (reason,), current, lacks)
+        return in_place(want, Action.START, (reason, *(renewal.reasons if renewal else ())), current, lacks)
     if reason := drift.sick(current):
-        return in_place(want, Action.RESTART, (reason,), current, lacks)
+        return in_place(want, Action.RESTART, (reason, *(renewal.reasons if renewal else ())), current, lacks)
+    if renewal:
+        return replace(in_place(want, renewal.action, renewal.reasons, current, lacks), rules=renewal.rules)
     if mend := drift.mend(want.spec, current, lacks):
         return in_place(want, Action.UPDATE, mend.reasons, current, lacks)
     if is_new(current):
@@ -140,7 +147,7 @@ def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], e
     if is_new(current):
         yield from unlike(want, current, seen.observed)
         yield from drift.limited(want.spec, current, seen.observed.lacks)
-    elif current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION:
+    elif current.id in seen.renewals or _fits(want, current):
         yield from drift.tampered(want.spec, current, seen.observed.lacks)
     else:
         found = [*differences(want.spec, current, seen.observed.lacks), *explain.files(want, current.revision)]
@@ -150,6 +157,19 @@ def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], e
     yield from (f"network {name} is made anew" for name in want.spec.endpoints if name in remade)
     if current.state == "dead":
         yield "container is dead"
+
+
+def _fits(want: Want, current: Container) -> bool:
+    """Equal fingerprints; one of another version says nothing."""
+    return current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION
+
+
+def _validated(step: Step, want: Want, explain: Explanation) -> Step:
+    """With the checks of `on_change` that must succeed before it; a new service is checked as a whole."""
+    if not want.service.on_change or step.action is Action.ADOPT:
+        return step
+    changed = explain.changes.get(step.current.revision, None if step.starts_new else ()) if step.current else None
+    return replace(step, validate=tuple(to_validate(want, changed)))
 
 
 def _stale(

@@ -39,12 +39,7 @@ class HostFacts:
 def wants(desired: Desired, facts: HostFacts) -> dict[Slot, Want]:
     """Every slot of the host, stacks and services in their own order."""
     objects = dict(desired.objects)
-    replicas = [
-        (stack, service, number)
-        for stack in desired.stacks
-        for service in stack.services
-        for number in range(1, service.replicas + 1)
-    ]
+    replicas = _replicas(desired)
     names = {
         container_name(service, number): Slot(stack.name, service.name, number) for stack, service, number in replicas
     }
@@ -65,6 +60,22 @@ def digest(desired: Desired, facts: HostFacts, tree: str) -> str:
     ]
     anything = [tree] if any(m.run for stack in desired.stacks for m in stack.migrations) else []
     return sha256("\n".join(sorted([*prints, *around, *anything])).encode()).hexdigest()
+
+
+def print_with(desired: Desired, want: Want, facts: HostFacts, objects: Mapping[str, str]) -> str:
+    """The fingerprint that a container would have if the repository held these `objects` in place of its own."""
+    names = {container_name(s, n): Slot(k.name, s.name, n) for k, s, n in _replicas(desired)}
+    number = want.slot.number
+    return _want(desired, want.stack, want.service, number, facts, objects, names).spec.fingerprint
+
+
+def _replicas(desired: Desired) -> list[tuple[Stack, Service, int]]:
+    return [
+        (stack, service, number)
+        for stack in desired.stacks
+        for service in stack.services
+        for number in range(1, service.replicas + 1)
+    ]
 
 
 def _want(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.core.gate.wording import gate_data
+from reconciler.model.changes import Changes
 from reconciler.model.plan import SIGNS, Action, Plan, Step
 from reconciler.model.result import Result
 
@@ -15,6 +17,9 @@ _WORDS = {
     Action.START: "start",
     Action.RESTART: "restart",
     Action.UPDATE: "update",
+    Action.SIGNAL: "signal",
+    Action.EXEC: "exec",
+    Action.KEEP: "keep",
     Action.REMOVE: "remove",
 }
 
@@ -31,6 +36,39 @@ def plan_lines(plan: Plan, held: str = "") -> list[str]:
     lines += [f"  ! {finding}" for finding in plan.findings]
     lines.append(counts(plan))
     return lines
+
+
+def changes_lines(changes: Changes) -> list[str]:
+    """What git changed since what was verified, in one or two lines."""
+    commits = _many(len(changes.commits) + changes.more, "commit")
+    lines = [f"Changed: {_many(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
+    if changes.ignored:
+        lines[0] += f", {changes.ignored} ignored"
+    if not changes.any_deploy:
+        lines.append("Nothing that changed is deployed: all of it is ignored, and nothing mounts, builds or reads it.")
+    return lines
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def changes_data(changes: Changes | None) -> dict[str, Any]:
+    """For programs; without a base, and at the base itself, nothing changed and nothing has to be deployed for it."""
+    changes = changes or Changes(any_deploy=False)
+    return {
+        "any_deploy": changes.any_deploy,
+        "silent": changes.silent,
+        "manifests": changes.manifests,
+        "services": list(changes.services),
+        "files": changes.files,
+        "insertions": changes.insertions,
+        "deletions": changes.deletions,
+        "ignored": changes.ignored,
+        "quiet": changes.quiet,
+        "commits": [{"sha": c.sha, "subject": c.subject, "author": c.author, "at": c.at} for c in changes.commits],
+        "more_commits": changes.more,
+    }
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -131,6 +169,7 @@ def result_data(result: Result) -> dict[str, Any]:
         "revision": result.revision,
         "base": result.base,
         "held": result.held,
+        "gate": gate_data(result.gate) if result.gate else None,
         "seconds": round(result.seconds, 3),
         "plan": plan_data(result.plan) if result.plan else None,
         "checkout": {

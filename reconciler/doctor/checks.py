@@ -10,8 +10,21 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.adapters.host_files import LocalHostFiles
-from reconciler.core.diagnosis import clock, disks, engine, files, manifests, notices, remote, running, tools
+from reconciler.core.diagnosis import (
+    ci,
+    clock,
+    disks,
+    engine,
+    files,
+    manifests,
+    notices,
+    remote,
+    running,
+    signers,
+    tools,
+)
 from reconciler.core.redact import redactor
+from reconciler.doctor.ci import probe_ci
 from reconciler.doctor.clock import probe_clock
 from reconciler.doctor.disks import file_systems, removables
 from reconciler.doctor.engine import probe_engine
@@ -22,6 +35,7 @@ from reconciler.doctor.manifests import probe_checkout, probe_manifests
 from reconciler.doctor.notices import probe_notices
 from reconciler.doctor.remote import probe_remote
 from reconciler.doctor.running import probe_lock, probe_pauses, probe_runner
+from reconciler.doctor.signers import probe_signers
 from reconciler.doctor.subject import Subject
 from reconciler.git.transport import is_http, is_local
 from reconciler.model.diagnosis import Finding
@@ -70,6 +84,10 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         needed = sorted(named - set(credentials(subject.deadline)))
         return files.secrets(look_at(folder, follow=True), below(folder, follow=False), needed, me)
 
+    def gate() -> Iterator[Finding]:
+        found = read()
+        return ci.ci(probe_ci(subject, found.facts.revision, found.ci)) if found.ci else iter(())
+
     def checkout() -> Iterator[Finding]:
         desired = read().desired
         place = subject.place("trust.allow_host_mounts")
@@ -100,10 +118,12 @@ def _checks(subject: Subject) -> Mapping[str, Check]:
         "docker": lambda: engine.engine(docker(), subject.place("docker.host")),
         "remote": asked,
         "ssh key": key,
+        "signatures": lambda: signers.signers(probe_signers(settings.trust), me),
         "clock": lambda: clock.clock(probe_clock(subject.clock, url, read().newest, subject.deadline)),
         "manifests": lambda: manifests.manifests(read().facts, subject.place("host")),
         "checkout": checkout,
         "secrets": secrets,
+        "ci": gate,
         "env files": lambda: files.env_files(below(config / "env", follow=True), me),
         "schedule": lambda: running.runner(probe_runner(subject.file, subject.deadline)),
         "notices": lambda: notices.notices(probe_notices(subject, read().notifications)),

@@ -18,6 +18,7 @@ from reconciler.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
 from reconciler.git.objects import Objects, newest_fetched
 from reconciler.model.desired import Desired
+from reconciler.model.gate import CiRules
 from reconciler.model.notice import Notifications
 from reconciler.wiring import make_rules
 
@@ -30,6 +31,7 @@ class Read:
     desired: Desired | None = None
     newest: float = 0.0
     secrets: tuple[str, ...] = ()
+    ci: CiRules | None = None
     notifications: Notifications = Notifications()
 
 
@@ -53,8 +55,9 @@ def probe_manifests(subject: Subject) -> Read:
         return Read(ManifestFacts(revision, host, hosts, problems=(error,)), newest=newest)
     stacks = tuple(stack.name for stack in made.desired.stacks)
     names = {*_granted(made.desired), *fleet.notifications.secrets}
+    names |= {fleet.ci.token} if fleet.ci and fleet.ci.token else set()
     facts = ManifestFacts(revision, host, hosts, stacks, made.problems)
-    return Read(facts, made.desired, newest, tuple(sorted(names)), fleet.notifications)
+    return Read(facts, made.desired, newest, tuple(sorted(names)), fleet.ci, fleet.notifications)
 
 
 def _side(subject: Subject) -> HostSide:

@@ -107,7 +107,8 @@ class Objects:
         found = self._commit(sha)
         with self._reading():
             subject, _, _ = found.message.lstrip("\n").partition("\n")
-            return Commit(sha, subject.strip(), f"{found.author.name} <{found.author.email}>", found.commit_time)
+            author = f"{found.author.name} <{found.author.email}>"
+            return Commit(sha, subject.strip(), author, found.commit_time, found.message)
 
     def _commit(self, sha: str) -> pygit2.Commit:
         if not self.has(sha):

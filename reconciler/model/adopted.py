@@ -16,10 +16,15 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """`containers` by id; `networks`: ids."""
+    """`containers` by id; `networks`: ids.
+
+    `renewed`: containers of our own whose label is older than what they have by now: files changed under them, and a
+    signal, a command or a restart (or nothing) was all that this asked for.
+    """
 
     containers: Mapping[str, Adoption] = field(default_factory=dict)
     networks: frozenset[str] = frozenset()
+    renewed: Mapping[str, Adoption] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.containers or self.networks)
+        return bool(self.containers or self.networks or self.renewed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Position
+from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
 
 Pairs = tuple[tuple[str, str], ...]
@@ -273,6 +274,7 @@ class Service:
     job: bool = False
     sealed: bool = False
     reads: tuple[str, ...] = ()
+    on_change: tuple[OnChange, ...] = ()
 
     @property
     def namespace_hosts(self) -> tuple[str, ...]:
@@ -323,7 +325,8 @@ class Stack:
 class Desired:
     """All that one host shall run at one revision.
 
-    `objects`: repo path -> git object id of what services mount, build from or read.
+    `objects`: repo path -> git object id of what services mount, build from or read. `reads`: the files that all this
+    was read from. `ignore` and `quiet`: patterns of the fleet (core/globs) for paths that deploy nothing, or silently.
     """
 
     revision: str
@@ -332,3 +335,6 @@ class Desired:
     checkout: str
     stacks: tuple[Stack, ...]
     objects: Pairs = field(default=(), repr=False)
+    reads: tuple[str, ...] = field(default=(), repr=False)
+    ignore: tuple[str, ...] = field(default=(), repr=False)
+    quiet: tuple[str, ...] = field(default=(), repr=False)

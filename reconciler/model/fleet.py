@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.desired import Migration, Pairs
+from reconciler.model.gate import CiRules
 from reconciler.model.notice import Notifications
+from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
 
 
@@ -25,13 +27,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`warnings` name what the file asks for and this version does not act on."""
+    """`warnings` name what the file asks for and this version does not act on; `ci` None: commits need no gate."""
 
     hosts: tuple[Host, ...]
     sites: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    ci: CiRules | None = None
     notifications: Notifications = Notifications()
 
 
@@ -43,3 +46,11 @@ class StackExtension:
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
     verify: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceExtension:
+    """`x-reconciler` of one service. `job`: it runs to its end once for every change."""
+
+    job: bool = False
+    on_change: tuple[OnChange, ...] = ()

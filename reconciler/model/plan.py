@@ -9,13 +9,17 @@ from typing import Any
 
 from reconciler.model.desired import Build, Network, Service, Volume
 from reconciler.model.observed import Container, ObservedNetwork, Slot
+from reconciler.model.on_change import OnChange
 
 
 class Action(StrEnum):
     """From the gentlest to the hardest."""
 
     ADOPT = "adopt"
+    KEEP = "keep"
     UPDATE = "update"
+    SIGNAL = "signal"
+    EXEC = "exec"
     START = "start"
     RESTART = "restart"
     CREATE = "create"
@@ -25,7 +29,10 @@ class Action(StrEnum):
 
 SIGNS = {
     Action.ADOPT: "=",
+    Action.KEEP: "=",
     Action.UPDATE: "~",
+    Action.SIGNAL: "^",
+    Action.EXEC: "^",
     Action.START: "^",
     Action.RESTART: "^",
     Action.CREATE: "+",
@@ -68,7 +75,8 @@ class Step:
     """One container's way from what is to what shall be.
 
     `current` is None for CREATE; `spec` and `service` are None for REMOVE. `connect`/`disconnect` are the
-    networks that an UPDATE mends, `settings` the body of its engine update request.
+    networks that an UPDATE mends, `settings` the body of its engine update request. `rules`: signals and commands of
+    a SIGNAL or EXEC, in their order; `validate`: those whose check must succeed before anything is touched.
     """
 
     slot: Slot
@@ -80,6 +88,15 @@ class Step:
     settings: Mapping[str, Any] = field(default_factory=dict)
     connect: tuple[str, ...] = ()
     disconnect: tuple[str, ...] = ()
+    rules: tuple[OnChange, ...] = ()
+    validate: tuple[OnChange, ...] = ()
+
+    @property
+    def renews(self) -> bool:
+        """Whether the container stays, and is brought up to date with what changed under it."""
+        if self.current is None or self.spec is None or self.starts_new:
+            return False
+        return self.current.fingerprint not in ("", self.spec.fingerprint)
 
     @property
     def starts_new(self) -> bool:
@@ -88,6 +105,8 @@ class Step:
     @property
     def heals(self) -> bool:
         """Whether it mends what people, time or an engine did, and nothing that a commit asked for."""
+        if self.renews:
+            return False
         sick = self.current is not None and self.current.health == "unhealthy"
         return self.action in (Action.ADOPT, Action.START, Action.UPDATE) or (self.action is Action.RESTART and sick)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 EntryKind = Literal["file", "executable", "directory", "symlink", "submodule"]
@@ -19,12 +19,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """`at` is the committer's time in seconds since the epoch."""
+    """`at` is the committer's time in seconds since the epoch; `message` the whole of what `subject` begins."""
 
     sha: str
     subject: str
     author: str
     at: int
+    message: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,21 @@ effects are listed in its `EFFECTS`, so that a test can cut a pass between any t
 
 from __future__ import annotations
 
+from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
 from reconciler.ports.notices import Notifier, Outbox
 from reconciler.ports.probing import Probing
-from reconciler.ports.repository import Disk, Repository, Tree
+from reconciler.ports.repository import Disk, Repository, Signatures, Tree
 from reconciler.ports.running import Clock, Progress
 
 __all__ = [
     "Adoptions",
+    "Backoff",
+    "CiMemory",
     "Clock",
     "ContainerEngine",
+    "ContinuousIntegration",
     "Disk",
     "HostFiles",
     "HostShell",
@@ -26,8 +30,11 @@ __all__ = [
     "Outbox",
     "Probing",
     "Progress",
+    "Remembered",
     "Repository",
     "Say",
     "Signals",
+    "Signatures",
     "Tree",
+    "Unanswered",
 ]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Observed
+from reconciler.model.repository import EntryKind
 
 Say = Callable[[str], None]
 """Takes one line of progress of a long piece of work (a pull, a build)."""
@@ -102,7 +103,7 @@ class ContainerEngine(Protocol):
 class HostFiles(Protocol):
     """The host's own files: values that homelabs keep out of git, and files that are made for containers."""
 
-    EFFECTS: ClassVar[tuple[str, ...]] = ("write",)
+    EFFECTS: ClassVar[tuple[str, ...]] = ("write", "lay_out", "discard")
 
     def environment(self, stack: str) -> Mapping[str, bytes]:
         """The files of `<config>/env/<stack>/` by relative path."""
@@ -123,6 +124,15 @@ class HostFiles(Protocol):
 
         Terminal when the path really leads elsewhere.
         """
+
+    def lay_out(self, folder: str, files: Mapping[str, tuple[EntryKind, bytes]]) -> None:
+        """Files, and links, by relative path in a folder below that of rendered files, for containers that try them.
+
+        What was there goes first. Terminal as for `write`.
+        """
+
+    def discard(self, folder: str) -> None:
+        """What was laid out there goes; nothing happens when there is nothing. Terminal as for `write`."""
 
     def holds_data(self, path: str) -> bool:
         """Whether there is something at an absolute path: a file, or a folder that is not empty."""

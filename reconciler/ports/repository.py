@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import ClassVar, Protocol
 
+from reconciler.model.gate import SignatureAnswer
 from reconciler.model.repository import Change, CheckoutReport, Commit, Entry
 
 
@@ -48,6 +49,12 @@ class Repository(Protocol):
 
     def changes(self, base: str, target: str) -> tuple[Change, ...]: ...
 
+    def log(self, base: str, target: str, most: int) -> tuple[tuple[Commit, ...], int]:
+        """The newest commits of the first-parent chain from `target` to `base` (left out), and how many more there are.
+
+        All of the chain when it does not meet `base`.
+        """
+
     def checkout_obstacles(self, sha: str, directory: str) -> tuple[str, ...]:
         """Untracked paths on disk that the check-out of `sha` would have to overwrite."""
 
@@ -56,6 +63,16 @@ class Repository(Protocol):
 
     def checkout(self, sha: str, directory: str, run: str) -> CheckoutReport:
         """Make `directory` hold exactly `sha`'s tracked files; untracked ones are never touched."""
+
+
+class Signatures(Protocol):
+    """Signatures of commits, against the keys that this host trusts (I18)."""
+
+    def required(self, sha: str, base: str) -> tuple[str, ...]:
+        """The commits whose signatures count when `sha` is to follow `base` ("": nothing), `sha` first."""
+
+    def answer(self, sha: str) -> SignatureAnswer:
+        """What the signature of one commit is worth. BadConfiguration when the host's own keys cannot be relied on."""
 
 
 class Disk(Protocol):

@@ -107,6 +107,21 @@ def test_ancestry(repo: GitRepository, remote: Remote) -> None:
     assert repo.root(m) == c1
 
 
+def test_the_log_follows_first_parents_down_to_the_base(repo: GitRepository, remote: Remote) -> None:
+    # main: c1 - c2 - m ; side: c1 - s - m
+    c1 = remote.commit({"a": "1"})
+    c2 = remote.commit({"a": "2"}, "two")
+    s = remote.commit({"s": "1"}, parent=c1, branch="side")
+    m = remote.commit({"s": "1"}, "merge", parent=c2, parents=(s,))
+    repo.fetch("r1")
+    commits, more = repo.log(c1, m, 50)
+    assert ([(c.sha, c.subject) for c in commits], more) == ([(m, "merge"), (c2, "two")], 0)
+    commits, more = repo.log(c1, m, 1)
+    assert ([c.sha for c in commits], more) == ([m], 1)
+    assert repo.log(m, m, 50) == ((), 0)
+    assert len(repo.log("0" * 40, m, 50)[0]) == 3
+
+
 def test_ancestry_disregards_replacements(repo: GitRepository, remote: Remote, tmp_path: Path) -> None:
     # main: c1 - c2 ; x stands alone, and a replacement claims that c2 came from it
     c1 = remote.commit({"a": "1"})
@@ -243,3 +258,18 @@ def test_fetching_does_not_load_the_heavy_library(tmp_path: Path, remote: Remote
         "r.checkout(head, wt, 'r1'); assert 'pygit2' in", "r.checkout(head, wt, 'r2'); assert 'pygit2' not in"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_pull_request_of_a_fork_is_never_fetched(tmp_path: Path) -> None:
+    remote = Remote(tmp_path)
+    base = remote.commit({"a": "1"})
+    remote.git("config", "uploadpack.allowAnySHA1InWant", "false")
+    fork = remote.commit({"a": "evil"}, parent=base, branch="of-a-fork")
+    remote.git("update-ref", "refs/pull/1/head", fork)
+    remote.git("update-ref", "refs/merge-requests/1/head", fork)
+    remote.delete_branch("of-a-fork")
+    ours = repository(tmp_path / "state", remote.url)
+
+    for run in ("first", "second"):
+        assert ours.fetch(run) == base
+    assert ours.has(base) and not ours.has(fork)

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from reconciler.core.document import Map, parse
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.schema import json_schema
-from reconciler.core.manifest.stack import is_job, load_stack_extension, selects
+from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.fleet import Fleet, Host, StackExtension
+from reconciler.model.gate import CiRules
 from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
+from reconciler.model.on_change import OnChange
 
 HEAD = "apiVersion: reconciler/v1\nkind: Fleet\n"
 ONE = HEAD + "hosts: {a: {connect: local, checkout: /opt/a}}\n"
@@ -62,9 +64,10 @@ def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> Non
     assert made.hosts[0] == Host("a", "local", "/opt/a", (("n", "1"), ("on", "true"), ("site", "x")))
     assert made.hosts[1].connect == "ssh://root@10.0.0.1"
     assert (made.sites, made.ignore, made.quiet) == (("x",), ("docs/**",), ("n8n/**",))
+    assert made.ci == CiRules("github", "o/n", require=("a.yml",))
     warned = [warning.split("`")[1].rstrip(":") for warning in made.warnings if "`" in warning]
-    assert set(warned) >= {"drones", "orchestrators", "gateway", "ci", "rollout", "identities"}
-    assert "notifications" not in warned
+    assert set(warned) >= {"drones", "orchestrators", "gateway", "rollout", "identities"}
+    assert not {"notifications", "ci"} & set(warned)
     assert all(warning.startswith("f.yaml:") for warning in made.warnings)
     assert made.notifications == Notifications(
         DiscordChannel(Secret("w"), "<@&1>"), WebhookChannel(Secret("u"), Secret("s")), "gitea"
@@ -124,6 +127,53 @@ def test_a_mistake_is_named_with_its_place_and_a_way_out(text: str, code: str, a
     assert error.next
 
 
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("", None),
+        ("ci: ~\n", None),
+        ("ci: {provider: none}\n", CiRules("none")),
+        ("ci: {provider: github, repository: o/n}\n", CiRules("github", "o/n")),
+        (
+            "ci: {provider: gitea, repository: o/n, url: 'https://git.example/', token: {secret: t}, settle: 90s}\n",
+            CiRules("gitea", "o/n", "https://git.example", "t", settle=90.0),
+        ),
+        (
+            "ci: {provider: generic, url: 'http://ci/{sha}', neutral: fail, unknown: pass}\n",
+            CiRules("generic", url="http://ci/{sha}", neutral="fail", unknown="pass"),
+        ),
+    ],
+)
+def test_the_gate_of_a_fleet_becomes_rules(text: str, rules: CiRules | None) -> None:
+    assert fleet(ONE + text).ci == rules
+
+
+@pytest.mark.parametrize(
+    ("ci", "says"),
+    [
+        ("{provider: github}", "owner/name"),
+        ("{provider: github, repository: name}", "owner/name"),
+        ("{provider: github, repository: ../x}", "owner/name"),
+        ("{provider: forgejo, repository: o/n}", "https://git.example"),
+        ("{provider: generic, url: 'http://ci/x'}", "{sha}"),
+        ("{provider: generic, url: 'http://me:pw@ci/{sha}'}", "url"),
+        ("{provider: generic, url: 'ftp://ci/{sha}'}", "url"),
+        ("{provider: none, token: {secret: a/b}}", "token"),
+        ("{provider: none, token: abc}", "token"),
+        ("{provider: none, settle: soon}", "settle"),
+        ("{provider: none, fork_pull_requests: always}", "never"),
+        ("{provider: none, require: ['']}", "require"),
+        ("[]", "ci"),
+    ],
+)
+def test_a_mistake_in_the_gate_is_named_with_its_place(ci: str, says: str) -> None:
+    error = problem(ONE + f"ci: {ci}\n")
+
+    assert error.code == "E-MANIFEST-VALUE"
+    assert error.at and error.at.line == 4
+    assert says in f"{error.what} {error.why} {error.next}"
+
+
 def test_the_value_in_a_complaint_is_short() -> None:
     error = problem(ONE + f"ci: {{provider: {'x' * 5000}}}\n")
 
@@ -151,13 +201,48 @@ def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
 
 
 def test_a_service_may_be_a_job() -> None:
-    assert is_job(read("job: true"), "f.yaml")
-    assert not is_job(read("job: false"), "f.yaml")
-    assert not is_job(None, "f.yaml")
+    assert load_service_extension(read("job: true"), "f.yaml").job
+    assert not load_service_extension(read("job: false"), "f.yaml").job
+    assert not load_service_extension(None, "f.yaml").job
     with pytest.raises(BadConfiguration):
-        is_job(read("job: 3 times"), "f.yaml")
-    with pytest.raises(BadConfiguration, match="on_change"):
-        is_job(read("on_change: []"), "f.yaml")
+        load_service_extension(read("job: 3 times"), "f.yaml")
+
+
+def test_a_service_says_what_a_change_of_its_files_asks_for() -> None:
+    text = """
+        on_change:
+          - {paths: [conf/**], action: signal, signal: SIGHUP}
+          - {paths: ['*.html'], action: none}
+          - {paths: [Caddyfile], validate: [caddy, validate], action: exec, command: [caddy, reload], timeout: 5m}
+          - {paths: [x]}
+        """
+    assert load_service_extension(read(text), "f.yaml").on_change == (
+        OnChange(("conf/**",), "signal", "SIGHUP"),
+        OnChange(("*.html",), "none"),
+        OnChange(("Caddyfile",), "exec", "", ("caddy", "reload"), ("caddy", "validate"), 300.0),
+        OnChange(("x",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "at", "says"),
+    [
+        ("{paths: [a], action: signal}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], action: none, signal: SIGHUP}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], action: exec}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], command: [x]}", "E-MANIFEST-VALUE", "1:13", "goes with"),
+        ("{paths: [a], action: signal, signal: HUP}", "E-MANIFEST-VALUE", "1:42", "signal"),
+        ("{paths: [a], action: reload}", "E-MANIFEST-VALUE", "1:26", "restart"),
+        ("{paths: []}", "E-MANIFEST-VALUE", "1:14", "paths"),
+        ("{paths: ['!a']}", "E-MANIFEST-VALUE", "1:22", "paths"),
+        ("{paths: [a], vaildate: [x]}", "E-MANIFEST-KEY", "1:26", "did you mean 'validate'?"),
+    ],
+)
+def test_a_wrong_rule_is_an_error_with_its_line(rule: str, code: str, at: str, says: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        load_service_extension(read(f"on_change: [{rule}]"), "f.yaml")
+    assert (caught.value.code, str(caught.value.at)) == (code, f"f.yaml:{at}")
+    assert says in f"{caught.value.what} {caught.value.why}"
 
 
 A = Host("a", "local", "/a", (("role", "web"), ("site", "x")))

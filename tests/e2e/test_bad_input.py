@@ -426,7 +426,7 @@ SETTINGS = 'host = "alpha"\n\n[repository]\nurl = "file:///nowhere"\n'
         (f"{SETTINGS}[apply]\nparallel = 'four'\n", "E-SETTINGS-VALUE", ":6:1", "whole number"),
         (f"{SETTINGS}[verify]\nwindow = '5 parsecs'\n", "E-SETTINGS-VALUE", ":6:1", "duration"),
         ("[repository]\nurl = 'file:///x'\n", "E-SETTINGS-MISSING", "", "host is not set"),
-        (f"{SETTINGS}[trust]\nsignatures = 'all'\n", "E-SETTINGS-UNSUPPORTED", ":6:1", "not supported"),
+        (f"{SETTINGS}[trust]\nsignatures = 'some'\n", "E-SETTINGS-VALUE", ":6:1", "off"),
     ],
 )
 def test_a_wrong_host_file_is_named_with_its_line(

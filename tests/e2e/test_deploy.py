@@ -19,7 +19,8 @@ from tests.support.host import Host
 pytestmark = pytest.mark.engine
 
 APP = "services: {{web: {{image: 'test/box:1', command: sleep 1000, environment: {{A: {0}}}}}}}"
-BAD = "services: {{web: {{image: 'test/box:1', command: 'false', environment: {{A: {0}}}}}}}"
+SICK = "healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 1}"
+BAD = APP.replace("sleep 1000,", f"sleep 1000, {SICK},".replace("{", "{{").replace("}", "}}"))
 
 
 def stamp(host: Host) -> str:
@@ -299,7 +300,7 @@ def test_code_that_fails_after_its_migration_is_put_back_and_told_that_the_schem
 ) -> None:
     host.push(app=MIGRATING.format("true", 1))
     host.converge()
-    text = MIGRATING.format("echo one >> /data/rows", 2).replace("sleep 1000, environment", "'false', environment")
+    text = MIGRATING.format("echo one >> /data/rows", 2).replace("environment", f"{SICK}, environment")
     host.push(app=text)
 
     ran = host.converge(code=4)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 from reconciler.adapters.adoptions import AdoptionFile
-from reconciler.adapters.engine_memory import MemoryEngine
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
@@ -24,84 +22,17 @@ from reconciler.convergence.gather import Site
 from reconciler.convergence.world import Request, Rules, World
 from reconciler.core.adoption import claimed
 from reconciler.core.guard import Policy
-from reconciler.errors import Terminal
 from reconciler.git.worktree import record
 from reconciler.git.worktree.apply import Hand
-from reconciler.model import labels
 from reconciler.model.observed import Container, Slot
 from reconciler.model.result import Result
 from tests.support.clock import FakeClock
+from tests.support.crash_engine import HOST, CrashEngine
 from tests.support.gitremote import Content, Remote
 from tests.support.gitrepository import repository
 from tests.support.seam import Seam
 
-HOST = "box"
-
-
-class CrashEngine(MemoryEngine):
-    """Knows, besides, which start of its host a container joined, what ever started, what will not, and what flaps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.refuses: set[str] = set()
-        self.flaps: set[str] = set()
-        self.joined: dict[str, tuple[str, int]] = {}
-        self.started: list[tuple[Slot, str]] = []
-
-    def copy(self) -> CrashEngine:
-        other = CrashEngine()
-        for name, value in vars(self).items():
-            if name != "_lock":
-                setattr(other, name, copy.deepcopy(value))
-        return other
-
-    def offer(self, *references: str) -> None:
-        """Images that are on the host already."""
-        for reference in references:
-            self._tag(self._new_id("sha256:"), reference)
-
-    def as_compose_made_it(self) -> None:
-        """Nothing here carries a label of ours any more, as if Compose had started it all."""
-        for held in self._containers.values():
-            if held.body.get("Labels", {}).get(labels.OWNER, "").endswith(f"@{HOST}"):
-                held.body["Labels"] = {k: v for k, v in held.body["Labels"].items() if not k.startswith("reconciler.")}
-        self._networks = {n.id: replace(n, owner="", fingerprint="") for n in self._networks.values()}
-        self._volumes = {v.name: replace(v, owner="", fingerprint="") for v in self._volumes.values()}
-
-    def containers(self) -> tuple[Container, ...]:
-        return self.observe(HOST, "").containers
-
-    def by_name(self) -> dict[str, Container]:
-        return {c.name: c for c in self.containers()}
-
-    def lives_in(self, container: Container) -> str:
-        """The name of the container whose network it shares; marked when that was restarted since, or is gone."""
-        mode = str(container.definition.get("HostConfig", {}).get("NetworkMode", ""))
-        if not mode.startswith("container:"):
-            return ""
-        host = self._containers.get(mode.partition(":")[2])
-        if host is None:
-            return "gone"
-        alive = self.joined.get(container.id) == (host.id, host.starts) and host.state == "running"
-        return host.name if alive else f"{host.name} as it was before"
-
-    def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
-        """What flaps looks well at every single glance, and was started anew since the one before."""
-        glance = next(self._numbers)
-        seen = super().look(ids)
-        return tuple(replace(c, started_at=f"start {glance}") if c.image in self.flaps else c for c in seen)
-
-    def _run(self, held: Any) -> None:
-        if held.state != "running" and held.body["Image"] in self.refuses:
-            raise Terminal("E-DOCKER-REFUSED", "port is already allocated")
-        before = held.starts
-        super()._run(held)
-        if held.starts > before:
-            shown = self._shown(held)
-            self.started.append((shown.slot, shown.fingerprint))
-            host = held.body.get("HostConfig", {}).get("NetworkMode", "").removeprefix("container:")
-            if host in self._containers:
-                self.joined[held.id] = (host, self._containers[host].starts)
+Command = Literal["converge", "deploy", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -130,6 +61,7 @@ class CrashHost:
         self.remote = Remote(self.folder)
         self.clock = FakeClock()
         put(self.state / "fingerprint.key", b"k" * 32, 0o600)
+        self.engine.stacks = self.checkout / "manifests" / "stacks"
 
     @property
     def state(self) -> Path:
@@ -151,6 +83,10 @@ class CrashHost:
         return self.remote.commit({"manifests/fleet.yaml": fleet, **files})
 
     def converge(self, seam: Seam | None = None) -> Result:
+        """The timer's pass."""
+        return self.take("converge", seam=seam)
+
+    def take(self, command: Command, revision: str = "", seam: Seam | None = None) -> Result:
         """One pass, as a process of its own."""
         seam = seam or Seam()
         self.runs += 1
@@ -180,7 +116,8 @@ class CrashHost:
         )
         try:
             with _seamed_inside(seam):
-                return Pass(world, rules, Request(f"run-{self.runs}", "converge", "test")).run()
+                request = Request(f"run-{self.runs}", command, "test", revision=revision, reason="of a test")
+                return Pass(world, rules, request).run()
         finally:
             ledger.close()
 
@@ -217,7 +154,9 @@ class CrashHost:
         policy = container.definition.get("HostConfig", {}).get("RestartPolicy", {"Name": "no"})["Name"]
         networks = {ids.get(n, "gone"): sorted(aliases) for n, aliases in container.networks.values()}
         lives_in = self.engine.lives_in(container)
-        return (container.image, container.fingerprint, container.state, policy, networks, lives_in, container.slot)
+        heard = self.engine.heard.get(container.id, ())
+        shape = (container.image, container.fingerprint, container.state, policy, networks)
+        return (*shape, lives_in, heard, container.slot)
 
 
 @dataclass(frozen=True)

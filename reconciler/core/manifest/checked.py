@@ -8,10 +8,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reconciler.core.globs import PATTERN
 from reconciler.core.positioned import Map, Seq
 from reconciler.errors import BadConfiguration, Position
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Glob = Annotated[str, Field(pattern=PATTERN, description="As in a .gitignore, without `!`, `#` and backslashes")]
 Label = str | int | float | bool
 Model = TypeVar("Model", bound=BaseModel)
 

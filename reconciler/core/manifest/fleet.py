@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.core.manifest.checked import Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.ci import CiModel, load_ci
 from reconciler.core.positioned import Map
 from reconciler.model.fleet import Fleet, Host
 from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
@@ -56,14 +57,6 @@ class OrchestratorModel(Strict):
 class GatewayModel(Strict):
     url: str
     binhost: str = ""
-
-
-class CiModel(Strict):
-    provider: Literal["github", "gitea", "forgejo", "generic", "none"]
-    repository: str = ""
-    url: str = ""
-    require: list[str] = []
-    fork_pull_requests: Literal["never"] = "never"
 
 
 class RolloutModel(Strict):
@@ -115,8 +108,8 @@ class FleetModel(Strict):
     ci: CiModel | None = None
     rollout: RolloutModel | None = None
     notifications: NotificationsModel | None = None
-    ignore: list[str] = []
-    quiet: list[str] = []
+    ignore: Annotated[list[Glob], Field(description="Paths of the repository that deploy nothing")] = []
+    quiet: Annotated[list[Glob], Field(description="Paths of the repository that deploy without a notice")] = []
     identities: dict[str, str] = {}
 
 
@@ -124,7 +117,6 @@ _NOT_ACTED_ON = {
     "drones": "no packages are built",
     "orchestrators": "no packages are built",
     "gateway": "nothing is announced to it",
-    "ci": "commits are deployed without waiting for their checks, `require` included",
     "rollout": "every host converges by itself, there are no waves",
     "identities": "addresses are shown as they are",
 }
@@ -142,14 +134,9 @@ def load_fleet(document: Map, file: str) -> Fleet:
         for key, effect in _NOT_ACTED_ON.items()
         if document.get(key)
     )
-    return Fleet(
-        hosts,
-        tuple(model.sites),
-        tuple(model.ignore),
-        tuple(model.quiet),
-        warnings,
-        notifications=_notifications(model.notifications),
-    )
+    sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
+    told = _notifications(model.notifications)
+    return Fleet(hosts, sites, ignore, quiet, warnings, ci=load_ci(document, file), notifications=told)
 
 
 def _notifications(model: NotificationsModel | None) -> Notifications:

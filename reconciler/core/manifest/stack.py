@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.core.compose.values import DURATION, parse_duration
-from reconciler.core.manifest.checked import Label, Name, Strict, checked, near, pairs
+from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, near, pairs
 from reconciler.core.manifest.verify import ProbeModel, probes
 from reconciler.core.positioned import Map
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Migration, Pairs
-from reconciler.model.fleet import Fleet, Host, StackExtension
+from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
+from reconciler.model.on_change import OnChange, Renewing
 
 
 class MigrationModel(Strict):
@@ -42,14 +43,40 @@ class StackModel(Strict):
     verify: Annotated[list[ProbeModel], Field(description="What must hold before a revision is called good")] = []
 
 
+class OnChangeModel(Strict):
+    """What a change of mounted files asks for; of several rules the first that fits a path counts."""
+
+    paths: Annotated[list[Glob], Field(min_length=1, description="Patterns, from the folder of the Compose file")]
+    action: Annotated[
+        Renewing, Field(description="What is done when nothing but such files changed; else it is recreated")
+    ] = "recreate"
+    signal: Annotated[str, Field(pattern=r"^(SIG[A-Z0-9+-]+)?$", description="With `action: signal`")] = ""
+    command: Annotated[list[str], Field(description="With `action: exec`: a command in the running container")] = []
+    validate_: Annotated[
+        list[str],
+        Field(
+            alias="validate", description="A command that must succeed with the new files, before anything is touched"
+        ),
+    ] = []
+    timeout: Annotated[str, Field(pattern=DURATION, description="Of each command, such as 90s or 5m")] = "60s"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key, action, given in (("signal", "signal", self.signal), ("command", "exec", self.command)):
+            if (self.action == action) != bool(given):
+                raise ValueError(f"`{key}:` goes with `action: {action}`, and only with it")
+        return self
+
+
 class ServiceModel(Strict):
     """`x-reconciler` of one service."""
 
     job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
+    on_change: list[OnChangeModel] = []
 
 
 _LATER_STACK = ("image_drift",)
-_LATER_SERVICE = ("on_change", "image_drift")
+_LATER_SERVICE = ("image_drift",)
 
 
 def load_stack_extension(raw: Map, file: str) -> StackExtension:
@@ -66,12 +93,24 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
     return StackExtension(hosts=tuple(model.hosts), migrations=migrations, verify=verify)
 
 
-def is_job(raw: Map | None, file: str) -> bool:
-    """Whether a service's `x-reconciler` declares it a job."""
+def load_service_extension(raw: Map | None, file: str) -> ServiceExtension:
+    """`x-reconciler` of a service, if it has one."""
     if raw is None:
-        return False
+        return ServiceExtension()
     _refuse_later(raw, _LATER_SERVICE)
-    return checked(ServiceModel, raw, file).job
+    model = checked(ServiceModel, raw, file)
+    return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)))
+
+
+def _on_change(rule: OnChangeModel) -> OnChange:
+    return OnChange(
+        tuple(rule.paths),
+        rule.action,
+        rule.signal,
+        tuple(rule.command),
+        tuple(rule.validate_),
+        parse_duration(rule.timeout) or 0.0,
+    )
 
 
 def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -> bool:

@@ -1,0 +1,54 @@
+"""Recoveries that die as well, and reboots in the middle: two passes later all is as if nothing had happened (I4)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.crash import CrashHost, ours
+from tests.support.crash_case import learned, told
+from tests.support.crash_scenarios import SCENARIOS, Scenario
+
+COUNTS: Counter[str] = Counter()
+PAIRS = 16
+"""Random pairs for each scenario, each from a seed of its own."""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_recovery_that_dies_as_well_is_recovered(host: CrashHost, scenario: Scenario) -> None:
+    case = learned(host, scenario)
+    for seed in range(PAIRS):
+        dice = random.Random(f"{scenario} {seed}")
+        first, second = dice.choice(case.points), dice.randrange(len(case.trace))
+        case.died_at(first, parallel=dice.choice((1, 4)))
+        if dice.random() < 0.25:
+            host.engine.reboot()
+        died = case.dies(second)
+        told(case, f"seed {seed}: died at {first} and {second if died else 'no other'}")
+        COUNTS["pair"] += 1
+    COUNTS["scenarios"] += 1
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_reboot_in_the_middle_starts_nothing_twice(host: CrashHost, scenario: Scenario) -> None:
+    case = learned(host, scenario)
+    for point in case.points[::3]:
+        case.died_at(point)
+        host.engine.reboot()
+        case.watch("after the reboot")
+        kept = [c.name for c in host.engine.containers() if ours(c) and c.role == "kept" and c.running]
+        assert not kept, f"{kept} came back with the reboot"
+        told(case, f"rebooted at {point}: {case.trace[point]}")
+        COUNTS["reboot"] += 1
+    COUNTS["scenarios"] += 1
+
+
+def test_enough_pairs_were_cut(tell: Callable[[str], None]) -> None:
+    """Runs last; only counts a whole run of this file."""
+    if COUNTS.pop("scenarios", 0) < 2 * len(SCENARIOS):
+        return
+    tell(f"crash enumeration in memory: pairs and reboots in {len(SCENARIOS)} scenarios, {dict(COUNTS)}")
+    assert COUNTS["pair"] >= 1000
