@@ -76,7 +76,8 @@ def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
 def _status(frame: Frame) -> Answer:
     from reconciler.cli.look import last_seen, look
     from reconciler.quick.look import checked as quick_look
-    from reconciler.wiring import SystemClock, make_rules, make_world
+    from reconciler.wiring import make_rules, make_world
+    from reconciler.wiring.clock import SystemClock
 
     settings = settings_of(frame)
     world = make_world(settings, SystemClock(), Silent())

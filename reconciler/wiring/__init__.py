@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -28,7 +27,7 @@ from reconciler.convergence.gather import Site
 from reconciler.convergence.observe import observe
 from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
-from reconciler.convergence.world import Interrupted, Rules, World
+from reconciler.convergence.world import Rules, World
 from reconciler.core.assemble import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
@@ -48,57 +47,6 @@ if TYPE_CHECKING:
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
 """Called with the name and the port of everything that has effects; tests put their seam there."""
-
-
-class SystemClock(Clock):
-    """The machine's clock. A sleep ends with Interrupted once the pass was asked to stop."""
-
-    def __init__(self) -> None:
-        self._stopping = False
-
-    def now(self) -> float:
-        return time.time()
-
-    def boot(self) -> str:
-        try:
-            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return ""
-
-    def sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._stopping and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.2))
-        if self._stopping:
-            raise Interrupted
-
-    def stop(self) -> None:
-        self._stopping = True
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the pass was asked to stop."""
-        return self._stopping
-
-
-@contextmanager
-def stopping_politely(clock: SystemClock) -> Iterator[None]:
-    """SIGINT, SIGTERM, a lost terminal: the step at work ends first. A second SIGINT gives up, a third kills."""
-
-    def ask(_signal: int, _frame: object) -> None:
-        clock.stop()
-        signal.signal(signal.SIGINT, give_up)
-
-    def give_up(_signal: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def same(_name: str, port: Port) -> Port:
@@ -339,7 +287,7 @@ def _keys(trust: Trust) -> tuple[str, ...]:
 def _program() -> tuple[str, ...]:
     """Where the code of this process lies; who writes there is root at the next pass."""
     environment = (sys.prefix,) if sys.prefix != sys.base_prefix else ()
-    return (str(Path(__file__).resolve().parent), *environment)
+    return (str(Path(__file__).resolve().parent.parent), *environment)
 
 
 def _engine_socket(address: str) -> str:
