@@ -60,6 +60,12 @@ class Trust:
     allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
     max_removed_stacks: int = 1
 
+    @property
+    def key_files(self) -> tuple[str, ...]:
+        """They say whose commits are followed: no commit may write them, and no container see them."""
+        named = (self.allowed_signers, self.revoked_signers, self.gpg_home)
+        return tuple(path for path in named if path) if self.signatures != "off" else ()
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -105,6 +111,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Images:
+    """`every`: how often a registry is asked whether a tag that runs here has moved; 0: never."""
+
+    every: Seconds = Seconds(6 * 3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """`every`: how long a pass that nobody looks at may be content with a quick look; 0: never."""
 
@@ -141,6 +154,7 @@ class Settings:
     docker: Docker = Docker()
     verify: Verify = Verify()
     apply: Apply = Apply()
+    images: Images = Images()
     look: Look = Look()
     watch: Watch = Watch()
     heartbeat: Heartbeat = Heartbeat()
@@ -177,10 +191,7 @@ def _check(settings: Settings, source: _Source) -> None:
     ):
         if not value.strip() or value.startswith("-"):
             raise _wrong(name, value, wanted, source)
-    for name, path in (
-        ("state.directory", settings.state.directory),
-        ("inbox.directory", settings.inbox.directory),
-    ):
+    for name, path in (("state.directory", settings.state.directory), ("inbox.directory", settings.inbox.directory)):
         if not path.startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
     if (textfile := settings.heartbeat.textfile) and not (textfile.startswith("/") and textfile.endswith(".prom")):

@@ -102,7 +102,7 @@ class Told:
     def _safely(self, work: Callable[..., object], *given: object) -> object:
         try:
             return work(*given)
-        except Exception as error:  # noqa: BLE001  whatever it was, the pass ends as it did
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  whatever it was, the pass ends as it did
             self._say(f"nobody could be told: {error if isinstance(error, ReconcilerError) else type(error).__name__}")
             return None
 

@@ -125,12 +125,7 @@ class Pass:
             return self._paused(pause, observed, owner)
         self._pause.raise_()
         aim = Aim(world, self._gather, self._request, account.base)
-        account.target = target = aim.target()
-        if self._request.command == "rollback":
-            self._block_what_runs(aim)
-        for block in aim.deadly:
-            world.signals.block(block)
-            world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
+        account.target = target = self._aimed(aim)
         if target.superseded or not target.revision:
             return account.result("superseded" if target.superseded else "held", 0, target.reason)
         world.ledger.aim(self._request.run, target.revision, account.base)
@@ -149,6 +144,18 @@ class Pass:
         if not self._request.confirm(picture.plan):
             return account.result("held", 0, "not confirmed; nothing was done")
         return self._carry_out(picture, target, owner, migrating)
+
+    def _aimed(self, aim: Aim) -> Target:
+        """The target; what passes died at is blocked, also when that leaves none."""
+        try:
+            target = aim.target()
+        finally:
+            for block in aim.deadly:
+                self._world.signals.block(block)
+                self._world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
+        if self._request.command == "rollback":
+            self._block_what_runs(aim)
+        return target
 
     def _paused(self, pause: Pause, observed: Observed | None, owner: str) -> Result:
         """Drift against what was verified last is seen and told, and left alone."""
@@ -217,7 +224,7 @@ class Pass:
             account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
             world.progress.phase("prepare", f"{len(plan.images)} images")
-        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
+        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         Validate(world, self._request.run, owner).run(picture)
         world.clock.sleep(0)

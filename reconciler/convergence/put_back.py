@@ -35,7 +35,7 @@ def put_back(
         if containers[intent.container].name != intent.name:
             engine.rename(intent.container, intent.name)
     failures: dict[str, Terminal] = {}
-    for intent in sorted(first.values(), key=lambda i: bool(_joined(containers[i.container]))):
+    for intent in sorted(first.values(), key=lambda i: bool(joined(containers[i.container]))):
         try:
             _serve_again(engine, intent, observed, serving)
         except Terminal as error:
@@ -117,12 +117,12 @@ def _untouched(old: Container, intent: Intent) -> bool:
 def _restart_followers(engine: ContainerEngine, host: Container, observed: Observed, serving: Collection[str]) -> None:
     """Whoever shares a namespace of a container that was stopped lives in the one that is gone, or could not start."""
     for follower in observed.containers:
-        if follower.id not in serving and host.id in _joined(follower) and shall_run(follower):
+        if follower.id not in serving and host.id in joined(follower) and shall_run(follower):
             engine.stop(follower.id, grace(follower))
             _start(engine, follower)
 
 
-def _joined(container: Container) -> tuple[str, ...]:
+def joined(container: Container) -> tuple[str, ...]:
     """Ids of the containers whose namespaces it shares."""
     modes = (str(container.definition.get("HostConfig", {}).get(key, "")) for key in _SHARED)
     return tuple(mode.partition(":")[2] for mode in modes if mode.startswith("container:"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.convergence.exchange import REFRESH, REMOVE
-from reconciler.convergence.put_back import orphaned, put_back
+from reconciler.convergence.put_back import joined, orphaned, put_back
 from reconciler.core.overlap import claims
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.observed import Container, Observed
@@ -86,17 +86,18 @@ def _successors(intents: Sequence[Intent], observed: Observed) -> dict[str, Cont
 
 
 def _backward(intents: Sequence[Intent], successors: Mapping[str, Container], observed: Observed) -> list[Intent]:
-    """Those that did not come to their end, and those whose successor has what one of them needs to serve again."""
+    """Those that did not come to their end, and those without which one of them cannot serve again.
+
+    That is whoever lent it a namespace, and whoever's successor has its name, port or address now.
+    """
     containers = {c.id: c for c in observed.containers}
     backward = [i for i in intents if not _succeeded(i, containers[i.container], successors)]
     settled = False
     while not settled:
         needed = {claim for i in backward for claim in _claims(containers[i.container], i.name)}
-        more = [
-            i
-            for i in intents
-            if i not in backward and (new := successors.get(i.container)) and needed & _claims(new, new.name)
-        ]
+        lent = {host for i in backward for host in joined(containers[i.container])}
+        taken = {id for id, new in successors.items() if needed & _claims(new, new.name)}
+        more = [i for i in intents if i not in backward and i.container in lent | taken]
         backward += more
         settled = not more
     return [intent for intent in intents if intent in backward]

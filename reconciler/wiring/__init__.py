@@ -18,6 +18,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
+from reconciler.adapters.image_tags import TagFile
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
@@ -87,6 +88,7 @@ def make_world(
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         adoptions=wrap("adoptions", AdoptionFile(state)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
+        images=wrap("images", TagFile(state)),
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
@@ -242,12 +244,13 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             secrets=f"{settings.config_directory}/secrets",
             home=str(Path.home()),
             target=target,
+            ask_registries=settings.images.every,
         ),
         policy=Policy(
             allow_privileged=settings.trust.allow_privileged,
             allow_host_mounts=settings.trust.allow_host_mounts,
             max_removed_stacks=settings.trust.max_removed_stacks,
-            own=(state, settings.config_directory, *_program(), *_keys(settings.trust)),
+            own=(state, settings.config_directory, *_program(), *settings.trust.key_files),
             engine=_engine_socket(settings.docker.host or os.environ.get("DOCKER_HOST", "")),
         ),
         window=settings.verify.window,
@@ -255,12 +258,6 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
         job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
-
-
-def _keys(trust: Trust) -> tuple[str, ...]:
-    """Files that say whose commits are followed: no commit may write them, and no container see them."""
-    named = (trust.allowed_signers, trust.revoked_signers, trust.gpg_home)
-    return tuple(path for path in named if path) if trust.signatures != "off" else ()
 
 
 def _program() -> tuple[str, ...]:

@@ -13,8 +13,7 @@ import pytest
 
 from tests.support.crash import CrashHost
 from tests.support.crash_case import learned, told
-from tests.support.crash_scenarios import BAD, SCENARIOS, Scenario
-from tests.support.crash_stacks import APP, EXTRA, app
+from tests.support.crash_scenarios import SCENARIOS, Scenario
 
 COUNTS: Counter[str] = Counter()
 LEDGER_LOST = ("first deploy", "one image", "a removed service", "a network made anew", "bad health, so undone")
@@ -41,24 +40,6 @@ def test_a_dead_pass_whose_ledger_is_lost_is_finished_all_the_same(host: CrashHo
         undone = "undone" in scenario.name
         told(case, f"died at {point} and lost its ledger: {case.trace[point]}", patient=undone)
         COUNTS["ledger lost"] += 1
-
-
-def test_a_bad_revision_after_a_dead_pass_is_undone_to_the_verified_one(host: CrashHost) -> None:
-    """c1 is verified, the pass to c2 dies, c3 is bad: two containers may be kept for one name then."""
-    scenario = Scenario("a bad one comes after", {APP: app(db="box/db:2", web="box/web:2", more=EXTRA)})
-    case = learned(host, scenario)
-    good, bad = host.remote.head, host.commit(BAD)
-    host.restore(case.begin)
-    for _ in range(3):
-        host.converge()
-    case.expected, case.jobs = host.outcome(), case.jobs_done()
-    for point in (p for p in case.points if p <= case.first("before signals.write_stamp")):
-        host.remote.force(good)
-        case.died_at(point)
-        host.remote.force(bad)
-        # Half of c2's promises settled: a sidecar may be put back to a host that is not; the second pass mends it.
-        settling = "ledger.settle" in case.trace[point] or "engine.remove" in case.trace[point]
-        told(case, f"died at {point}: {case.trace[point]}", patient=settling)
 
 
 def test_enough_points_were_cut(tell: Callable[[str], None]) -> None:

@@ -10,6 +10,8 @@ from reconciler.ports import Clock
 class FakeClock(Clock):
     """A sleep only moves the time on; safe to share between threads."""
 
+    booted = "this boot"
+
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now, self._lock = now, Lock()
 
@@ -17,7 +19,7 @@ class FakeClock(Clock):
         return self._now
 
     def boot(self) -> str:
-        return "this boot"
+        return self.booted
 
     def sleep(self, seconds: float) -> None:
         with self._lock:

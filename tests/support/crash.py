@@ -50,12 +50,16 @@ class Outcome:
 
 @dataclass
 class CrashHost:
-    """One host below `folder`. Every pass gets adapters of its own, as a new process would."""
+    """One host below `folder`. Every pass gets adapters of its own, as a new process would.
+
+    `also`: further ports of the World, such as a gate.
+    """
 
     folder: Path
     engine: CrashEngine = field(default_factory=CrashEngine)
     parallel: int = 1
     runs: int = 0
+    also: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.folder)
@@ -104,6 +108,7 @@ class CrashHost:
             progress=Silent(),
             shell=seam.wrap("shell", LocalShell()),
             probing=HostProbing(),
+            **self.also,
         )
         site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
         rules = Rules(

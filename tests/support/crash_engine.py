@@ -41,7 +41,7 @@ class CrashEngine(MemoryEngine):
     def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
         super().exec(container, command, timeout)
         self._hear(container)
-        return int("bad" in self.heard[container]), "read it"
+        return int("bad" in self.heard.get(container, ())), "read it"
 
     def _hear(self, container: str) -> None:
         stack = self._shown(self._containers[container]).stack
@@ -59,6 +59,12 @@ class CrashEngine(MemoryEngine):
         """Images that are on the host already."""
         for reference in references:
             self._tag(self._new_id("sha256:"), reference)
+
+    def moves(self, reference: str) -> str:
+        """Somebody pushed another image under that name; its id, and it is on the host already."""
+        image = self._new_id("sha256:")
+        self._tag(image, reference)
+        return image
 
     def as_compose_made_it(self) -> None:
         """Nothing here carries a label of ours any more, as if Compose had started it all."""
@@ -92,7 +98,7 @@ class CrashEngine(MemoryEngine):
         return tuple(replace(c, started_at=f"start {glance}") if c.image in self.flaps else c for c in seen)
 
     def _run(self, held: Any) -> None:
-        if held.state != "running" and held.body["Image"] in self.refuses:
+        if held.state != "running" and self.refuses & {held.body["Image"], held.image_id}:
             raise Terminal("E-DOCKER-REFUSED", "port is already allocated")
         before = held.starts
         super()._run(held)

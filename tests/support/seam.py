@@ -25,14 +25,15 @@ def die(point: str) -> NoReturn:
 
 
 class Seam:
-    """`trace`: the points that were passed. The `at`th is the last: there `end` is called, and nothing passes again.
+    """`trace`: the points that were passed. The `at`th, or the first that begins so, is the last: there `end` is
+    called, and nothing passes again.
 
     `look` is called at every point, from whichever thread is there, and may complain.
     """
 
     def __init__(
         self,
-        at: int | None = None,
+        at: int | str | None = None,
         *,
         look: Callable[[str], None] = unwatched,
         end: Callable[[str], NoReturn] = die,
@@ -52,7 +53,7 @@ class Seam:
                 raise Died(point)
             self._look(point)
             self.trace.append(point)
-            if len(self.trace) - 1 == self._at:
+            if self._at in (len(self.trace) - 1, point[: len(str(self._at))]):
                 self._cut = True
                 self._end(point)
 
