@@ -250,7 +250,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             allow_privileged=settings.trust.allow_privileged,
             allow_host_mounts=settings.trust.allow_host_mounts,
             max_removed_stacks=settings.trust.max_removed_stacks,
-            own=(state, settings.config_directory, *_program(), *settings.trust.key_files),
+            own=(state, settings.config_directory, *_program(), *_keys(settings.trust)),
             engine=_engine_socket(settings.docker.host or os.environ.get("DOCKER_HOST", "")),
         ),
         window=settings.verify.window,
@@ -258,6 +258,12 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
         job_timeout=settings.verify.job_timeout,
         parallel=settings.apply.parallel,
     )
+
+
+def _keys(trust: Trust) -> tuple[str, ...]:
+    """They say whose commits are followed: no commit may write them, and no container see them."""
+    named = (trust.allowed_signers, trust.revoked_signers, trust.gpg_home)
+    return tuple(path for path in named if path) if trust.signatures != "off" else ()
 
 
 def _program() -> tuple[str, ...]:
