@@ -14,8 +14,8 @@ from reconciler.errors import Busy, Terminal
 from reconciler.model.notice import Delivery
 
 if TYPE_CHECKING:
+    from reconciler.model.settings import Settings
     from reconciler.ports import Notifier
-    from reconciler.settings import Settings
 
 _SECONDS = 10.0
 

@@ -18,7 +18,7 @@ from reconciler.model.plan import Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
-    from reconciler.settings import Settings
+    from reconciler.model.settings import Settings
 
 EX_DRIFT = 2
 OLD_PAUSE = 3600.0

@@ -15,8 +15,8 @@ from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.notice import Notifications
 from reconciler.model.report import Pause, Run
 from reconciler.model.result import Result
+from reconciler.model.settings import Settings
 from reconciler.ports import Clock, Progress
-from reconciler.settings import Settings
 from reconciler.wiring import make_heartbeat, make_teller, notifications_of
 
 _HISTORY = 5

@@ -17,8 +17,8 @@ from reconciler.core.revisions import before, named
 from reconciler.errors import Busy, Terminal
 from reconciler.model.gate import GateAnswer
 from reconciler.model.result import Result
+from reconciler.model.settings import Settings
 from reconciler.ports import Progress
-from reconciler.settings import Settings
 from reconciler.wiring import make_world, new_run
 from reconciler.wiring.clock import SystemClock, stopping_politely
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from reconciler import durable
 from reconciler.git.worktree.disk import untouched
 from reconciler.git.worktree.record import record_file
+from reconciler.model.settings import Settings
 from reconciler.quick.facts import Doubt, Facts, facts
 from reconciler.remote import remote_of
-from reconciler.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ from reconciler.core.redact import Redactor, redactor
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
+from reconciler.model.settings import Settings, Trust
 from reconciler.ports import Clock, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
-from reconciler.settings import Settings, Trust
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
