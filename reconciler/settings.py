@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -51,15 +52,12 @@ def place_of(name: str, file: str | None = None, environment: Mapping[str, str] 
 
 def _check(settings: Settings, source: _Source) -> None:
     """What the type alone does not tell."""
-    for name, value, wanted in (
-        ("host", settings.host, "the name of a host"),
-        ("repository.url", settings.repository.url, "the address of a repository"),
-        ("repository.branch", settings.repository.branch, "the name of a branch"),
-    ):
-        if not value.strip() or value.startswith("-"):
+    texts = {"host": "the name of a host", "repository.url": "the address of a repository"}
+    for name, wanted in (texts | {"repository.branch": "the name of a branch"}).items():
+        if not (value := attrgetter(name)(settings)).strip() or value.startswith("-"):
             raise _wrong(name, value, wanted, source)
-    for name, path in (("state.directory", settings.state.directory), ("inbox.directory", settings.inbox.directory)):
-        if not path.startswith("/"):
+    for name in ("state.directory", "inbox.directory"):
+        if not (path := attrgetter(name)(settings)).startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
     if (textfile := settings.heartbeat.textfile) and not (textfile.startswith("/") and textfile.endswith(".prom")):
         raise _wrong("heartbeat.textfile", textfile, "an absolute path that ends in .prom", source)
@@ -68,12 +66,8 @@ def _check(settings: Settings, source: _Source) -> None:
             raise _wrong("trust.allow_host_mounts", folder, "a list of absolute paths", source)
     if settings.apply.parallel < 1:
         raise _wrong("apply.parallel", settings.apply.parallel, "one or more", source)
-    for name, deadline in (
-        ("repository.deadline", settings.repository.deadline),
-        ("docker.deadline", settings.docker.deadline),
-        ("watch.every", settings.watch.every),
-    ):
-        if not deadline:
+    for name in ("repository.deadline", "docker.deadline", "watch.every"):
+        if not (deadline := attrgetter(name)(settings)):
             raise _wrong(name, deadline, "more than zero", source)
     _check_trust(settings.trust, source)
 
