@@ -37,12 +37,6 @@ class Trust:
     allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
     max_removed_stacks: int = 1
 
-    @property
-    def key_files(self) -> tuple[str, ...]:
-        """They say whose commits are followed: no commit may write them, and no container see them."""
-        named = (self.allowed_signers, self.revoked_signers, self.gpg_home)
-        return tuple(path for path in named if path) if self.signatures != "off" else ()
-
 
 @dataclass(frozen=True, slots=True)
 class State:
