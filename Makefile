@@ -34,6 +34,7 @@ bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PE
 	@scripts/test-deps.sh
 	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1,--watch) $(if $(JSON),--json) \
 		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
+	@$(if $(JSON),,$(VENV)/python -m bench.rollback $(if $(QUICK),--rounds 1))
 
 mutants: ## break the invariants one by one, and see whether the tests notice (ONLY="a dead")
 	@scripts/bootstrap.sh --dev

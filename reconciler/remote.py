@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.adapters.secrets import SecretStore
 from reconciler.git.transport import Transport
-from reconciler.settings import Settings
+from reconciler.model.settings import Settings
 
 
 def remote_of(settings: Settings) -> Transport:

@@ -10,12 +10,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from reconciler.errors import BadConfiguration, Position
+from reconciler.model.settings import Seconds, Settings, Trust
 
 DEFAULT_FILE = "/etc/reconciler/reconciler.toml"
 PREFIX = "RECONCILER"
@@ -26,126 +28,6 @@ def seconds_of(text: str) -> float | None:
     """A duration above zero in seconds; None when the text is none."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", text.strip())
     return (float(match[1]) * _UNITS[match[2] or ""] or None) if match else None
-
-
-class Seconds(float):
-    """A duration: a number of seconds, or text such as `500ms`, `90s`, `5m`, `4h`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """`token` names a secret; `ssh_key` and `known_hosts` are files. `deadline`: a fetch is killed after it."""
-
-    url: str
-    branch: str = "main"
-    path: str = "manifests"
-    token: str = ""
-    ssh_key: str = ""
-    known_hosts: str = ""
-    deadline: Seconds = Seconds(60)
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """What manifests may ask of this host, and whose commits it follows: `signatures` is off, head or all.
-
-    `allowed_signers` and `revoked_signers` are files as ssh-keygen has them, `gpg_home` a keyring.
-    """
-
-    signatures: str = "off"
-    allowed_signers: str = "/etc/reconciler/allowed_signers"
-    revoked_signers: str = ""
-    gpg_home: str = ""
-    allow_privileged: tuple[str, ...] = ()
-    allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
-    max_removed_stacks: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    directory: str = "/var/lib/reconciler"
-
-
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """Where the unprivileged side leaves what it asks for; the file `trigger` asks for a pass."""
-
-    directory: str = "/run/reconciler/inbox"
-
-    @property
-    def trigger(self) -> str:
-        return f"{self.directory}/trigger"
-
-
-@dataclass(frozen=True, slots=True)
-class Docker:
-    """`host`: unix:///path or tcp://address; empty: DOCKER_HOST, else the default socket. `deadline`: for one call."""
-
-    host: str = ""
-    deadline: Seconds = Seconds(60)
-
-
-@dataclass(frozen=True, slots=True)
-class Verify:
-    """`window`: how long what was started is watched.
-
-    `timeout`: for a start without a health check; `job_timeout`: for jobs.
-    """
-
-    window: Seconds = Seconds(5)
-    timeout: Seconds = Seconds(30)
-    job_timeout: Seconds = Seconds(600)
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """`parallel`: how many images and containers are worked on at once."""
-
-    parallel: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """`every`: how long a pass that nobody looks at may be content with a quick look; 0: never."""
-
-    every: Seconds = Seconds(3600)
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """`every`: how long `reconciler watch` waits for something that asks for a pass before it looks by itself."""
-
-    every: Seconds = Seconds(900)
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """`textfile`: a file of node_exporter's textfile collector, "" for none; `stale_after`: 0 for never."""
-
-    textfile: str = ""
-    stale_after: Seconds = Seconds(3600)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
-
-    `config_file` is the file as it was named, its links not followed.
-    """
-
-    host: str
-    repository: Repository
-    trust: Trust = Trust()
-    state: State = State()
-    inbox: Inbox = Inbox()
-    docker: Docker = Docker()
-    verify: Verify = Verify()
-    apply: Apply = Apply()
-    look: Look = Look()
-    watch: Watch = Watch()
-    heartbeat: Heartbeat = Heartbeat()
-    config_file: str = field(default="", metadata={"derived": True})
-    config_directory: str = field(default="", metadata={"derived": True})
 
 
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -170,18 +52,12 @@ def place_of(name: str, file: str | None = None, environment: Mapping[str, str] 
 
 def _check(settings: Settings, source: _Source) -> None:
     """What the type alone does not tell."""
-    for name, value, wanted in (
-        ("host", settings.host, "the name of a host"),
-        ("repository.url", settings.repository.url, "the address of a repository"),
-        ("repository.branch", settings.repository.branch, "the name of a branch"),
-    ):
-        if not value.strip() or value.startswith("-"):
+    texts = {"host": "the name of a host", "repository.url": "the address of a repository"}
+    for name, wanted in (texts | {"repository.branch": "the name of a branch"}).items():
+        if not (value := attrgetter(name)(settings)).strip() or value.startswith("-"):
             raise _wrong(name, value, wanted, source)
-    for name, path in (
-        ("state.directory", settings.state.directory),
-        ("inbox.directory", settings.inbox.directory),
-    ):
-        if not path.startswith("/"):
+    for name in ("state.directory", "inbox.directory"):
+        if not (path := attrgetter(name)(settings)).startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
     if (textfile := settings.heartbeat.textfile) and not (textfile.startswith("/") and textfile.endswith(".prom")):
         raise _wrong("heartbeat.textfile", textfile, "an absolute path that ends in .prom", source)
@@ -190,12 +66,8 @@ def _check(settings: Settings, source: _Source) -> None:
             raise _wrong("trust.allow_host_mounts", folder, "a list of absolute paths", source)
     if settings.apply.parallel < 1:
         raise _wrong("apply.parallel", settings.apply.parallel, "one or more", source)
-    for name, deadline in (
-        ("repository.deadline", settings.repository.deadline),
-        ("docker.deadline", settings.docker.deadline),
-        ("watch.every", settings.watch.every),
-    ):
-        if not deadline:
+    for name in ("repository.deadline", "docker.deadline", "watch.every"):
+        if not (deadline := attrgetter(name)(settings)):
             raise _wrong(name, deadline, "more than zero", source)
     _check_trust(settings.trust, source)
 

@@ -9,170 +9,33 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple, NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
-DEMO = ROOT / ".demo"
-FLEET = DEMO / "fleet"
-CONFIG = DEMO / "etc" / "reconciler.toml"
+from demo_channel import Channel
+from demo_stage import (
+    CONFIG,
+    DEMO,
+    FLEET,
+    ROOT,
+    changes_since,
+    docker,
+    expect,
+    get,
+    git,
+    holds,
+    reconciler,
+    run,
+    running,
+    scene,
+    styled,
+    wait_for_health,
+)
+
 PAGE = "manifests/stacks/site/pages/index.html"
-STACKS = ("demo-site", "demo-shop", "demo-edge")
 SITE, SHOP, EDGE = 8480, 8481, 8482
-
-_COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-
-
-class Running(NamedTuple):
-    """What tells whether a container is still the same one, undisturbed."""
-
-    id: str
-    started: str
-
-
-# --- what the demo says
-
-
-def styled(text: str, code: str) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if _COLOUR else text
-
-
-def scene(number: int, title: str, explanation: str) -> None:
-    print(f"\n{styled(f'{number}. {title}', '1')}\n   {explanation}\n", flush=True)
-
-
-def holds(what: str) -> None:
-    print(f"   {styled('ok', '32')}  {what}", flush=True)
-
-
-def fail(what: str, *details: str) -> NoReturn:
-    print(f"\n{styled('The demo failed:', '1;31')} {what}", file=sys.stderr)
-    for line in details:
-        print(f"   {line}", file=sys.stderr)
-    print("   Everything is still there to look at, below .demo; `make demo-down` removes it.", file=sys.stderr)
-    raise SystemExit(1)
-
-
-def expect(held: bool, what: str, *details: str) -> None:
-    if not held:
-        fail(f"this did not hold: {what}", *details)
-    holds(what)
-
-
-# --- what the demo runs
-
-
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """The output of a command of ours; the demo ends when it fails."""
-    words = [str(word) for word in command]
-    ours = words[0].startswith(str(ROOT))  # our own scripts speak only when they do something that takes a while
-    done = subprocess.run(
-        words,
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=None if ours else subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        fail(f"{shlex.join(words)} ended with {done.returncode}", *(done.stderr or "").strip().splitlines()[-15:])
-    return done.stdout.strip()
-
-
-def environment() -> dict[str, str]:
-    """Ours, without what would send git to another repository or the tool to another configuration."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECONCILER_"))}
-
-
-def git(*arguments: str, cwd: Path = FLEET) -> str:
-    settings = ("user.name=demo", "user.email=demo@example.invalid", "commit.gpgsign=false", "core.hooksPath=/dev/null")
-    return run("git", *(word for setting in settings for word in ("-c", setting)), *arguments, cwd=cwd)
-
-
-def reconciler(*arguments: str, ok: Iterable[int] = (0,)) -> int:
-    """Run the real command and show its output as it comes."""
-    shown = ["reconciler", *arguments, "--config", str(CONFIG.relative_to(ROOT))]
-    print(f"   {styled('$ ' + shlex.join(shown), '36')}", flush=True)
-    program = Path(sys.executable).with_name("reconciler")
-    began = time.monotonic()
-    status = subprocess.run(
-        [str(program), *arguments, "--config", str(CONFIG)],
-        cwd=ROOT,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        check=False,
-    ).returncode
-    print(f"   (exit code {status}, {time.monotonic() - began:.1f} s)", flush=True)
-    if status not in ok:
-        fail(f"reconciler {' '.join(arguments)} ended with {status}")
-    return status
-
-
-def docker(*arguments: str) -> str:
-    return run("docker", *arguments)
-
-
-def running() -> dict[str, Running]:
-    """The demo's containers by `stack/service`."""
-    ids = [i for name in STACKS for i in docker("ps", "-aq", "--filter", label("project", name)).split()]
-    if not ids:
-        return {}
-    form = (
-        '{{index .Config.Labels "com.docker.compose.project"}}/{{index .Config.Labels "com.docker.compose.service"}}'
-        " {{.Id}} {{.State.StartedAt}}"
-    )
-    rows = (line.split() for line in docker("inspect", "--type", "container", "--format", form, *ids).splitlines())
-    return {name: Running(identity, started) for name, identity, started in rows}
-
-
-def label(key: str, value: str) -> str:
-    return f"label=com.docker.compose.{key}={value}"
-
-
-def health(stack: str, service: str) -> str:
-    found = docker("ps", "-q", "--filter", label("project", stack), "--filter", label("service", service))
-    return docker("inspect", "--format", "{{.State.Health.Status}}", found) if found else "gone"
-
-
-def changes_since(began: float) -> list[str]:
-    """What the engine did since then, as it tells itself; the healthchecks' own probes are left out."""
-    lines = docker("events", "--since", f"{began:.6f}", "--until", f"{time.time():.6f}").splitlines()
-    return [line for line in lines if " exec_" not in line and " health_status" not in line]
-
-
-def get(port: int, path: str = "/") -> str:
-    url = f"http://127.0.0.1:{port}{path}"
-    trouble: OSError | None = None
-    for _ in range(20):
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                text = str(answer.read().decode()).strip()
-                print(f"   GET {url}\n      {styled(text.splitlines()[-1], '33')}", flush=True)
-                return text
-        except OSError as error:  # URLError is one
-            trouble = error
-            time.sleep(0.25)
-    fail(f"{url} does not answer", str(trouble))
-
-
-def wait_for_health(stack: str, service: str) -> str:
-    deadline = time.monotonic() + 20
-    while (found := health(stack, service)) == "starting" and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
-
-
-# --- the scenes
 
 
 def engine_and_images() -> None:
@@ -210,7 +73,7 @@ def free(port: int) -> bool:
     return True
 
 
-def remote_and_configuration(ports: dict[int, int]) -> None:
+def remote_and_configuration(ports: dict[int, int], channel: Channel) -> None:
     scene(
         2, "A git remote with a fleet", "manifests/ is pushed to a bare repository: from here on, git says what runs."
     )
@@ -220,6 +83,8 @@ def remote_and_configuration(ports: dict[int, int]) -> None:
     shutil.copytree(ROOT / "manifests", FLEET / "manifests")
     fleet = FLEET / "manifests/fleet.yaml"
     fleet.write_text(re.sub(r"(?m)^(\s+checkout:).*$", rf"\1 {json.dumps(str(DEMO / 'checkout'))}", fleet.read_text()))
+    with fleet.open("a") as more:
+        more.write("\nnotifications:\n  discord: {webhook: {secret: discord-webhook}}\n")
     for file in (FLEET / "manifests/stacks").glob("*/compose.yaml"):
         text = file.read_text()
         for wanted, port in ports.items():
@@ -235,7 +100,12 @@ def remote_and_configuration(ports: dict[int, int]) -> None:
         f"[trust]\nallow_host_mounts = [{json.dumps(str(DEMO))}]\n\n"
         f"[state]\ndirectory = {json.dumps(str(DEMO / 'state'))}\n"
     )
+    secret = CONFIG.parent / "secrets" / "discord-webhook"
+    secret.parent.mkdir(mode=0o700)
+    secret.touch(0o600)
+    secret.write_text(channel.url + "\n")
     holds(f"the host's own file is {CONFIG.relative_to(ROOT)}")
+    holds("notices go to a channel of this demo; with your own webhook's address they would go to Discord")
 
 
 def push(subject: str) -> str:
@@ -304,8 +174,46 @@ def heal_drift(ports: dict[int, int]) -> None:
     expect("Version 2" in get(ports[SITE]), "and it serves the page of the last commit")
 
 
+def bad_push(ports: dict[int, int], channel: Channel) -> str:
+    scene(
+        8,
+        "A bad push",
+        "The page is gone, so the new container never gets healthy: the old one serves again, the commit is blocked.",
+    )
+    before = running()
+    page = FLEET / PAGE
+    page.rename(page.with_name("start.html"))
+    bad = push("Nobody needs an index")
+    reconciler("converge", "--yes", ok=(4,))
+    after = running()
+    kept = {name: container.id for name, container in after.items()} == {n: c.id for n, c in before.items()}
+    expect(kept, "every container is the one from before; none was lost")
+    expect("Version 2" in get(ports[SITE]), "the page of the last good commit is served")
+    reconciler("sentinels", "list")
+    told = channel.embeds[-1] if channel.embeds else {}
+    expect("rolled back" in json.dumps(told) and bad in json.dumps(told), "the channel was told, and why (above)")
+    began = time.time()
+    reconciler("converge", "--yes")
+    expect(not changes_since(began), "the next pass does not try it again")
+    return bad
+
+
+def good_push(ports: dict[int, int], channel: Channel, bad: str) -> None:
+    scene(9, "A push that mends it", "A newer commit is deployed as ever; once it is verified, the block is gone.")
+    page = FLEET / PAGE
+    page.with_name("start.html").rename(page)
+    page.write_text(page.read_text().replace("Version 2", "Version 3"))
+    push("Bring the index back")
+    told = len(channel.embeds)
+    reconciler("converge", "--yes")
+    expect("Version 3" in get(ports[SITE]), "the new page is served")
+    blocks = DEMO / "state/sentinels/blocked"
+    expect(not any(each.name.startswith(bad) for each in blocks.iterdir()), f"{bad} is not blocked any more")
+    expect(len(channel.embeds) > told, "the channel was told of the recovery")
+
+
 def look_back() -> None:
-    scene(8, "Looking at it", "Status and history tell what runs, since when, and why.")
+    scene(10, "Looking at it", "Status and history tell what runs, since when, and why.")
     reconciler("status")
     reconciler("history")
 
@@ -324,6 +232,8 @@ def farewell(ports: dict[int, int]) -> None:
         ("", f"curl http://127.0.0.1:{ports[EDGE]}/"),
         ("hold everything for a while", f"reconciler pause --reason 'disk swap' --for 1h --config {config}"),
         ("and go on", f"reconciler resume --config {config}"),
+        ("be told on Discord", "$EDITOR .demo/etc/secrets/discord-webhook"),
+        ("", f"reconciler notify test --config {config}"),
         ("remove all of it", "make demo-down"),
     ]
     for why, command in lines:
@@ -340,11 +250,14 @@ def main() -> None:
     began = time.monotonic()
     engine_and_images()
     ports = free_ports()
-    remote_and_configuration(ports)
+    channel = Channel()
+    remote_and_configuration(ports, channel)
     first_converge(ports)
     second_converge()
     change_one_file(ports)
     heal_drift(ports)
+    bad = bad_push(ports, channel)
+    good_push(ports, channel, bad)
     look_back()
     farewell(ports)
     print(f"\n({time.monotonic() - began:.0f} s)")

@@ -14,6 +14,8 @@ needs=(
     iptables:iptables
     ip:iproute2
     git:git
+    gpg:gnupg
+    openssl:openssl
     ssh:openssh-client
     /usr/sbin/sshd:openssh-server
     docker-registry:docker-registry

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.redact import redactor
 from reconciler.model.gate import CiPage, CiRun
 from reconciler.ports import Clock, Unanswered
 
@@ -55,6 +56,7 @@ class CiHttp:
     ) -> None:
         self._name, self._headers, self._clock = name, dict(headers), clock
         self._token, self._deadline = token, deadline
+        self._redactor = redactor([headers.get("Authorization", "").rpartition(" ")[2]])
 
     def pages(self, address: str, sha: str, known: Mapping[str, CiPage], read: Read) -> dict[str, CiPage]:
         """The page at `address` and those that follow it (RFC 8288), by their address. Unanswered."""
@@ -154,7 +156,7 @@ class CiHttp:
                 f"{self._name} refuses our token ({status})"
                 if self._token
                 else f"{self._name} wants a token ({status})",
-                why=_message(answer.body) or "it says no more",
+                why=self._redactor.clean(_message(answer.body)) or "it says no more",
                 next=f"{mend} that may read the repository's actions and statuses; reconciler doctor tells more",
                 wait=_TROUBLE,
                 told=True,
@@ -195,7 +197,7 @@ class CiHttp:
         return Unanswered(
             "E-CI-ANSWER",
             f"{self._name} gives an answer that cannot be believed",
-            why=why,
+            why=self._redactor.clean(why),
             next="check ci.provider, ci.url and ci.repository in fleet.yaml, and what stands between: a proxy?",
             wait=_TROUBLE,
             status=status,

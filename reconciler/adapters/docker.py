@@ -131,6 +131,9 @@ class DockerEngine(ContainerEngine):
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
         return self._client.logs(container, lines)
 
+    def digest(self, reference: str) -> str:
+        return self._client.digest(reference)
+
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         self._client.pull(reference, platform, say)
 
@@ -228,8 +231,14 @@ class DockerEngine(ContainerEngine):
             self._call("DELETE", f"/containers/{container}", query={"force": 1})
 
     def signal(self, container: str, name: str) -> None:
+        """From inside where that can be done: what the engine sends counts as a wish to stop, and it never starts the
+        container again by itself (moby/moby#41302, #11065)."""
         with translated("signal a container"):
-            self._call("POST", f"/containers/{container}/kill", query={"signal": name})
+            seen = self._call("GET", f"/containers/{container}/json")
+            alone = seen["State"]["Status"] == "running" and not (seen.get("HostConfig") or {}).get("PidMode")
+            inside = ["sh", "-c", 'kill -s "$0" 1', name.removeprefix("SIG")]
+            if not alone or self.exec(container, inside, self._deadline)[0]:
+                self._call("POST", f"/containers/{container}/kill", query={"signal": name})
 
     def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
         until, log = time.monotonic() + timeout, bytearray()

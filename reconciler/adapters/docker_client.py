@@ -91,6 +91,12 @@ class Client:
             return ()
         return tuple(raw.decode(errors="replace").splitlines())
 
+    def digest(self, reference: str) -> str:
+        """The engine asks, so that its mirrors count, with the credentials of this user."""
+        with translated(f"ask the registry about {reference}"), as_http():
+            told: Any = self._api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
+            return str(told["Descriptor"]["digest"])
+
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         repository, tag = parse_repository_tag(without_tag(reference) if "@" in reference else reference)
         failure = ""

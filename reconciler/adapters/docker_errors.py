@@ -77,6 +77,8 @@ def _is_the_manifests_fault(what: str, reason: str) -> bool:
 
 
 def _from_api(what: str, status: int, reason: str) -> ReconcilerError:
+    if what.startswith("ask the registry "):
+        return Transient("E-REGISTRY", f"cannot {what}", why=reason, next="the pass goes on; it is asked again later")
     if what.startswith("pull "):
         return pull_failed(what.removeprefix("pull "), reason)
     if "no space left" in reason:

@@ -40,6 +40,7 @@ def container(raw: Mapping[str, Any]) -> Container:
         image=config["Image"],
         image_id=raw["Image"],
         health=_health(state),
+        health_said=_health_said(state),
         exit_code=state.get("ExitCode", 0),
         started_at="" if started == _NEVER else started,
         restart_count=raw.get("RestartCount", 0),
@@ -107,6 +108,13 @@ def _own_name(names: list[str]) -> str:
 def _health(state: Mapping[str, Any]) -> Health:
     status: Health = (state.get("Health") or {}).get("Status") or "none"
     return status
+
+
+def _health_said(state: Mapping[str, Any]) -> str:
+    """What the latest run of a health check that fails had to say; the engine keeps 4 KiB of it."""
+    log = (state.get("Health") or {}).get("Log") or []
+    failing = _health(state) == "unhealthy" and log
+    return str(log[-1].get("Output") or "").strip() if failing else ""
 
 
 def _networks(raw: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -55,6 +55,8 @@ class MemoryEngine(ContainerEngine):
         self._images: dict[str, Image] = {}
         self.registry = set(map(familiar, registry))
         self.behaviour: dict[str, Behaviour] = {}
+        self.digests: dict[str, str] = {}
+        """What the registry has under a tag; it cannot be asked about any other."""
         self.commands: dict[tuple[str, ...], tuple[int, str]] = {}
         """How commands in containers end and what they say; any other ends well and says nothing."""
         self.calls: list[str] = []
@@ -93,11 +95,20 @@ class MemoryEngine(ContainerEngine):
 
     # Images
 
+    def digest(self, reference: str) -> str:
+        if familiar(reference) not in self.digests:
+            raise Transient("E-REGISTRY", f"cannot ask the registry about {reference}", why="it is down", next="wait")
+        return self.digests[familiar(reference)]
+
     def pull(self, reference: str, platform: str, say: Callable[[str], None]) -> None:
         with self._did("pull", reference):
-            if familiar(reference) not in self.registry:
+            name = familiar(reference)
+            if name not in self.registry:
                 raise Transient("E-PULL", f"cannot pull {reference}", why="manifest unknown", next="push it")
-            self._tag(self._new_id("sha256:"), familiar(reference))
+            image = self._new_id("sha256:")
+            self._tag(image, name)
+            if name in self.digests:
+                self._tag(image, f"{name.rpartition(':')[0]}@{self.digests[name]}")
 
     def build(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 
 
@@ -16,4 +17,11 @@ def actor() -> str:
     if os.environ.get("CI"):
         by = os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN")
         return f"CI for {by}" if by else "CI"
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or _name()
+
+
+def _name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return f"uid {os.getuid()}"

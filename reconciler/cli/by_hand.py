@@ -109,7 +109,8 @@ def migrate(frame: Frame, target: str, force: bool) -> int:
 def _locked(frame: Frame, why: str, work: Work) -> Result:
     """Under the pass lock; a signal lets the step at work end first. Busy while a pass runs."""
     from reconciler.adapters.lock import Holder, PassLock
-    from reconciler.wiring import SystemClock, make_rules, make_world, new_run, stopping_politely
+    from reconciler.wiring import make_rules, make_world, new_run
+    from reconciler.wiring.clock import SystemClock, stopping_politely
 
     settings, clock, run = settings_of(frame), SystemClock(), new_run()
     with showing(frame) as progress, stopping_politely(clock):

@@ -106,7 +106,8 @@ def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bo
 def _one_pass(frame: Frame, target: str, confirm: Callable[[Progress, Plan], bool]) -> Result:
     from reconciler.cli.passes import full_pass, take_turns
     from reconciler.convergence.world import Request
-    from reconciler.wiring import SystemClock, new_run, stopping_politely
+    from reconciler.wiring import new_run
+    from reconciler.wiring.clock import SystemClock, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()
     with showing(frame, streams=True) as progress, stopping_politely(clock):
@@ -192,7 +193,8 @@ class _Look:
 
     def __init__(self, frame: Frame, target: str) -> None:
         from reconciler.cli.look import fetched, last_seen, look
-        from reconciler.wiring import SystemClock, make_rules, make_world
+        from reconciler.wiring import make_rules, make_world
+        from reconciler.wiring.clock import SystemClock
 
         settings, clock = settings_of(frame), SystemClock()
         with showing(frame) as progress:

@@ -51,7 +51,7 @@ def doctor(frame: Frame) -> int:
 
 def _subject(frame: Frame) -> Subject:
     from reconciler.doctor.subject import Subject
-    from reconciler.wiring import SystemClock
+    from reconciler.wiring.clock import SystemClock
 
     return Subject(_file(frame), settings_of(frame), SystemClock())
 
@@ -59,8 +59,8 @@ def _subject(frame: Frame) -> Subject:
 def _nobody(frame: Frame) -> Subject:
     """A host of which nothing is known but where its file should be."""
     from reconciler.doctor.subject import Subject
-    from reconciler.settings import Repository, Settings
-    from reconciler.wiring import SystemClock
+    from reconciler.model.settings import Repository, Settings
+    from reconciler.wiring.clock import SystemClock
 
     return Subject(_file(frame), Settings(host="", repository=Repository(url="")), SystemClock())
 

@@ -15,7 +15,7 @@ from reconciler.cli.streams import ERROR, WARNING, say, tell
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.settings import Settings
+    from reconciler.model.settings import Settings
 
 SCHEMA = "reconciler/v1"
 FORMATS = ("table", "wide", "json", "yaml", "name")
@@ -145,7 +145,8 @@ def name_of(ctx: click.Context) -> str:
 
 def settings_of(frame: Frame) -> Settings:
     """The host's own file; `--timeout` stands for its deadlines."""
-    from reconciler.settings import Seconds, load_settings
+    from reconciler.model.settings import Seconds
+    from reconciler.settings import load_settings
 
     settings = load_settings(frame.config or None)
     if frame.timeout is None:

@@ -20,8 +20,9 @@ from reconciler.core.trees import Content
 from reconciler.core.trust import Granted
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.desired import Desired
+from reconciler.model.settings import Settings
 from reconciler.ports import Tree
-from reconciler.settings import DEFAULT_FILE, Settings, load_settings
+from reconciler.settings import DEFAULT_FILE, load_settings
 
 LeftOut = tuple[Project, ReconcilerError]
 _UNBORN = "0" * 40

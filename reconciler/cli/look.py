@@ -13,7 +13,7 @@ from reconciler.convergence.world import Request, Rules, World
 from reconciler.core.guard import check
 from reconciler.core.target import Target
 from reconciler.errors import Busy, ReconcilerError, Terminal
-from reconciler.settings import Settings
+from reconciler.model.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from reconciler.errors import Busy, Terminal
 from reconciler.model.notice import Delivery
 
 if TYPE_CHECKING:
+    from reconciler.model.settings import Settings
     from reconciler.ports import Notifier
-    from reconciler.settings import Settings
 
 _SECONDS = 10.0
 
@@ -33,7 +33,8 @@ def notify() -> None:
 def test(frame: Frame, failure: bool) -> int:
     """Send a test through every channel of the fleet that was fetched last, and say what the other side answered."""
     from reconciler.core.notices.words import trial
-    from reconciler.wiring import SystemClock, latest_notifications, make_notifiers, new_run
+    from reconciler.wiring import latest_notifications, make_notifiers, new_run
+    from reconciler.wiring.clock import SystemClock
 
     settings = settings_of(frame)
     notifiers = make_notifiers(settings, latest_notifications(settings))
@@ -75,7 +76,8 @@ def _unsent(bad: dict[str, Delivery]) -> Terminal:
 def _go_on(settings: Settings, well: Sequence[Notifier]) -> None:
     """A channel that was given up gets its notices again; the next pass sends what waits."""
     from reconciler.adapters.lock import Holder, PassLock
-    from reconciler.wiring import SystemClock, make_outbox
+    from reconciler.wiring import make_outbox
+    from reconciler.wiring.clock import SystemClock
 
     outbox, names = make_outbox(settings), {notifier.name for notifier in well}
     if not names & outbox.load().stopped.keys():

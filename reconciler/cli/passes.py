@@ -13,9 +13,9 @@ from reconciler.convergence.converge import Pass
 from reconciler.convergence.world import Request
 from reconciler.errors import Busy
 from reconciler.model.result import Result
+from reconciler.model.settings import Settings
 from reconciler.ports import Clock, Progress
 from reconciler.quick import look as quick
-from reconciler.settings import Settings
 from reconciler.wiring import make_heartbeat, make_rules, make_world
 
 T = TypeVar("T")

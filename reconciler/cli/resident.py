@@ -17,11 +17,12 @@ from reconciler.convergence.world import Request
 from reconciler.core.wording import result_data, result_lines
 from reconciler.errors import Busy, ReconcilerError
 from reconciler.model.result import Result
+from reconciler.model.settings import Settings
 from reconciler.ports import Progress
 from reconciler.quick.look import nothing_to_do
 from reconciler.quick.signs import Sign, Signs
-from reconciler.settings import Settings
-from reconciler.wiring import SystemClock, new_run
+from reconciler.wiring import new_run
+from reconciler.wiring.clock import SystemClock
 
 BUSY = 5.0
 """Seconds until another try while another pass has the lock; it may only be a `plan` that fetches."""

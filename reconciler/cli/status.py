@@ -18,7 +18,7 @@ from reconciler.model.plan import Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
-    from reconciler.settings import Settings
+    from reconciler.model.settings import Settings
 
 EX_DRIFT = 2
 OLD_PAUSE = 3600.0
@@ -55,13 +55,19 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
 
 
 def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
-    """Silence is a failure: no pass has ended well for too long. While a person holds the host it is meant."""
-    limit, well = settings_of(frame).heartbeat.stale_after, answer.data.get("last_success", 0.0)
-    if not limit or answer.data["paused"] or time.time() - well < limit:
+    """Silence is a failure: no pass has ended well for too long.
+
+    While a person holds the host it is meant; a host on which none has run yet is one that is being set up.
+    """
+    limit, last = settings_of(frame).heartbeat.stale_after, answer.data["last_run"]
+    if not limit or last is None or answer.data["paused"]:
+        return None
+    well = answer.data["last_success"] or last["started"]
+    if time.time() - well < limit:
         return None
     return Terminal(
         "E-STALE",
-        f"no pass has ended well for {span(time.time() - well)}" if well else "no pass has ended well yet",
+        f"no pass has ended well for {span(time.time() - well)}",
         why=f"one is expected at least every {span(limit)} (heartbeat.stale_after)",
         next="reconciler doctor; and look at what starts passes: systemctl status reconciler.timer",
     )
@@ -70,7 +76,8 @@ def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
 def _status(frame: Frame) -> Answer:
     from reconciler.cli.look import last_seen, look
     from reconciler.quick.look import checked as quick_look
-    from reconciler.wiring import SystemClock, make_rules, make_world
+    from reconciler.wiring import make_rules, make_world
+    from reconciler.wiring.clock import SystemClock
 
     settings = settings_of(frame)
     world = make_world(settings, SystemClock(), Silent())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from reconciler.settings import Settings
+    from reconciler.model.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 

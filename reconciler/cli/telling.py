@@ -15,8 +15,8 @@ from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.notice import Notifications
 from reconciler.model.report import Pause, Run
 from reconciler.model.result import Result
+from reconciler.model.settings import Settings
 from reconciler.ports import Clock, Progress
-from reconciler.settings import Settings
 from reconciler.wiring import make_heartbeat, make_teller, notifications_of
 
 _HISTORY = 5
@@ -102,7 +102,7 @@ class Told:
     def _safely(self, work: Callable[..., object], *given: object) -> object:
         try:
             return work(*given)
-        except Exception as error:  # noqa: BLE001  whatever it was, the pass ends as it did
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  whatever it was, the pass ends as it did
             self._say(f"nobody could be told: {error if isinstance(error, ReconcilerError) else type(error).__name__}")
             return None
 

@@ -17,9 +17,10 @@ from reconciler.core.revisions import before, named
 from reconciler.errors import Busy, Terminal
 from reconciler.model.gate import GateAnswer
 from reconciler.model.result import Result
+from reconciler.model.settings import Settings
 from reconciler.ports import Progress
-from reconciler.settings import Settings
-from reconciler.wiring import SystemClock, make_world, new_run, stopping_politely
+from reconciler.wiring import make_world, new_run
+from reconciler.wiring.clock import SystemClock, stopping_politely
 
 T = TypeVar("T")
 _POLL, _ASK_CI = 0.5, 15.0

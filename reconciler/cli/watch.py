@@ -17,7 +17,7 @@ def watch(frame: Frame) -> int:
     reconciler.toml ask. One line for each pass that did something; with --json one JSON object a line.
     """
     from reconciler.cli.resident import Resident
-    from reconciler.wiring import SystemClock, stopping_politely
+    from reconciler.wiring.clock import SystemClock, stopping_politely
 
     settings, clock = settings_of(frame), SystemClock()
     with stopping_politely(clock):

@@ -224,7 +224,7 @@ class Pass:
             account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
             world.progress.phase("prepare", f"{len(plan.images)} images")
-        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
+        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         Validate(world, self._request.run, owner).run(picture)
         world.clock.sleep(0)

@@ -6,13 +6,15 @@ from reconciler.convergence.account import Account
 from reconciler.convergence.aim import Aim
 from reconciler.convergence.gather import Gather, Picture
 from reconciler.convergence.observe import listed
+from reconciler.convergence.smoke import smoke
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
 from reconciler.convergence.undo import Undo
 from reconciler.convergence.wait import Failures, Waiting, gravest
 from reconciler.convergence.world import Rules, World
 from reconciler.core.adoption import renewed
-from reconciler.errors import ReconcilerError
+from reconciler.core.redact import redactor
+from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.plan import Plan
 from reconciler.model.result import Result, WayBack
 
@@ -28,6 +30,9 @@ class Failed:
 
     def result(self, picture: Picture, owner: str, failures: Failures) -> Result:
         """Takes back what has to be taken back."""
+        clean = redactor(self._world.files.confidential()).clean
+        for failure in failures.values():  # it goes on a block, too, where everybody may read it
+            failure.what, failure.why = clean(failure.what), clean(failure.why)
         if self._account.request.command == "rollback":
             return self._halted(gravest(failures), failures)
         if self._only_sick_before(picture.plan, failures):
@@ -59,19 +64,22 @@ class Failed:
         aim = Aim(world, self._gather, account.request, account.base)
         undo = Undo(world, self._gather, self._rules.site.host, account.request.run, account.base)
         begun = world.clock.now()
-        restored, trouble = [], None
+        restored: list[str] = []
+        trouble: ReconcilerError | None = None
         try:
             restored = (
                 undo.everything(picture, owner, error, aim) if moved_on else undo.failing(picture, owner, failures)
             )
         except ReconcilerError as raised:
             trouble = raised
+        seconds = world.clock.now() - begun
+        trouble = trouble or (self._not_well(restored, owner) if moved_on else None)
         account.back = WayBack(
             to=account.base if moved_on else "",
             restored=tuple(restored),
             trouble=trouble.what if trouble else "",
             ahead=tuple(f"{m.stack}: {m.name}" for m in account.migrated),
-            seconds=world.clock.now() - begun,
+            seconds=seconds,
         )
         if trouble:
             trouble.why = f"{trouble.why}\nwhat had failed before it: {error.what}".strip()
@@ -81,6 +89,19 @@ class Failed:
         if restored or moved_on:
             return account.result("rolled-back", 4, _reason(failures), error, phase=self._phase)
         return account.result("failed", error.exit_code, _reason(failures), error, phase=self._phase)
+
+    def _not_well(self, restored: list[str], owner: str) -> ReconcilerError | None:
+        base = self._account.base
+        words = smoke(self._world, self._rules, self._gather, self._waiting, base, owner, restored)
+        if not words:
+            return None
+        return Terminal(
+            "E-UNDO-SICK",
+            f"went back to {base[:7]}, and it is not well: {words}",
+            why="it was verified once; something else has changed since",
+            next="look at what is named above; every pass heals and verifies it again",
+            unchanged=f"everything runs as of {base[:7]} again",
+        )
 
     def _halted(self, error: ReconcilerError, failures: Failures) -> Result:
         """The way back failed: there is no second one. What was kept stays kept; the next pass heals what it can."""

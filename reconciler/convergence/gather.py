@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.convergence.exchange import REFRESH
+from reconciler.convergence.registries import Registries
 from reconciler.core import guard, moved_data
 from reconciler.core.adoption import is_new, newcomers, welcomed
 from reconciler.core.assemble import HostSide, assemble, objects
@@ -25,7 +26,7 @@ from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Plan
 from reconciler.model.repository import Change
-from reconciler.ports import ContainerEngine, HostFiles, Ledger, Repository, Signals, Tree
+from reconciler.ports import Clock, ContainerEngine, HostFiles, Images, Ledger, Repository, Signals, Tree
 
 _COMMITS = 50
 """As many subjects as a person may want to read."""
@@ -35,7 +36,8 @@ _COMMITS = 50
 class Site:
     """The host as this pass sees it: its name, where the manifests lie, its folders, and who the fleet is.
 
-    `target` narrows the pass to `host`, `host/stack` or `host/stack/service`; "" is all.
+    `target` narrows the pass to `host`, `host/stack` or `host/stack/service`; "" is all. `ask_registries`: seconds
+    between two questions about a moved tag; 0: never.
     """
 
     host: str
@@ -44,6 +46,7 @@ class Site:
     secrets: str
     home: str = "/root"
     target: str = ""
+    ask_registries: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +92,19 @@ class Readable(Protocol):
     def signals(self) -> Signals: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def images(self) -> Images: ...
+    @property
+    def clock(self) -> Clock: ...
 
 
 class Gather:
-    """Reads; changes nothing."""
+    """Reads; changes nothing but what is remembered of registries."""
 
     def __init__(self, site: Site, policy: Policy, world: Readable) -> None:
         self._site, self._policy, self._repository, self._ledger = site, policy, world.repository, world.ledger
         self._files, self._signals, self._engine = world.files, world.signals, world.engine
+        self._registries = Registries(world.engine, world.images, world.clock, site.ask_registries)
 
     def desired(self, revision: str, owner: str, called: str = "") -> tuple[Tree, Desired, HostFacts, tuple[str, ...]]:
         """The manifests of one revision. Raises BadConfiguration for the first thing that is wrong.
@@ -138,6 +146,7 @@ class Gather:
             stale=stale,
             blocked=blocked,
             renewals=renewals,
+            moved=self._registries.moved(wanted, observed),
         )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)

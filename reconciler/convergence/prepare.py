@@ -9,20 +9,23 @@ from dataclasses import replace
 from reconciler.core.build_context import archive, read_context
 from reconciler.core.container import HostPaths, file_path
 from reconciler.core.fingerprint import Sealer
+from reconciler.errors import ReconcilerError
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.plan import ImageNeed, Plan
-from reconciler.ports import ContainerEngine, HostFiles, Progress, Tree
+from reconciler.ports import ContainerEngine, HostFiles, Images, Progress, Tree
 
 
-def prepare_images(engine: ContainerEngine, tree: Tree, plan: Plan, progress: Progress, parallel: int) -> None:
+def prepare_images(
+    engine: ContainerEngine, tree: Tree, plan: Plan, progress: Progress, parallel: int, images: Images
+) -> None:
     """All images of the plan, several at once; the first failure is raised when all have ended.
 
     KeyboardInterrupt does not wait for them: a pull that is given up on changes nothing that runs.
     """
     pool = ThreadPoolExecutor(parallel)
     try:
-        futures = [pool.submit(_obtain, engine, tree, need, progress) for need in plan.images]
+        futures = [pool.submit(_obtain, engine, tree, need, progress, images) for need in plan.images]
         wait(futures)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -42,7 +45,7 @@ def render_files(files: HostFiles, desired: Desired, paths: HostPaths, sealer: S
         files.write(path, text)
 
 
-def _obtain(engine: ContainerEngine, tree: Tree, need: ImageNeed, progress: Progress) -> None:
+def _obtain(engine: ContainerEngine, tree: Tree, need: ImageNeed, progress: Progress, images: Images) -> None:
     if need.present:
         progress.say(f"{need.reference}: tagging the image that was built from the same files")
         engine.tag(need.present, need.reference)
@@ -55,4 +58,9 @@ def _obtain(engine: ContainerEngine, tree: Tree, need: ImageNeed, progress: Prog
         )
     else:
         progress.say(f"{need.reference}: pulling ({need.reason})")
-        engine.pull(need.reference, need.platform, progress.say)
+        try:
+            engine.pull(need.reference, need.platform, progress.say)
+        except ReconcilerError:
+            if need.moved:
+                images.failed(need.reference)  # or it would be in the way of every pass
+            raise

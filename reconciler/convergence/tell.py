@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from threading import Lock
 
 from reconciler.convergence.world import Interrupted
@@ -97,7 +98,7 @@ class Teller:
         from reconciler.core.notices.links import forge_of
         from reconciler.core.notices.words import abandoned, ended, late, notices_of
 
-        redactor, now = self._redactor(), self._clock.now()
+        redactor, now = cache(self._redactor), self._clock.now()  # who has no news needs none
         forge = forge_of(self._url, box.wanted.links)
         left = box.memory.deploying
         if left and left != result.run:
@@ -107,9 +108,9 @@ class Teller:
             unread = frozenset(e.notice.key for e in box.waiting if not mailbox.message_of(e, box))
             at_work = box.memory.deploying == each.run
             telling, memory = decide(each, box.memory, now, unread)
-            notices = list(notices_of(each, telling, forge, now, redactor))
+            notices = list(notices_of(each, telling, forge, now, redactor()) if telling.state != "suppress" else ())
             if at_work and not any(notice.key == each.run for notice in notices):
-                notices.append(ended(each, now, redactor))
+                notices.append(ended(each, now, redactor()))
             if each is not result:
                 notices = [late(notice) for notice in notices]
             box = self._put(replace(box, memory=memory), notices, now)
@@ -125,7 +126,9 @@ class Teller:
         if not box.waiting:
             return box
         notifiers = {notifier.name: notifier for notifier in self._notifiers(box.wanted)}
-        box = mailbox.readdressed(box, {name: notifier.address for name, notifier in notifiers.items()})
+        addressed = mailbox.readdressed(box, {name: notifier.address for name, notifier in notifiers.items()})
+        if addressed is not box:
+            box, saved = addressed, self._saved(addressed)
         until = self._clock.now() + budget
         for _ in range(_MOST):
             now = self._clock.now()

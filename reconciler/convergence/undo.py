@@ -38,10 +38,9 @@ class Undo:
     def everything(self, picture: Picture, owner: str, error: ReconcilerError, aim: Aim) -> list[str]:
         """Back to the base revision; the names of the containers that serve again. The revision is blocked."""
         world = self._world
-        if not isinstance(error, Transient):
-            world.signals.block(aim.block(picture.desired.revision, error.what))
         world.progress.phase("undo", error.what)
-        trouble = self._files_back(picture)
+        unblocked = self._blocked(aim, picture.desired.revision, error)
+        trouble = self._files_back(picture) or unblocked
         discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
         observed = self._observe(owner)
         intents = self._promises(observed, ())
@@ -73,6 +72,16 @@ class Undo:
 
     def _observe(self, owner: str) -> Observed:
         return observe(self._world.engine, self._world.adoptions, self._host, owner)
+
+    def _blocked(self, aim: Aim, revision: str, error: ReconcilerError) -> ReconcilerError | None:
+        """First of all, and durably; where even that cannot be written, the old containers must serve all the same."""
+        if isinstance(error, Transient):
+            return None
+        try:
+            self._world.signals.block(aim.block(revision, error.what))
+        except ReconcilerError as trouble:
+            return trouble
+        return None
 
     def _files_back(self, picture: Picture) -> ReconcilerError | None:
         """The files of the base revision; a full disk must not keep the old containers from serving again."""

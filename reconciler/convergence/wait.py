@@ -27,7 +27,7 @@ def gravest(failures: Failures) -> ReconcilerError:
 
 
 class Failed(Terminal):
-    """A container did not come up, or did not stay up. `logs` are its last lines."""
+    """A container did not come up, or did not stay up. `logs`: its last lines, and its health check's."""
 
     def __init__(self, slot: Slot, reason: str, logs: tuple[str, ...]) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class Waiting:
                 if verdict.state is State.WAITING and waited > self._bound(item, seen[key]):
                     verdict = Verdict(State.BAD, f"{verdict.reason} after {waited:.0f} s")
                 if verdict.state is State.BAD:
-                    failures[item.slot] = self._failed(item, verdict.reason)
+                    failures[item.slot] = self._failed(item, verdict.reason, seen.get(key))
                 if verdict.state is not State.WAITING:
                     del left[key]
             if left:
@@ -93,7 +93,7 @@ class Waiting:
                 samples[key].append(seen.get(key))
                 verdict = self._sampled(item, samples[key])
                 if verdict.state is State.BAD or (last and verdict.state is not State.GOOD):
-                    failures[item.slot] = self._failed(item, verdict.reason)
+                    failures[item.slot] = self._failed(item, verdict.reason, seen.get(key))
                     del left[key]
             if left and not last:
                 self._clock.sleep(window / 2)
@@ -122,5 +122,8 @@ class Waiting:
         self._engine.start(item.container)
         return Verdict(State.WAITING, verdict.reason)
 
-    def _failed(self, item: Awaited, reason: str) -> Failed:
-        return Failed(item.slot, reason, self._engine.logs(item.container, 15))
+    def _failed(self, item: Awaited, reason: str, container: Container | None) -> Failed:
+        said = container.health_said.splitlines()[-5:] if container else []
+        return Failed(
+            item.slot, reason, (*self._engine.logs(item.container, 15), *(f"health check: {line}" for line in said))
+        )

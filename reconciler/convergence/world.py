@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reconciler.convergence.gather import Site
 from reconciler.core.guard import Policy
 from reconciler.model.gate import GateAnswer
+from reconciler.model.images import Tag
 from reconciler.model.plan import Plan
 from reconciler.ports import (
     Adoptions,
@@ -17,6 +18,7 @@ from reconciler.ports import (
     HostFiles,
     HostShell,
     Identity,
+    Images,
     Ledger,
     Probing,
     Progress,
@@ -67,7 +69,18 @@ class _Open:
         return ()
 
 
-_OPEN = _Open()
+class _Forgetful(Images):
+    """Nothing is known, and nothing is kept."""
+
+    def known(self) -> Mapping[str, Tag]:
+        return {}
+
+    def remember(self, tags: Mapping[str, Tag], due: float) -> None: ...
+
+    def failed(self, reference: str) -> None: ...
+
+
+_OPEN, _FORGETFUL = _Open(), _Forgetful()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class World:
     gate: Gate = _OPEN
     trust: Trust = _OPEN
     deploys: Deploys = _OPEN
+    images: Images = _FORGETFUL
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from reconciler.core.manifest.verify import with_probes
 from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
-from reconciler.model.fleet import Fleet, Host
+from reconciler.model.fleet import Fleet, Host, StackExtension
 from reconciler.model.gate import CiRules
 from reconciler.ports import Tree
 
@@ -110,7 +110,7 @@ def assemble(
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
-            stack = with_migrations(_extended(loaded), extension.migrations, _at(loaded))
+            stack = with_migrations(_extended(loaded, extension), extension.migrations, _at(loaded))
             stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
             reads |= {loaded.stack.file, *loaded.reads}
@@ -223,7 +223,7 @@ def _at(loaded: LoadedStack) -> Position:
     return loaded.extensions.position if loaded.extensions else Position(loaded.stack.file, 1, 1)
 
 
-def _extended(loaded: LoadedStack) -> Stack:
+def _extended(loaded: LoadedStack, stack: StackExtension) -> Stack:
     """The stack with what `x-reconciler` of its services says."""
     services = []
     for service in loaded.stack.services:
@@ -237,7 +237,14 @@ def _extended(loaded: LoadedStack) -> Stack:
                 next="write action: recreate",
                 at=raw.position,
             )
-        services.append(replace(service, job=service.job or extension.job, on_change=extension.on_change))
+        services.append(
+            replace(
+                service,
+                job=service.job or extension.job,
+                on_change=extension.on_change,
+                image_drift=extension.image_drift or stack.image_drift,
+            )
+        )
     return replace(loaded.stack, services=tuple(services))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.core.adoption import is_new
 from reconciler.core.differences import tampering
 from reconciler.core.renewal import Renewal
 from reconciler.core.wanted import Want
@@ -39,11 +40,15 @@ _CONTROLLERS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The host, and the names of what may not be deployed on it. `renewals`: by container, how it may stay."""
+    """The host, and the names of what may not be deployed on it. `renewals`: by container, how it may stay.
+
+    `moved`: reference -> digest of what its registry has by now, and the host does not.
+    """
 
     observed: Observed
     blocked: frozenset[str]
     renewals: Mapping[str, Renewal] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,19 @@ def image_moved(want: Want, current: Container, observed: Observed, blocked: Col
         yield f"image {want.spec.image} is now {moved[:12]}"
 
 
+def tag_moved(want: Want, seen: Seen) -> str:
+    """Digest of what the registry has under the tag by now; "" when it is what is here, or is blocked."""
+    digest = "" if want.build_id else seen.moved.get(want.spec.image, "")
+    return "" if f"image-{digest}" in seen.blocked else digest
+
+
+def outdated(want: Want, current: Container, seen: Seen) -> Iterator[str]:
+    """Why the image of the container is not what its tag names by now, here or in the registry."""
+    yield from image_moved(want, current, seen.observed, seen.blocked)
+    if not is_new(current) and (digest := tag_moved(want, seen)):
+        yield f"image {want.spec.image} moved in its registry to {digest[:12]}"
+
+
 def held_image(want: Want, current: Container, observed: Observed, blocked: Collection[str]) -> str:
     """Digest of the blocked image that the tag names by now; "" when there is none."""
     moved = "" if want.build_id else _moved_to(want, current, observed)
@@ -147,6 +165,9 @@ def images_to_block(
             same = step.current.fingerprint == want.spec.fingerprint
             if same and image != step.current.image_id:
                 yield image.removeprefix("sha256:")
+                # Under its registry's name as well: without the image nobody would know it again.
+                tags = next((i.tags for i in now.images if i.id == image), ())
+                yield from (tag.partition("@sha256:")[2] for tag in tags if "@sha256:" in tag)
 
 
 def network_gone(spec: ContainerSpec, current: Container, observed: Observed) -> Iterator[str]:

@@ -29,4 +29,8 @@ def findings(
                 f"{slot} stays as it is: {want.spec.image} is now {image[:12]}, which failed and is blocked"
                 f" (move the tag on, or: reconciler sentinels clear image-{image})"
             )
+        if container_now and want.service.image_drift == "report" and not want.build_id:
+            yield from (
+                f"{slot}: {reason}; image_drift: report" for reason in drift.outdated(want, container_now, seen)
+            )
     yield from drift.unenforced(wants.values(), seen.observed.lacks)

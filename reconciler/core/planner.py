@@ -61,20 +61,22 @@ def plan(
     stale: Collection[str] = (),
     blocked: Collection[str] = (),
     renewals: Mapping[str, Renewal] | None = None,
+    moved: Mapping[str, str] | None = None,
 ) -> Plan:
     """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
 
     `drifted`: tracked files that somebody changed in the working tree and that are about to be put back;
     `stale`: ids of containers that an earlier pass promised to restart, and did not;
     `blocked`: names of blocks, of which `image-<digest>` keeps a moved tag from being followed;
-    `renewals`: by container that no longer fits, how it may stay all the same.
+    `renewals`: by container that no longer fits, how it may stay all the same; `moved`: reference -> digest of what its
+    registry has by now.
     """
     ours = [c for c in observed.containers if c.owner == desired.owner]
     current, surplus = _by_slot(c for c in ours if c.role == "current")
     networks = tuple(_networks(desired, observed))
     remade = {step.network.name for step in networks if step.network and step.current}
     explain = Explanation(desired.revision, base, changes or {})
-    seen = Seen(observed, frozenset(blocked), renewals or {})
+    seen = Seen(observed, frozenset(blocked), renewals or {}, moved or {})
     decided = {slot: _decide(want, current.get(slot), seen, remade, explain) for slot, want in wants.items()}
     for slot, reason in _stale(wants, current, drifted, stale):
         before = decided[slot]
@@ -92,7 +94,7 @@ def plan(
         steps=tuple(steps),
         networks=networks,
         volumes=tuple(_volumes(desired, observed)),
-        images=tuple(_images(wants, decided, current, observed)),
+        images=tuple(_images(wants, decided, current, seen)),
         satisfied=tuple(Satisfied(slot, current[slot], wants[slot].job) for slot in wants if slot in unchanged),
         leftovers=tuple(c for c in ours if c.role != "current"),
         findings=tuple(findings(wants, current, unchanged, seen)),
@@ -152,7 +154,8 @@ def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], e
     else:
         found = [*differences(want.spec, current, seen.observed.lacks), *explain.files(want, current.revision)]
         yield from found or ["definition changed"]
-    yield from drift.image_moved(want, current, seen.observed, seen.blocked)
+    if want.build_id or want.service.image_drift == "recreate":
+        yield from drift.outdated(want, current, seen)
     yield from drift.network_gone(want.spec, current, seen.observed)
     yield from (f"network {name} is made anew" for name in want.spec.endpoints if name in remade)
     if current.state == "dead":
@@ -245,14 +248,14 @@ def _images(
     wants: Mapping[Slot, Want],
     decided: Mapping[Slot, Step | None],
     current: Mapping[Slot, Container],
-    observed: Observed,
+    seen: Seen,
 ) -> Iterator[ImageNeed]:
     needs: dict[str, ImageNeed] = {}
     for slot, want in wants.items():
         step = decided[slot]
         if slot in current and current[slot].adopted and not (step and step.starts_new):
             continue  # Compose built its image, and did not write down from what
-        need = _built(want, observed) if want.build_id else _pulled(want, observed, bool(step and step.starts_new))
+        need = _built(want, seen.observed) if want.build_id else _pulled(want, seen, bool(step and step.starts_new))
         if need and need.reference in needs:
             before = needs[need.reference]
             needs[need.reference] = replace(before, services=(*before.services, *need.services))
@@ -278,12 +281,12 @@ def _built(want: Want, observed: Observed) -> ImageNeed | None:
     )
 
 
-def _pulled(want: Want, observed: Observed, starts_new: bool) -> ImageNeed | None:
+def _pulled(want: Want, seen: Seen, starts_new: bool) -> ImageNeed | None:
     if not starts_new:
         return None
-    policy = want.service.pull_policy
-    missing = observed.image(want.spec.image) is None
-    if policy == "always" or missing:
-        reason = "not here" if missing else "pull_policy: always"
-        return ImageNeed(want.spec.image, reason, (str(want.slot),), want.spec.platform)
+    missing = seen.observed.image(want.spec.image) is None
+    moved = want.service.image_drift == "recreate" and bool(drift.tag_moved(want, seen))
+    if want.service.pull_policy == "always" or missing or moved:
+        reason = "not here" if missing else "it moved in its registry" if moved else "pull_policy: always"
+        return ImageNeed(want.spec.image, reason, (str(want.slot),), want.spec.platform, moved=moved and not missing)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from reconciler.core.gate.wording import gate_data
@@ -139,6 +140,10 @@ def result_lines(result: Result) -> list[str]:
             lines.append(f"  {title}: {', '.join(paths[:5])}{' ...' if len(paths) > 5 else ''}")
     if checkout.aside:
         lines.append(f"  copies: {checkout.aside}")
+    if result.back and result.back.restored:
+        lines.append(f"  serving again after {result.back.seconds:.1f} s: {', '.join(result.back.restored)}")
+    if result.cleared:
+        lines.append(f"  not blocked any more: {', '.join(name[:14] for name in result.cleared)}")
     return lines
 
 
@@ -178,4 +183,10 @@ def result_data(result: Result) -> dict[str, Any]:
             "kept": list(result.checkout.kept),
             "aside": result.checkout.aside,
         },
+        "attempt": result.attempt,
+        "phase": result.phase,
+        "migrated": [asdict(each) for each in result.migrated],
+        "back": asdict(result.back) if result.back else None,
+        "cleared": list(result.cleared),
+        "by_hand": list(result.by_hand),
     }

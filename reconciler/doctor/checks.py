@@ -39,7 +39,8 @@ from reconciler.doctor.signers import probe_signers
 from reconciler.doctor.subject import Subject
 from reconciler.git.transport import is_http, is_local
 from reconciler.model.diagnosis import Finding
-from reconciler.settings import DEFAULT_FILE, Inbox
+from reconciler.model.settings import Inbox
+from reconciler.settings import DEFAULT_FILE
 
 TMPFILES = Path("/etc/tmpfiles.d/reconciler.conf")
 _EXTRA = 30.0

@@ -6,6 +6,7 @@ import posixpath
 from pathlib import Path
 
 from reconciler.adapters.secrets import SecretStore
+from reconciler.ci import provider_of
 from reconciler.core.diagnosis.ci import CiFacts
 from reconciler.core.gate.workflows import FOLDERS, workflows_of
 from reconciler.doctor.init import credentials
@@ -13,7 +14,6 @@ from reconciler.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
 from reconciler.git.objects import Objects
 from reconciler.model.gate import CiRules
-from reconciler.wiring import make_ci
 
 
 def probe_ci(subject: Subject, revision: str, rules: CiRules) -> CiFacts:
@@ -32,7 +32,7 @@ def probe_ci(subject: Subject, revision: str, rules: CiRules) -> CiFacts:
     if rules.provider == "none":
         return facts
     try:
-        ci = make_ci(rules, SecretStore(settings.config_directory), subject.clock, subject.deadline)
+        ci = provider_of(rules, SecretStore(settings.config_directory), subject.clock, subject.deadline)
         pages = ci.ask(revision, {})
     except ReconcilerError as error:
         handed_over = error.code == "E-SECRET-MISSING" and rules.token in credentials(subject.deadline)

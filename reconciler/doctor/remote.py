@@ -17,8 +17,8 @@ from reconciler.doctor.ssh import host_keys, public_key, way_to
 from reconciler.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
 from reconciler.git.transport import Transport, is_http, is_local
+from reconciler.model.settings import Repository
 from reconciler.remote import remote_of
-from reconciler.settings import Repository
 
 _ABSENT = ("not found", "does not appear to be a git repository", "does not exist")
 _UNEXPLAINED = ("E-GIT-FETCH", "E-GIT-TIMEOUT")

@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciler.core.diagnosis.signers import SignersFacts
 from reconciler.doctor.files import look_at
 from reconciler.doctor.init import install
-from reconciler.settings import Trust
+from reconciler.model.settings import Trust
 
 
 def probe_signers(trust: Trust) -> SignersFacts:

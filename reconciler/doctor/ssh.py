@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler import process
 from reconciler.core.diagnosis.remote import HostKeys
-from reconciler.settings import Repository
+from reconciler.model.settings import Repository
 
 _KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
 

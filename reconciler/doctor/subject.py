@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core.diagnosis.commands import SettingPlace
+from reconciler.model.settings import Settings
 from reconciler.ports import Clock
-from reconciler.settings import Settings, place_of, variable_of
+from reconciler.settings import place_of, variable_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Position
+from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
 
@@ -275,6 +276,7 @@ class Service:
     sealed: bool = False
     reads: tuple[str, ...] = ()
     on_change: tuple[OnChange, ...] = ()
+    image_drift: ImageDrift = "recreate"
 
     @property
     def namespace_hosts(self) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.gate import CiRules
+from reconciler.model.images import ImageDrift
 from reconciler.model.notice import Notifications
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
@@ -45,12 +47,14 @@ class StackExtension:
     hosts: tuple[str, ...] = ()
     labels: Pairs = ()
     migrations: tuple[Migration, ...] = ()
+    image_drift: ImageDrift = "recreate"
     verify: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceExtension:
-    """`x-reconciler` of one service. `job`: it runs to its end once for every change."""
+    """`x-reconciler` of one service. `job`: it runs to its end once for every change. `image_drift` "": its stack's."""
 
     job: bool = False
     on_change: tuple[OnChange, ...] = ()
+    image_drift: ImageDrift | Literal[""] = ""

@@ -40,6 +40,7 @@ class Container:
     anonymous_volumes: Mapping[str, str] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
     adopted: bool = False
+    health_said: str = field(default="", compare=False, repr=False)
 
     @property
     def running(self) -> bool:

@@ -147,7 +147,10 @@ class VolumeStep:
 
 @dataclass(frozen=True, slots=True)
 class ImageNeed:
-    """An image that must be there before anything runs from it: built when `build` is set, else pulled."""
+    """An image that must be there before anything runs from it: built when `build` is set, else pulled.
+
+    `moved`: an older one under the same tag is there, and what runs could go on without this one.
+    """
 
     reference: str
     reason: str
@@ -156,6 +159,7 @@ class ImageNeed:
     build: Build | None = None
     build_id: str = ""
     present: str = ""
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

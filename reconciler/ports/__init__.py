@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Remembered, Unanswered
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
-from reconciler.ports.memory import Adoptions, Identity, Ledger, Signals
+from reconciler.ports.memory import Adoptions, Identity, Images, Ledger, Signals
 from reconciler.ports.notices import Notifier, Outbox
 from reconciler.ports.probing import Probing
 from reconciler.ports.repository import Disk, Repository, Signatures, Tree
@@ -25,6 +25,7 @@ __all__ = [
     "HostFiles",
     "HostShell",
     "Identity",
+    "Images",
     "Ledger",
     "Notifier",
     "Outbox",

@@ -51,6 +51,9 @@ class ContainerEngine(Protocol):
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
         """The last lines of a container's output; empty when the driver cannot give them."""
 
+    def digest(self, reference: str) -> str:
+        """What its registry has under a tag now (`sha256:…`). Transient when that cannot be told."""
+
     def pull(self, reference: str, platform: str, say: Say) -> None:
         """Transient when the registry cannot give it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from reconciler.model.adopted import Adopted
+from reconciler.model.images import Tag
 from reconciler.model.report import Block, Intent, LedgerLoss, Outcome, Pause, Run, StepRecord
 
 
@@ -74,6 +75,21 @@ class Adoptions(Protocol):
 
     def remember(self, adopted: Adopted) -> None:
         """Durable when it returns. Transient when it cannot be written."""
+
+
+class Images(Protocol):
+    """What registries said about tags. Losing it costs another question."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("remember", "failed")
+
+    def known(self) -> Mapping[str, Tag]:
+        """By reference, as it is written in the manifests."""
+
+    def remember(self, tags: Mapping[str, Tag], due: float) -> None:
+        """`due`: when the next question is worth asking (seconds since the epoch). A full disk is no trouble."""
+
+    def failed(self, reference: str) -> None:
+        """What moved cannot be had: not tried again before the next answer of the registry."""
 
 
 class Identity(Protocol):

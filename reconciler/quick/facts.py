@@ -15,7 +15,7 @@ from reconciler.adapters.docker_raw import RawEngine
 from reconciler.git.worktree.record import Stat, fingerprint, settled
 from reconciler.model import labels as label
 from reconciler.model.observed import familiar
-from reconciler.settings import Settings
+from reconciler.model.settings import Settings
 from sentinels import Entry, SentinelFolder
 
 Facts = dict[str, str]

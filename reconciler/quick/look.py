@@ -11,9 +11,9 @@ from pathlib import Path
 from reconciler import durable
 from reconciler.git.worktree.disk import untouched
 from reconciler.git.worktree.record import record_file
+from reconciler.model.settings import Settings
 from reconciler.quick.facts import Doubt, Facts, facts
 from reconciler.remote import remote_of
-from reconciler.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def nothing_to_do(settings: Settings) -> Record | None:
     begun = time.monotonic()
     try:
         record = Record(**durable.read_sealed(_file(settings)))
-        if _fresh(record, settings) and _holds(record, settings):
+        if _fresh(record, settings) and not _registry_is_due(settings) and _holds(record, settings):
             os.utime(_file(settings))
             _beat(settings, time.monotonic() - begun)
             return record
@@ -84,6 +84,12 @@ def _beat(settings: Settings, seconds: float) -> None:
 
 def _fresh(record: Record, settings: Settings) -> bool:
     return 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - record.at < settings.look.every
+
+
+def _registry_is_due(settings: Settings) -> bool:
+    """The time of that file is when a registry is to be asked whether a tag has moved (adapters/image_tags.py)."""
+    file = Path(settings.state.directory) / "images.json"
+    return bool(settings.images.every) and file.exists() and file.stat().st_mtime <= time.time()
 
 
 def _holds(record: Record, settings: Settings) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.git.transport import is_local
-from reconciler.settings import Settings
+from reconciler.model.settings import Settings
 from sentinels import SentinelFolder
 
 Stat = tuple[int, int, int] | None

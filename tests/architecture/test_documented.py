@@ -48,7 +48,7 @@ def made_of_parts(code: str) -> bool:
 
 
 def test_every_setting_is_documented() -> None:
-    from reconciler.settings import Settings
+    from reconciler.model.settings import Settings
 
     page = (ROOT / "docs/settings.md").read_text()
     missing = [name for name in setting_names(Settings) if f"`{name}`" not in page]

@@ -11,10 +11,10 @@ import pytest
 
 from reconciler.adapters.ci_file import CiFile
 from reconciler.adapters.secrets import SecretStore
+from reconciler.ci import provider_of
 from reconciler.core.gate.decide import decide
 from reconciler.model.gate import CiPage, CiRules, CiRun, Expected
 from reconciler.ports import Backoff, ContinuousIntegration, Remembered, Unanswered
-from reconciler.wiring import make_ci
 from tests.support.clock import FakeClock
 from tests.support.forge import TOKEN, serving
 from tests.support.gitea import Forgejo, Generic, Gitea
@@ -42,7 +42,7 @@ def secrets(tmp_path: Path) -> SecretStore:
 
 
 def connected(rules: CiRules, secrets: SecretStore) -> ContinuousIntegration:
-    return make_ci(rules, secrets, FakeClock(), deadline=10)
+    return provider_of(rules, secrets, FakeClock(), deadline=10)
 
 
 def runs(ci: ContinuousIntegration, sha: str = SHA) -> list[CiRun]:

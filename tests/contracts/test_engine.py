@@ -18,7 +18,7 @@ from reconciler.model.desired import IpamPool, Network, Volume
 from reconciler.model.observed import Container, Slot
 from reconciler.ports import ContainerEngine
 from tests.support.engine import Engine
-from tests.support.host import free_port
+from tests.support.host import free_port, until
 
 OWNER = "fleet/manifests@box"
 OURS = {labels.OWNER: OWNER, labels.PROJECT: "app", labels.SERVICE: "web", labels.FINGERPRINT: "v1:abc"}
@@ -291,6 +291,29 @@ def test_a_signal_reaches_the_first_process(engine: Engine, real: DockerEngine) 
     real.signal(made, "SIGHUP")
 
     assert real.exec(made, ["sh", "-c", exists.format("/told")], 20) == (0, "")
+
+
+@pytest.mark.engine
+def test_a_container_that_was_signalled_is_started_again_when_it_ends(engine: Engine, real: DockerEngine) -> None:
+    script = "trap 'touch /told' HUP; trap 'exit 1' TERM; touch /ready; while :; do sleep 0.05; done"
+    made = engine.cli("run", "-d", "--restart", "always", "--entrypoint", "sh", "test/box:1", "-c", script)
+    exists = "until test -e {}; do sleep 0.05; done"
+    assert real.exec(made, ["sh", "-c", exists.format("/ready")], 20) == (0, "")
+    real.signal(made, "SIGHUP")
+    assert real.exec(made, ["sh", "-c", exists.format("/told")], 20) == (0, "")
+
+    real.exec(made, ["kill", "1"], 20)
+
+    until(lambda: only(real, made).restart_count == 1)
+
+
+@pytest.mark.engine
+def test_a_signal_reaches_what_has_no_shell(engine: Engine, real: DockerEngine) -> None:
+    script = "trap 'touch /told' HUP; rm /bin/sh; touch /ready; while :; do sleep 0.05; done"
+    made = engine.cli("run", "-d", "--entrypoint", "sh", "test/box:1", "-c", script)
+    until(lambda: real.exec(made, ["test", "-e", "/ready"], 20)[0] == 0)
+    real.signal(made, "SIGHUP")
+    until(lambda: real.exec(made, ["test", "-e", "/told"], 20)[0] == 0)
 
 
 @pytest.mark.engine

@@ -79,3 +79,22 @@ def test_a_digest_is_pulled_and_found_again(engine: Engine, images: tuple[str, s
         assert found is not None
         assert found.id == engine.cli("image", "inspect", "-f", "{{.Id}}", images[0])
         engine.cli("rmi", pushed)
+
+
+@pytest.mark.parametrize("scheme", ["", "http+"])
+def test_a_registry_says_what_it_has_under_a_tag(
+    engine: Engine, images: tuple[str, str], tmp_path: Path, scheme: str
+) -> None:
+    with closing(DockerEngine(f"{scheme}{engine.url}")) as docker:
+        with registry(tmp_path) as address:
+            name = f"{address}/app"
+            engine.cli("tag", images[0], f"{name}:1")
+            engine.cli("push", f"{name}:1")
+            pushed = engine.cli("image", "inspect", "-f", "{{json .RepoDigests}}", f"{name}:1")
+            assert f"{name}@{docker.digest(f'{name}:1')}" in pushed
+            with pytest.raises(Transient) as unknown:
+                docker.digest(f"{name}:2")
+        with pytest.raises(Transient) as away:
+            docker.digest(f"{name}:1")
+    assert unknown.value.code == away.value.code == "E-REGISTRY"
+    engine.cli("rmi", f"{name}:1")

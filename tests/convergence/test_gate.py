@@ -13,12 +13,12 @@ import pytest
 from reconciler.adapters.ci_file import CiFile
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.secrets import SecretStore
+from reconciler.ci import provider_of
 from reconciler.convergence.gate import MOST_ASKED, MOST_PARENTS, Gate
 from reconciler.core.assemble import fleet_of
 from reconciler.errors import BadConfiguration
 from reconciler.model.gate import CiRules, GateAnswer
 from reconciler.ports import ContinuousIntegration
-from reconciler.wiring import make_ci
 from tests.support.clock import FakeClock
 from tests.support.forge import serving
 from tests.support.github import GitHub
@@ -56,7 +56,7 @@ class Hub:
     def gate(self) -> Gate:
         def connect(rules: CiRules) -> ContinuousIntegration:
             self.connected.append(rules)
-            return make_ci(rules, SecretStore(str(self.state)), self.clock)
+            return provider_of(rules, SecretStore(str(self.state)), self.clock)
 
         return Gate(self.git, "manifests", "main", CiFile(self.state), self.clock, connect)
 

@@ -17,6 +17,7 @@ from reconciler.core.diagnosis.files import PathFacts, StateFacts, env_files, ss
 from reconciler.core.diagnosis.network import Link, NetworkFacts, no_way_there
 from reconciler.core.diagnosis.remote import HostKeys, RemoteFacts, nearest, remote
 from reconciler.core.diagnosis.running import LockFacts, RunnerFacts, Unit, lock, runner
+from reconciler.core.diagnosis.signers import SignersFacts, signers
 from reconciler.core.diagnosis.tools import programs
 from reconciler.model.diagnosis import Finding
 
@@ -287,3 +288,31 @@ def test_programs_that_are_missing_or_too_old() -> None:
     assert one(programs("2.39.5", {})).level == "ok"
     assert one(programs("2.30.2", {})).level == "fail"
     assert one(programs("", {"git": "apk add git"})).mend == "apk add git"
+
+
+# ---- whose commits are followed
+
+ALLOWED = PathFacts("/etc/r/allowed_signers", "file", 0o644)
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "words"),
+    [
+        (SignersFacts("head", ALLOWED, 2), "ok", "2 of /etc/r/allowed_signers"),
+        (SignersFacts("all", others=(PathFacts("/etc/r/gpg", "directory", 0o700),)), "ok", "the gpg keyring"),
+        (SignersFacts("head", ALLOWED, 0), "fail", "has no key"),
+        (SignersFacts("head", PathFacts("/etc/r/allowed_signers", "missing")), "fail", "cannot be read"),
+        (SignersFacts("head", PathFacts("/x", "file", 0o664), 1), "fail", "can be changed by others"),
+        (SignersFacts("head", PathFacts("/x", "file", 0o644, 1000), 1), "fail", "can be changed by others"),
+        (SignersFacts("head", ALLOWED, 1, (PathFacts("/revoked", "missing"),)), "fail", "/revoked cannot be read"),
+        (SignersFacts("head", ALLOWED, 1, missing={"ssh-keygen": "apt-get"}), "fail", "ssh-keygen is not installed"),
+    ],
+)
+def test_keys_of_signers_have_to_be_there_and_roots_alone(facts: SignersFacts, level: str, words: str) -> None:
+    found = one(signers(facts, 0))
+
+    assert (found.level, words in found.what) == (level, True), found
+
+
+def test_nothing_is_said_of_keys_when_commits_need_no_signature() -> None:
+    assert not list(signers(SignersFacts(), 0))

@@ -191,13 +191,13 @@ def test_a_stack_chooses_its_hosts(text: str, extension: StackExtension) -> None
     assert load_stack_extension(read(text), "f.yaml") == extension
 
 
-@pytest.mark.parametrize("key", ["image_drift"])
-def test_what_a_later_version_does_is_refused_not_dropped(key: str) -> None:
-    with pytest.raises(BadConfiguration) as caught:
-        load_stack_extension(read(f"{key}: []"), "f.yaml")
-
-    assert caught.value.code == "E-MANIFEST-UNSUPPORTED"
-    assert str(caught.value.at) == "f.yaml:1:1"
+def test_a_service_may_follow_its_tag_in_another_way_than_its_stack() -> None:
+    assert load_stack_extension(read("image_drift: report"), "f.yaml").image_drift == "report"
+    assert load_stack_extension(read("hosts: [a]"), "f.yaml").image_drift == "recreate"
+    assert load_service_extension(read("image_drift: ignore"), "f.yaml").image_drift == "ignore"
+    assert load_service_extension(read("job: true"), "f.yaml").image_drift == ""
+    with pytest.raises(BadConfiguration, match="image_drift"):
+        load_service_extension(read("image_drift: never"), "f.yaml")
 
 
 def test_a_service_may_be_a_job() -> None:

@@ -10,7 +10,8 @@ from typing import Any, get_type_hints
 import pytest
 
 from reconciler.errors import BadConfiguration
-from reconciler.settings import Seconds, Settings, load_settings, seconds_of, variable_of
+from reconciler.model.settings import Seconds, Settings
+from reconciler.settings import load_settings, seconds_of, variable_of
 
 LEAST = 'host = "a"\n[repository]\nurl = "file:///r"\n'
 

@@ -178,7 +178,7 @@ CASES = [
     ),
     compose("unknown key of ours", f"x-reconciler:\n  host: [alpha]\n{stack()}", "E-MANIFEST-KEY", "2:3", "'hosts'"),
     compose(
-        "a key of a later version", f"x-reconciler:\n  verify: []\n{stack()}", "E-MANIFEST-UNSUPPORTED", "2:3", "verify"
+        "a drift of no kind", f"x-reconciler:\n  image_drift: no\n{stack()}", "E-MANIFEST-VALUE", "2:3", "image_drift"
     ),
     compose("a job that is no job", service("x-reconciler: {job: maybe}"), "E-MANIFEST-VALUE", "4:20", "job"),
     fleet(

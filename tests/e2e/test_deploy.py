@@ -362,3 +362,21 @@ def test_a_deploy_waits_for_the_pass_that_runs_but_not_for_ever(host: Host) -> N
     out, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 0, out + err
     assert value(host) == "A=2"
+
+
+def test_what_was_gone_back_to_is_looked_at_and_told_when_it_is_not_well_either(host: Host, tmp_path: Path) -> None:
+    verify = f"x-reconciler: {{verify: [{{file: '{host.checkout}/ok', within: 1s, interval: 100ms}}]}}\n"
+    (host.checkout / "ok").parent.mkdir(parents=True, exist_ok=True)
+    (host.checkout / "ok").write_text("yes")
+    host.push(app=verify + APP.format(1))
+    host.converge()
+    before = only_ids(host)
+    (host.checkout / "ok").unlink()
+    host.push(app=verify + BAD.format(2))
+
+    ran = host.converge(code=1)
+
+    assert (ran.data["outcome"], ran.error["code"]) == ("halted", "E-UNDO-SICK")
+    assert "health check" in ran.error["why"] and only_ids(host) == before
+    (host.checkout / "ok").write_text("yes")
+    assert host.converge().data["outcome"] == "unchanged"

@@ -181,3 +181,18 @@ def test_a_pause_holds_the_host_or_one_stack(host: Host) -> None:
     with host.moves("a-web-1"):
         host.converge()
     host.settled()
+
+
+def test_what_the_health_check_itself_says_is_told(host: Host) -> None:
+    said = "sh -c 'echo no index here; exit 1'"
+    host.push(
+        app=f"""
+        services:
+          web:
+            image: 'test/box:1'
+            command: sleep 1000
+            healthcheck: {{test: "{said}", interval: 200ms, retries: 1}}
+        """
+    )
+
+    assert "health check: no index here" in host.converge(code=1).error["why"]

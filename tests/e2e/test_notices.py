@@ -283,6 +283,19 @@ def test_a_pass_that_found_another_one_at_work_says_so(told: Host) -> None:
     assert metrics(told)["reconciler_last_busy_timestamp_seconds"] > 0
 
 
+def test_a_pass_that_takes_long_says_so_and_then_how_it_ended(told: Host, there: Discord) -> None:
+    told.config.write_text(told.config.read_text().replace('window = "0s"', 'window = "21s"'))
+    told.push(app=web(2))
+    process = told.begin("converge", "--yes", "--json")
+    until(lambda: there.titles[-1] == "box: deploying", 60)
+    assert list(there.messages.values())[-1]["flags"] == 4096
+    process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert len(there.messages) == 2
+    assert there.titles[-1] == f"box · app: deployed {head(told)}"
+
+
 def test_a_pass_that_is_killed_while_it_tells_is_told_by_the_next(told: Host, there: Discord) -> None:
     there.mode = "hang"
     told.push(app=web(2))

@@ -15,9 +15,9 @@ import pytest
 from reconciler.adapters.ci_file import CiFile
 from reconciler.adapters.ci_http import LARGEST
 from reconciler.adapters.secrets import SecretStore
+from reconciler.ci import provider_of
 from reconciler.convergence.gate import Gate
 from reconciler.model.gate import GateAnswer
-from reconciler.wiring import make_ci
 from tests.support.clock import FakeClock
 from tests.support.forge import TOKEN, Forge, send, serving
 from tests.support.gitea import Forgejo, Generic, Gitea
@@ -48,7 +48,7 @@ class Bench:
         store = SecretStore(str(folder))
         self.gate = Gate(
             self.git, "manifests", "main", CiFile(folder), self.clock,
-            lambda rules: make_ci(rules, store, self.clock, deadline),
+            lambda rules: provider_of(rules, store, self.clock, deadline),
         )  # fmt: skip
 
     def judge(self) -> GateAnswer:
@@ -91,6 +91,9 @@ def is_shut(answer: GateAnswer, code: str) -> bool:
     ("status", "body", "code"),
     [
         (401, {"message": "Bad credentials"}, "E-CI-AUTH"),
+        (401, {"message": f"what is {TOKEN}?"}, "E-CI-AUTH"),
+        (418, {"message": f"I am no {TOKEN}"}, "E-CI-ANSWER"),
+        (200, {"workflow_runs": [{"event": "push", "head_sha": TOKEN}], "sha": TOKEN}, "E-CI-ANSWER"),
         (403, {"message": "Resource not accessible"}, "E-CI-AUTH"),
         (404, {"message": "Not Found"}, "E-CI-ABSENT"),
         (410, b"", "E-CI-ABSENT"),

@@ -14,7 +14,8 @@ from reconciler.cli.progress import Silent
 from reconciler.convergence.converge import Pass
 from reconciler.convergence.world import Request
 from reconciler.settings import load_settings
-from reconciler.wiring import SystemClock, make_rules, make_world, new_run
+from reconciler.wiring import make_rules, make_world, new_run
+from reconciler.wiring.clock import SystemClock
 from tests.support.seam import Seam
 
 

@@ -41,7 +41,7 @@ class CrashEngine(MemoryEngine):
     def exec(self, container: str, command: Sequence[str], timeout: float) -> tuple[int, str]:
         super().exec(container, command, timeout)
         self._hear(container)
-        return int("bad" in self.heard[container]), "read it"
+        return int("bad" in self.heard.get(container, ())), "read it"
 
     def _hear(self, container: str) -> None:
         stack = self._shown(self._containers[container]).stack

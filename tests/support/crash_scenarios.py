@@ -25,6 +25,7 @@ from tests.support.crash_stacks import (
     migrating,
     one,
     pair,
+    probed,
 )
 from tests.support.gitremote import Content
 
@@ -143,6 +144,9 @@ BY_THE_TIMER = (
     Scenario("bad health, so undone", BAD),
     Scenario("bad health and a new network, so undone", {APP: app(web="box/bad:1", internal="true", more=EXTRA)}),
     Scenario("does not start, so undone", {APP: app(web="box/stubborn:1", more=EXTRA), CONF: "port 1\n"}),
+    Scenario("a probe holds", {SOLO: probed("box/solo:2", "exec: [ready], service: solo")}),
+    Scenario("a probe does not hold, so undone", {SOLO: probed("box/solo:2", "file: no-such-file")}),
+    Scenario("only a probe is new", {SOLO: probed("box/solo:1", "containers: all")}),
     Scenario("flaps when watched, so undone", {APP: app(web="box/flap:1", more=EXTRA)}),
     Scenario(
         "two new stacks, one bad, so undone",

@@ -120,6 +120,11 @@ def conf(**files: str) -> dict[str, Content]:
     return {f"manifests/stacks/told/{path.replace('_', '/')}": text for path, text in files.items()}
 
 
+def probed(image: str, probe: str) -> str:
+    """The stack of one service with something that has to hold."""
+    return f"{one('solo', image)}x-reconciler: {{verify: [{{{probe}}}]}}\n"
+
+
 BEFORE: Mapping[str, Content] = {
     APP: app(more=EXTRA),
     SOLO: one("solo"),

@@ -7,21 +7,20 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.support.gitremote import Remote, make_key
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Who signs: `options` and `environment` of git that make it so."""
+    """Who signs: the `options` of git that make it so; `home`: the GNUPGHOME that has the key."""
 
     name: str
     options: tuple[str, ...]
     public: str = ""
-    environment: dict[str, str] = field(default_factory=dict)
+    home: str = ""
 
     def allowed(self, limits: str = "") -> str:
         """A line of allowed_signers."""
@@ -54,7 +53,7 @@ class Keyring:
         mail = f"{name}@example.org"
         self.gpg("--quick-gen-key", f"{name} <{mail}>", "ed25519", "sign", lasts)
         options = ("-c", "gpg.format=openpgp", "-c", f"user.signingkey={mail}")
-        return Signer(name, options, self.gpg("--armor", "--export", mail), {"GNUPGHOME": str(self.home)})
+        return Signer(name, options, self.gpg("--armor", "--export", mail), str(self.home))
 
     def revoke(self, signer: Signer) -> None:
         """With the certificate that gpg makes beside every new key, whose first line a person has to mend."""
@@ -77,7 +76,9 @@ def signed(remote: Remote, signer: Signer, sha: str = "", date: str = "170000000
     sha = sha or remote.head
     tree, *parents = remote.git("show", "-s", "--format=%T %P", sha).decode().split()
     above = [word for parent in parents for word in ("-p", parent)]
-    environment: dict[str, Any] = {"GIT_COMMITTER_DATE": date, **signer.environment}
-    made = remote.git(*signer.options, "commit-tree", "-S", tree, *above, "-m", "signed", **environment)
-    remote.force(sha := made.decode().strip())
-    return sha
+    made = remote.git(
+        *signer.options, "commit-tree", "-S", tree, *above, "-m", "signed",
+        GIT_COMMITTER_DATE=date, GNUPGHOME=signer.home,
+    ).decode().strip()  # fmt: skip
+    remote.force(made)
+    return made

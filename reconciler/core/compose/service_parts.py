@@ -7,6 +7,7 @@ import shlex
 
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.problems import bad_value, check_keys, fail, show, unsupported, want_map, want_seq
+from reconciler.core.compose.values import pull_interval
 from reconciler.core.document import Map, Seq
 from reconciler.model.desired import Attachment, Dependency, Device, Healthcheck, Logging, Pairs, RestartPolicy, Ulimit
 from reconciler.model.observed import is_kept, is_made
@@ -66,9 +67,12 @@ def expose(holder: Map, key: str) -> tuple[str, ...]:
 
 
 def pull_policy(holder: Map, key: str) -> str:
+    """`daily`, `weekly` and `every_<duration>` stay as they are written."""
     value = read.text(holder, key)
-    if value in ("daily", "weekly", "refresh") or value.startswith("every_"):
-        unsupported(holder.at(key), f"the pull policy {value}", "use always; the timer decides how often")
+    if value == "refresh":
+        unsupported(holder.at(key), f"the pull policy {value}", "use daily, weekly or every_12h")
+    if value in ("daily", "weekly") or (value.startswith("every_") and pull_interval(value)):
+        return value
     return _PULL_POLICIES[read.choice(holder, key, tuple(_PULL_POLICIES))]
 
 

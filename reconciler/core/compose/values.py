@@ -26,6 +26,14 @@ def parse_duration(text: str) -> float | None:
     return round(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)), 9)
 
 
+def pull_interval(policy: str) -> float | None:
+    """Seconds of the pull policies `daily`, `weekly` and `every_<duration>`; None for every other."""
+    text = {"daily": "every_1d", "weekly": "every_1w"}.get(policy, policy)
+    found = re.fullmatch(r"every_((?:[0-9]{1,9}[wdhms])+)", text)
+    seconds = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+    return sum(int(n) * seconds[unit] for n, unit in re.findall(r"([0-9]+)([wdhms])", found[1])) if found else None
+
+
 def parse_size(text: str) -> int | None:
     """Bytes of `512M`, `1gb`, `64KiB`, `1048576` (units are powers of 1024); None when it is no size."""
     found = _SIZE.fullmatch(text.strip())

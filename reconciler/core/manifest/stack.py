@@ -13,6 +13,7 @@ from reconciler.core.positioned import Map
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Migration, Pairs
 from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
+from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange, Renewing
 
 
@@ -40,6 +41,9 @@ class StackModel(Strict):
         Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
     ] = []
     migrations: list[MigrationModel] = []
+    image_drift: Annotated[
+        ImageDrift, Field(description="When the tag of an image names another one by now; a service may differ")
+    ] = "recreate"
     verify: Annotated[list[ProbeModel], Field(description="What must hold before a revision is called good")] = []
 
 
@@ -73,15 +77,11 @@ class ServiceModel(Strict):
 
     job: Annotated[bool, Field(description="It runs to its end once for every change, and is not kept running")] = False
     on_change: list[OnChangeModel] = []
-
-
-_LATER_STACK = ("image_drift",)
-_LATER_SERVICE = ("image_drift",)
+    image_drift: ImageDrift | None = None
 
 
 def load_stack_extension(raw: Map, file: str) -> StackExtension:
     """`x-reconciler` of a Compose file; an empty mapping when it has none."""
-    _refuse_later(raw, _LATER_STACK)
     model = checked(StackModel, raw, file)
     migrations = tuple(
         Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0, tuple(m.needs))
@@ -89,17 +89,16 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
     )
     verify = probes(model.verify, raw)
     if isinstance(model.hosts, dict):
-        return StackExtension(labels=pairs(model.hosts), migrations=migrations, verify=verify)
-    return StackExtension(hosts=tuple(model.hosts), migrations=migrations, verify=verify)
+        return StackExtension((), pairs(model.hosts), migrations, model.image_drift, verify)
+    return StackExtension(tuple(model.hosts), (), migrations, model.image_drift, verify)
 
 
 def load_service_extension(raw: Map | None, file: str) -> ServiceExtension:
     """`x-reconciler` of a service, if it has one."""
     if raw is None:
         return ServiceExtension()
-    _refuse_later(raw, _LATER_SERVICE)
     model = checked(ServiceModel, raw, file)
-    return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)))
+    return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)), model.image_drift or "")
 
 
 def _on_change(rule: OnChangeModel) -> OnChange:
@@ -152,15 +151,3 @@ def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -
 
 def _carries(host: Host, labels: Pairs) -> bool:
     return set(labels) <= {*host.labels, ("name", host.name)}
-
-
-def _refuse_later(raw: Map, keys: tuple[str, ...]) -> None:
-    for key in raw:
-        if key in keys:
-            raise BadConfiguration(
-                "E-MANIFEST-UNSUPPORTED",
-                f"x-reconciler.{key} is not supported by this version",
-                why="it would be dropped in silence, and you would count on it",
-                next="take it out for now",
-                at=raw.key_at(key),
-            )

@@ -111,6 +111,11 @@ def test_a_workflow_of_other_events_is_no_more_unknown_for_a_strange_mark() -> N
     assert answer(on("pull_request"), Push("main", "[SKIP CI]"))[0] == "must not run"
 
 
+def test_one_proof_is_enough_whatever_else_is_unknown() -> None:
+    assert answer(on("{push: {branches: [dev]}}"), Push("main", "[SKIP CI]"))[0] == "must not run"
+    assert answer(on("{push: {branches: [dev], paths: [a]}}"), Push("main", "", None))[0] == "must not run"
+
+
 SRC, DOCS = ("src/a.py",), ("docs/a.md",)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -19,6 +18,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
+from reconciler.adapters.image_tags import TagFile
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
@@ -28,18 +28,17 @@ from reconciler.convergence.gather import Site
 from reconciler.convergence.observe import observe
 from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
-from reconciler.convergence.world import Interrupted, Rules, World
+from reconciler.convergence.world import Rules, World
 from reconciler.core.assemble import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.core.redact import Redactor, redactor
 from reconciler.errors import ReconcilerError, Terminal
-from reconciler.model.gate import CiRules
 from reconciler.model.notice import Notifications, Secret
 from reconciler.model.observed import Container
-from reconciler.ports import Clock, ContinuousIntegration, HostShell, Notifier, Progress, Repository, Signatures
+from reconciler.model.settings import Settings, Trust
+from reconciler.ports import Clock, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
-from reconciler.settings import Settings, Trust
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
@@ -48,57 +47,6 @@ if TYPE_CHECKING:
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
 """Called with the name and the port of everything that has effects; tests put their seam there."""
-
-
-class SystemClock(Clock):
-    """The machine's clock. A sleep ends with Interrupted once the pass was asked to stop."""
-
-    def __init__(self) -> None:
-        self._stopping = False
-
-    def now(self) -> float:
-        return time.time()
-
-    def boot(self) -> str:
-        try:
-            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return ""
-
-    def sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._stopping and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.2))
-        if self._stopping:
-            raise Interrupted
-
-    def stop(self) -> None:
-        self._stopping = True
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the pass was asked to stop."""
-        return self._stopping
-
-
-@contextmanager
-def stopping_politely(clock: SystemClock) -> Iterator[None]:
-    """SIGINT, SIGTERM, a lost terminal: the step at work ends first. A second SIGINT gives up, a third kills."""
-
-    def ask(_signal: int, _frame: object) -> None:
-        clock.stop()
-        signal.signal(signal.SIGINT, give_up)
-
-    def give_up(_signal: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def same(_name: str, port: Port) -> Port:
@@ -140,6 +88,7 @@ def make_world(
         files=wrap("files", LocalHostFiles(Path(settings.config_directory), state, secrets.read)),
         adoptions=wrap("adoptions", AdoptionFile(state)),
         identity=wrap("identity", RepositoryIdentity(state, settings.host, repository.path, git.root)),
+        images=wrap("images", TagFile(state)),
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
@@ -182,33 +131,13 @@ def make_console(settings: Settings) -> DockerConsole:
 def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
     """What continuous integration says of commits; asks nobody yet."""
     from reconciler.adapters.ci_file import CiFile
+    from reconciler.ci import provider_of
     from reconciler.convergence.gate import Gate
 
     memory = wrap("ci", CiFile(Path(settings.state.directory)))
     secrets = SecretStore(settings.config_directory)
     where = settings.repository
-    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: make_ci(rules, secrets, clock))
-
-
-def make_ci(rules: CiRules, secrets: SecretStore, clock: Clock, deadline: float = 30.0) -> ContinuousIntegration:
-    """The provider that `ci:` of a fleet names. Terminal when its token is not on this host."""
-    from reconciler.adapters.ci_generic import Generic
-    from reconciler.adapters.ci_gitea import Gitea
-    from reconciler.adapters.ci_github import GitHub
-
-    token = secrets.read(rules.token).decode(errors="replace").strip() if rules.token else ""
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise Terminal(
-            "E-CI-TOKEN",
-            f"the secret {rules.token!r} is no token",
-            why="it holds blanks, several lines or letters that no token has",
-            next="write the token alone into it",
-        )
-    if rules.provider == "github":
-        return GitHub(rules, token, clock, deadline)
-    if rules.provider == "generic":
-        return Generic(rules, token, clock, deadline)
-    return Gitea(rules, token, clock, deadline)
+    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: provider_of(rules, secrets, clock))
 
 
 def make_shell() -> HostShell:
@@ -315,6 +244,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
             secrets=f"{settings.config_directory}/secrets",
             home=str(Path.home()),
             target=target,
+            ask_registries=settings.images.every,
         ),
         policy=Policy(
             allow_privileged=settings.trust.allow_privileged,
@@ -331,7 +261,7 @@ def make_rules(settings: Settings, target: str = "") -> Rules:
 
 
 def _keys(trust: Trust) -> tuple[str, ...]:
-    """Files that say whose commits are followed: no commit may write them, and no container see them."""
+    """They say whose commits are followed: no commit may write them, and no container see them."""
     named = (trust.allowed_signers, trust.revoked_signers, trust.gpg_home)
     return tuple(path for path in named if path) if trust.signatures != "off" else ()
 
@@ -339,7 +269,7 @@ def _keys(trust: Trust) -> tuple[str, ...]:
 def _program() -> tuple[str, ...]:
     """Where the code of this process lies; who writes there is root at the next pass."""
     environment = (sys.prefix,) if sys.prefix != sys.base_prefix else ()
-    return (str(Path(__file__).resolve().parent), *environment)
+    return (str(Path(__file__).resolve().parent.parent), *environment)
 
 
 def _engine_socket(address: str) -> str:

@@ -1,0 +1,133 @@
+"""The host's own file as values. Every setting has a line in docs/settings.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class Seconds(float):
+    """A duration: a number of seconds, or text such as `500ms`, `90s`, `5m`, `4h`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """`token` names a secret; `ssh_key` and `known_hosts` are files. `deadline`: a fetch is killed after it."""
+
+    url: str
+    branch: str = "main"
+    path: str = "manifests"
+    token: str = ""
+    ssh_key: str = ""
+    known_hosts: str = ""
+    deadline: Seconds = Seconds(60)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What manifests may ask of this host, and whose commits it follows: `signatures` is off, head or all.
+
+    `allowed_signers` and `revoked_signers` are files as ssh-keygen has them, `gpg_home` a keyring.
+    """
+
+    signatures: str = "off"
+    allowed_signers: str = "/etc/reconciler/allowed_signers"
+    revoked_signers: str = ""
+    gpg_home: str = ""
+    allow_privileged: tuple[str, ...] = ()
+    allow_host_mounts: tuple[str, ...] = ("/opt", "/srv")
+    max_removed_stacks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    directory: str = "/var/lib/reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where the unprivileged side leaves what it asks for; the file `trigger` asks for a pass."""
+
+    directory: str = "/run/reconciler/inbox"
+
+    @property
+    def trigger(self) -> str:
+        return f"{self.directory}/trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """`host`: unix:///path or tcp://address; empty: DOCKER_HOST, else the default socket. `deadline`: for one call."""
+
+    host: str = ""
+    deadline: Seconds = Seconds(60)
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """`window`: how long what was started is watched.
+
+    `timeout`: for a start without a health check; `job_timeout`: for jobs.
+    """
+
+    window: Seconds = Seconds(5)
+    timeout: Seconds = Seconds(30)
+    job_timeout: Seconds = Seconds(600)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """`parallel`: how many images and containers are worked on at once."""
+
+    parallel: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """`every`: how often a registry is asked whether a tag that runs here has moved; 0: never."""
+
+    every: Seconds = Seconds(6 * 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`every`: how long a pass that nobody looks at may be content with a quick look; 0: never."""
+
+    every: Seconds = Seconds(3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """`every`: how long `reconciler watch` waits for something that asks for a pass before it looks by itself."""
+
+    every: Seconds = Seconds(900)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """`textfile`: a file of node_exporter's textfile collector, "" for none; `stale_after`: 0 for never."""
+
+    textfile: str = ""
+    stale_after: Seconds = Seconds(3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
+
+    `config_file` is the file as it was named, its links not followed.
+    """
+
+    host: str
+    repository: Repository
+    trust: Trust = Trust()
+    state: State = State()
+    inbox: Inbox = Inbox()
+    docker: Docker = Docker()
+    verify: Verify = Verify()
+    apply: Apply = Apply()
+    images: Images = Images()
+    look: Look = Look()
+    watch: Watch = Watch()
+    heartbeat: Heartbeat = Heartbeat()
+    config_file: str = field(default="", metadata={"derived": True})
+    config_directory: str = field(default="", metadata={"derived": True})
