@@ -83,17 +83,13 @@ MUTANTS = (
         "the undo comes before the block",
         "I3",
         "reconciler/convergence/undo.py",
-        """        if not isinstance(error, Transient):
-            world.signals.block(aim.block(picture.desired.revision, error.what))
-        world.progress.phase("undo", error.what)
-        trouble = self._files_back(picture)
+        """        unblocked = self._blocked(aim, picture.desired.revision, error)
+        trouble = self._files_back(picture) or unblocked
         discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
 """,
-        """        world.progress.phase("undo", error.what)
-        trouble = self._files_back(picture)
-        discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
-        if not isinstance(error, Transient):
-            world.signals.block(aim.block(picture.desired.revision, error.what))
+        """        discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
+        unblocked = self._blocked(aim, picture.desired.revision, error)
+        trouble = self._files_back(picture) or unblocked
 """,
         (f"{PROMISES}::test_the_block_is_written_before_the_way_back_begins",),
     ),
@@ -149,10 +145,9 @@ MUTANTS = (
         "files are changed before the images are there",
         "I7",
         CONVERGE,
-        "        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)\n",
+        "        prepare_images(world.engine, ",
         """        world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
-        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel)
-""",
+        prepare_images(world.engine, """,
         (f"{PROMISES}::test_an_image_that_cannot_be_pulled_ends_a_pass_before_anything_is_touched",),
     ),
     Mutant(
