@@ -87,14 +87,17 @@ class Aim:
                 why="only what the branch holds is deployed, whoever asks",
                 next="push it to the branch first",
             )
-        if self.base and not self._deployed_already(asked):
+        if self.base and not self._deployed_already(asked) and not self._accepted(asked):
             check_ancestry(asked, self.base, descends=repository.is_descendant(asked, self.base))
 
     def _check_ancestry(self, head: str) -> None:
+        if not self._accepted(head):
+            check_ancestry(head, self.base, descends=self._world.repository.is_descendant(head, self.base))
+
+    def _accepted(self, sha: str) -> bool:
+        """Whether a person took a rewritten branch for good, and this commit is on what was rewritten."""
         repository, accepted = self._world.repository, self._world.signals.accepted()
-        if accepted and repository.has(accepted) and repository.is_descendant(head, accepted):
-            return
-        check_ancestry(head, self.base, descends=repository.is_descendant(head, self.base))
+        return bool(accepted) and repository.has(accepted) and repository.is_descendant(sha, accepted)
 
     def _candidates(self, head: str) -> Iterator[Candidate]:
         yield self._candidate(head)
