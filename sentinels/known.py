@@ -30,6 +30,12 @@ def noticed(folder: Path, entries: Collection[Entry]) -> tuple[str, ...]:
     return tuple(found + [f"{name} was set by hand" for name in by_hand])
 
 
+def learn(folder: Path, name: str) -> None:
+    """Its own program has put it there; so it is missed even when it goes before anybody looked again. OSError."""
+    if name not in (known := _read(folder)):
+        _write(folder, known | {name})
+
+
 def forget(folder: Path, name: str) -> None:
     """Its own program takes it away now. OSError."""
     if name in (known := _read(folder)):

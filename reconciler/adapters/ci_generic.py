@@ -33,17 +33,16 @@ def _checks(page: Any, sha: str) -> tuple[CiRun, ...]:
     """`{"sha": ..., "checks": [{"name", "state", "id"?, "attempt"?, "url"?}]}`, or one `state` for all."""
     if page["sha"] != sha:
         raise ValueError(f"it tells of {text(page['sha'])[:40]}, not of {sha}")
-    checks = page.get("checks", [{"name": "ci", **page}])
-    return tuple(_check(check, sha, position) for position, check in enumerate(checks))
+    return tuple(_check(check, sha) for check in page.get("checks", [{"name": "ci", **page}]))
 
 
-def _check(check: Any, sha: str, position: int) -> CiRun:
+def _check(check: Any, sha: str) -> CiRun:
     state = text(check["state"])
     return CiRun(
         sha=sha,
         workflow="",
         name=text(check["name"]),
-        number=position,
+        number=0,  # of one name the latest attempt counts, wherever it stands
         attempt=number(check.get("attempt") or 1),
         conclusion=_WORDS.get(state, state),
         id=text(str(check.get("id") or "")),

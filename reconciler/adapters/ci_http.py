@@ -290,7 +290,7 @@ def _retry_after(value: str, now: float) -> float | None:
 def _date(value: str) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sentinels
@@ -93,6 +93,8 @@ class SentinelSignals(Signals):
                 tree=block.tree,
                 desired=block.desired,
             )
+        with suppress(OSError):  # the block holds; at worst nobody notices that it was cleared before the next pass
+            known.learn(self._path, f"blocked/{block.name}")
 
     def clear(self, revision: str) -> bool:
         with self._advice():

@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.core.verdict import GOOD, State, Verdict, started
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.observed import Container, Slot
-from reconciler.model.probe import FileCheck, HttpAnswer, HttpCheck, Probe, Scalar
+from reconciler.model.probe import ExecCheck, FileCheck, HttpAnswer, HttpCheck, Probe, Scalar
 
 MOST_TOLD = 400
 """Characters of an answer that are told."""
@@ -24,7 +24,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look. `missed`: what does not hold, "" when all does; `came`: what was there instead."""
+    """One look. `missed`: what does not hold, "" when all does; `came`: what was there instead, all of it."""
 
     missed: str = ""
     came: str = ""
@@ -56,35 +56,41 @@ class Standing:
         return Standing(row, Verdict(State.BAD, reason), bad)
 
 
-def failure(probe: Probe, slot: Slot, standing: Standing, shown: str) -> ReconcilerError:
-    """What is told of a probe that did not hold. `shown`: what came, without any secret."""
+def failure(probe: Probe, slot: Slot, standing: Standing, came: str) -> ReconcilerError:
+    """What is told of a probe that did not hold. `came`: what was there instead, without any secret."""
     kind = _KINDS.get(type(probe.check).__name__, "CONTAINERS")
     place = str(slot) if slot.service else slot.stack
     reason = standing.verdict.reason
     return Terminal(
         f"E-VERIFY-{kind}",
         f"{place}: {probe.name}: {reason}",
-        why=shown or f"it was tried for {probe.within:g} s and did not hold {probe.samples} times in a row",
+        why=shown(probe, came)
+        or f"it was tried for {probe.within:g} s and did not hold {probe.samples} times in a row",
         next="mend it and push; if the probe is wrong or needs more time, mend it under x-reconciler.verify",
     )
 
 
-def cut(text: str) -> str:
-    """Enough of it to see what it is."""
-    text = text.strip()
-    return text if len(text) <= MOST_TOLD else f"{text[:MOST_TOLD]}..."
+def shown(probe: Probe, came: str) -> str:
+    """Enough of it to see what it is, of a command its last words.
+
+    `came` has no secret in it any more: half of one that was cut in two would not be known again (I20).
+    """
+    text = came.strip()
+    if len(text) <= MOST_TOLD:
+        return text
+    return f"...{text[-MOST_TOLD:]}" if isinstance(probe.check, ExecCheck) else f"{text[:MOST_TOLD]}..."
 
 
 def http(check: HttpCheck, answer: HttpAnswer) -> Sample:
     """Whether the answer has the status, the values and the text that it should."""
     if answer.trouble:
         return Sample("no answer", answer.trouble)
-    told = cut(answer.body.decode("utf-8", "replace"))
+    told = answer.body.decode("utf-8", "replace")
     if answer.status != check.status:
         return Sample(f"status {answer.status} instead of {check.status}", told)
     if answer.cut and (check.json or check.body):
         return Sample(f"the answer is larger than {len(answer.body)} bytes")
-    if check.body and check.body not in answer.body.decode("utf-8", "replace"):
+    if check.body and check.body not in told:
         return Sample(f"the answer does not hold {check.body!r}", told)
     return _values(check, answer.body, told) if check.json else Sample()
 
@@ -99,7 +105,7 @@ def _values(check: HttpCheck, body: bytes, told: str) -> Sample:
         if found is _MISSING:
             return Sample(f"the answer has no {path}", told)
         if not _same(found, wanted):
-            return Sample(f"{path} is not {json.dumps(wanted)}", f"{path} is {cut(json.dumps(found))}")
+            return Sample(f"{path} is not {json.dumps(wanted)}", f"{path} is {json.dumps(found)}")
     return Sample()
 
 
@@ -127,7 +133,7 @@ def command(code: int, log: str) -> Sample:
     """Whether a command in a container ended well; 124 is that of one that took too long, as timeout(1) has it."""
     if code == 0:
         return Sample()
-    return Sample("it did not end in time" if code == 124 else f"it ended with {code}", cut(log[-MOST_TOLD:]))
+    return Sample("it did not end in time" if code == 124 else f"it ended with {code}", log)
 
 
 def file(check: FileCheck, content: bytes | None) -> Sample:

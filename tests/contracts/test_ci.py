@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.ci_file import CiFile
+from reconciler.adapters.ci_generic import _checks
 from reconciler.adapters.secrets import SecretStore
 from reconciler.ci import provider_of
 from reconciler.core.gate.decide import decide
@@ -182,6 +183,15 @@ def test_a_gitea_without_runs_is_known_by_its_statuses(secrets: SecretStore) -> 
 
         assert [run.name for run in runs(connected(gitea.rules(), secrets))] == ["Test / job (push)"]
         assert state(connected(gitea.rules(), secrets), gitea.rules()) == "failed"
+
+
+@pytest.mark.parametrize("attempts", [(1, 2), (2, 1)])
+def test_of_one_name_the_latest_attempt_counts_wherever_it_stands(attempts: tuple[int, ...]) -> None:
+    checks = [{"name": "e2e", "state": "passed" if n == 1 else "failed", "attempt": n} for n in attempts]
+
+    told = _checks({"sha": SHA, "checks": checks}, SHA)
+
+    assert decide(SHA, told, [], CiRules("generic"), 0.0, 0.0).state == "failed"
 
 
 def test_a_single_state_will_do_for_a_generic_server(secrets: SecretStore) -> None:

@@ -16,6 +16,7 @@ from reconciler.core.document import Map, parse
 from reconciler.core.manifest.stack import load_stack_extension
 from reconciler.core.manifest.verify import with_probes
 from reconciler.core.probes import Sample, Standing
+from reconciler.core.redact import redactor
 from reconciler.core.verdict import State
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Service, Stack
@@ -158,10 +159,31 @@ def test_an_answer_is_held_against_what_was_asked_for(check: dict[str, Any], giv
     assert missed in sample.missed
 
 
-def test_what_came_is_told_in_short() -> None:
-    sample = probes.http(HttpCheck("http://a/"), HttpAnswer(500, b"x" * 100_000))
+def test_what_came_is_told_in_short_of_a_command_its_end() -> None:
+    (page,) = load("- {http: 'http://a/'}")
+    (done,) = load("- {exec: [check], service: web}")
 
-    assert len(sample.came) < 500
+    assert probes.shown(page, "first" + "x" * 100_000).startswith("first")
+    assert probes.shown(done, "x" * 100_000 + "last").endswith("last")
+    assert all(len(probes.shown(probe, "x" * 100_000)) < 500 for probe in (page, done))
+
+
+def test_what_came_is_whole_until_its_secrets_are_out() -> None:
+    """Half of a secret that was cut in two is not known again."""
+    secret = "k9" * 40
+    clean = redactor([secret]).clean
+    padded = "x" * (probes.MOST_TOLD - 20) + secret + "x" * (probes.MOST_TOLD - 20)
+    (page,) = load("- {http: 'http://a/'}")
+    (done,) = load("- {exec: [check], service: web}")
+    samples = {
+        page: probes.http(HttpCheck("http://a/"), HttpAnswer(500, padded.encode())),
+        done: probes.command(1, padded),
+    }
+
+    for probe, sample in samples.items():
+        assert "k9" not in probes.shown(probe, clean(sample.came))
+    found = probes.http(HttpCheck("http://a/", json=(("v", "x"),)), HttpAnswer(200, json.dumps({"v": padded}).encode()))
+    assert "k9" not in probes.shown(page, clean(found.came))
 
 
 def test_of_a_file_nothing_but_the_wanted_text_is_told() -> None:

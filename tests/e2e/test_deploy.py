@@ -197,12 +197,14 @@ def test_a_rewritten_branch_is_followed_once_a_person_accepts_it(host: Host) -> 
     assert not (host.state / "sentinels/accepted").exists()
 
 
-def test_clearing_a_block_by_hand_is_noticed_recorded_and_obeyed(host: Host) -> None:
+@pytest.mark.parametrize("looked_meanwhile", [True, False])
+def test_clearing_a_block_by_hand_is_noticed_recorded_and_obeyed(host: Host, looked_meanwhile: bool) -> None:
     host.push(app=APP.format(1))
     host.converge()
     bad = host.push(app=BAD.format(2))
     host.converge(code=4)
-    host.converge()
+    if looked_meanwhile:
+        host.converge()
     (host.state / "sentinels/blocked" / bad).unlink()
 
     ran = host.converge(code=4)  # it is tried again, as the person wanted

@@ -354,6 +354,16 @@ def test_without_a_word_of_the_server_the_wait_doubles(
         assert github.judge().again - github.clock.now() == 60
 
 
+@pytest.mark.parametrize("header", ["Retry_After", "Date"])
+@pytest.mark.parametrize(
+    "date", ["Fri, 1 Jan 2020 99999999999999999999:0:0 +0000", "Fri, 1 Jan 2020 0:0:0 +99999999999"]
+)
+def test_a_date_that_is_none_is_no_date(github: Bench, header: str, date: str) -> None:
+    limits = {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1700000000"} if header == "Date" else {}
+    with trouble(github.forge, answering(429, **{header: date}, **limits)):
+        assert github.judge().state == "unreachable"
+
+
 def test_a_server_cannot_send_us_away_for_a_year(github: Bench) -> None:
     with trouble(github.forge, answering(429, Retry_After="99999999")):
         assert github.judge().again == github.clock.now() + 3600

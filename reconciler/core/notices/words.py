@@ -118,7 +118,7 @@ def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
         Detail("Next", error.next if error else "reconciler status"),
         Detail("Attempt", _attempt(result, row)),
         Detail("Schema", _ahead(result)),
-        Detail("By hand", "\n".join(result.by_hand)),
+        *_by_persons(result),
         *_common(result),
     ]
     links = tuple(_links(result, forge))
@@ -136,7 +136,7 @@ def _full(result: Result, telling: Telling, forge: Forge) -> Notice:
         Detail("Commits", _subjects(result)),
         Detail("Health", _health(result)),
         Detail("Unblocked", ", ".join(sha[:7] for sha in result.cleared)),
-        Detail("By hand", "\n".join(result.by_hand)),
+        *_by_persons(result),
         *_common(result),
     ]
     links = tuple(_links(result, forge))
@@ -160,7 +160,7 @@ def _condensed(result: Result, telling: Telling, forge: Forge) -> Notice:
     text += f", by {result.actor}" if result.actor else ""
     links = tuple(_links(replace(result, base=base), forge))
     title = f"{where(result)}: {done} {result.revision[:7]}"
-    return Notice("", "", "condensed", title, _first_url(links), text, (), links)
+    return Notice("", "", "condensed", title, _first_url(links), text, _said([*_by_persons(result)]), links)
 
 
 def where(result: Result) -> str:
@@ -183,6 +183,12 @@ def _common(result: Result) -> Iterator[Detail]:
     yield Detail("Revision", f"{old} → {new}" if old and new and old != new else new or old)
     yield Detail("Took", span(result.seconds))
     yield Detail("By", result.actor)
+
+
+def _by_persons(result: Result) -> Iterator[Detail]:
+    """What went past the rules of the house, and who wanted it."""
+    yield Detail("CI", result.gate.reason if result.gate and result.gate.overridden else "")
+    yield Detail("By hand", "\n".join(result.by_hand))
 
 
 def _said(details: list[Detail]) -> tuple[Detail, ...]:

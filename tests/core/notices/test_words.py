@@ -41,6 +41,19 @@ def details(notice: Notice) -> dict[str, str]:
     return {detail.name: detail.value for detail in notice.details}
 
 
+def test_what_a_person_did_past_the_rules_is_told_with_every_news() -> None:
+    overridden = GateAnswer(NEW, "failed", "overridden by ana: hotfix (CI failed: lint)", overridden=True)
+    by_hand = ("blocked/abc was cleared by hand",)
+
+    for result in (success(), success(plan(Action.CREATE)), failure()):
+        (notice,) = said(replace(result, gate=overridden, by_hand=by_hand))
+        told = details(notice)
+        assert told["CI"] == overridden.reason
+        assert told["By hand"] == by_hand[0]
+    (notice,) = said(replace(success(), gate=CI))
+    assert details(notice) == {}
+
+
 def test_a_failure_has_what_a_person_needs_who_is_called_at_night() -> None:
     (notice,) = said(replace(failure(), gate=CI))
     told = details(notice)
