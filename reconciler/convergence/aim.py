@@ -58,7 +58,7 @@ class Aim:
             return self._exactly(asked)
         target = choose_target(self._candidates(head), self.base)
         if not target.revision and not target.gate:
-            raise none_yet(head, target.reason)
+            raise none_yet(head, target.reason, target.block)
         return target
 
     def _back_to(self, asked: str) -> Target:
@@ -128,7 +128,7 @@ class Aim:
         if block is None:
             return None
         same = "" if block.holds_for(sha) else f" as {block.name[:7]} is, which wants the same"
-        return Candidate(sha, f"{sha[:7]} is blocked{same}: {block.reason}", failed=True)
+        return Candidate(sha, f"{sha[:7]} is blocked{same}: {block.reason}", failed=True, block=block.name)
 
     def _block_of(self, sha: str, blocks: tuple[Block, ...]) -> Block | None:
         tree = self._world.repository.tree_id(sha) if any(block.tree for block in blocks) else ""
@@ -159,7 +159,7 @@ class Aim:
 def _may_not(candidate: Candidate) -> Terminal:
     gate, sha = candidate.gate, candidate.revision
     if gate is None:
-        clear = f"push a commit that mends it, or: reconciler sentinels clear {sha}"
+        clear = f"push a commit that mends it, or: reconciler sentinels clear {candidate.block or sha}"
         return Terminal("E-BLOCKED" if candidate.failed else "E-TRUST", candidate.obstacle, next=clear)
     code = {"failed": "E-CI-FAILED", "pending": "E-CI-PENDING"}.get(gate.state, "E-CI-UNREACHABLE")
     links = ", ".join(each.link for each in gate.evidence if each.link)

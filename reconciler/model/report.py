@@ -135,4 +135,4 @@ class Block:
 
     def holds_for(self, name: str) -> bool:
         """Whether it is that commit or image; a person may have abbreviated the commit."""
-        return self.name == name or (7 <= len(self.name) < 40 and name.startswith(self.name))
+        return self.name == name or (7 <= len(self.name) <= 40 and name.startswith(self.name.lower()))
