@@ -155,6 +155,8 @@ class Pass:
                 self._world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
         if self._request.command == "rollback":
             self._block_what_runs(aim)
+        if (gate := target.gate) and (gate.evidence or gate.overridden):
+            self._world.ledger.step(self._told.judged(self._request.run, gate, self._world.clock.now()))
         return target
 
     def _paused(self, pause: Pause, observed: Observed | None, owner: str) -> Result:
