@@ -58,7 +58,7 @@ class Aim:
             return self._exactly(asked)
         target = choose_target(self._candidates(head), self.base)
         if not target.revision and not target.gate:
-            raise none_yet(head, target.reason)
+            raise _not_trusted(target.reason) if target.untrusted else none_yet(head, target.reason)
         return target
 
     def _back_to(self, asked: str) -> Target:
@@ -109,7 +109,7 @@ class Aim:
         if why := self._died_at(sha):
             return Candidate(sha, why, failed=True)
         if why := self._world.trust.obstacle(sha, self.base):
-            return Candidate(sha, why)
+            return Candidate(sha, why, untrusted=True)
         answer = self._judged(sha)
         return Candidate(sha, "" if answer.open else f"{sha[:7]}: CI {answer.state}: {answer.reason}", gate=answer)
 
@@ -153,11 +153,17 @@ class Aim:
         return f"{sha[:7]} is blocked: {reason}"
 
 
+def _not_trusted(why: str) -> Terminal:
+    return Terminal("E-TRUST", why, next="sign it and push again; whose keys count, `reconciler doctor` shows")
+
+
 def _may_not(candidate: Candidate) -> Terminal:
     gate, sha = candidate.gate, candidate.revision
+    if candidate.untrusted:
+        return _not_trusted(candidate.obstacle)
     if gate is None:
         clear = f"push a commit that mends it, or: reconciler sentinels clear {sha}"
-        return Terminal("E-BLOCKED" if candidate.failed else "E-TRUST", candidate.obstacle, next=clear)
+        return Terminal("E-BLOCKED", candidate.obstacle, next=clear)
     code = {"failed": "E-CI-FAILED", "pending": "E-CI-PENDING"}.get(gate.state, "E-CI-UNREACHABLE")
     links = ", ".join(each.link for each in gate.evidence if each.link)
     return Terminal(

@@ -15,13 +15,14 @@ class Candidate:
     """A commit newer than the one verified last. `obstacle`: why it may not be deployed; "" when it may.
 
     `failed`: it was tried. Then nothing older is tried in its stead: that was never meant to run by itself, and the
-    same fault is likely in it.
+    same fault is likely in it. `untrusted`: nobody whom this host trusts has signed it.
     """
 
     revision: str
     obstacle: str = ""
     failed: bool = False
     gate: GateAnswer | None = None
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Target:
     """`revision` is "" when there is none; `held` says why the head is not followed, "" when it is.
 
     `gate`: what continuous integration says about the head, when it was asked. `superseded`: a newer one was deployed.
+    `untrusted`: the head is held because of who signed it.
     """
 
     revision: str
@@ -36,6 +38,7 @@ class Target:
     held: str = ""
     gate: GateAnswer | None = None
     superseded: bool = False
+    untrusted: bool = False
 
 
 def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
@@ -49,12 +52,12 @@ def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
         if not candidate.obstacle:
             held = head.obstacle
             reason = f"newest that may be deployed; {held}" if held else "head of the branch"
-            return Target(candidate.revision, reason, held, head.gate)
+            return Target(candidate.revision, reason, held, head.gate, untrusted=head.untrusted)
         if candidate.failed:
             break
     if head is None:
         return Target(verified, "verified last")
-    return Target(verified, head.obstacle, head.obstacle, head.gate)
+    return Target(verified, head.obstacle, head.obstacle, head.gate, untrusted=head.untrusted)
 
 
 def none_yet(head: str, why: str) -> Terminal:
