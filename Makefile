@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down install uninstall hook test bench lint format lock man
+.PHONY: help demo demo-down install uninstall hook test mutants bench lint format lock man
 
 VENV := .venv/bin
 WORKERS ?= 2 # each has a Docker engine of its own
@@ -35,6 +35,11 @@ bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PE
 	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1,--watch) $(if $(JSON),--json) \
 		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
 	@$(if $(JSON),,$(VENV)/python -m bench.rollback $(if $(QUICK),--rounds 1))
+
+mutants: ## break the invariants one by one, and see whether the tests notice (ONLY="a dead")
+	@scripts/bootstrap.sh --dev
+	@scripts/test-deps.sh
+	@$(VENV)/python -m tests.support.mutation $(if $(ONLY),"$(ONLY)")
 
 lint: ## ruff, mypy and the floors of the architecture
 	@scripts/bootstrap.sh --dev

@@ -13,7 +13,7 @@ from reconciler.adapters.deploys import WaitingDeploys
 from reconciler.adapters.lock import Holder, PassLock
 from reconciler.cli.passes import full_pass
 from reconciler.convergence.world import Interrupted, Request
-from reconciler.core.revisions import before, named
+from reconciler.core.revisions import before, named, verified
 from reconciler.errors import Busy, Terminal
 from reconciler.model.gate import GateAnswer
 from reconciler.model.result import Result
@@ -25,6 +25,8 @@ from reconciler.wiring.clock import SystemClock, stopping_politely
 T = TypeVar("T")
 _POLL, _ASK_CI = 0.5, 15.0
 _FAR = 500
+_REMEMBERED = 10_000
+"""How many runs the ledger is asked for: one an hour for more than a year."""
 
 
 class Turn(AbstractContextManager["Turn"]):
@@ -59,15 +61,24 @@ class Turn(AbstractContextManager["Turn"]):
         """The commit to go back to, from what is known here already. Terminal when it is none."""
         world = self._world
         base = world.signals.stamp() or world.ledger.verified() or ""
-        runs = world.ledger.runs(_FAR)
+        runs, repository = world.ledger.runs(_REMEMBERED), world.repository
+        known = verified(runs)
+
+        def earlier(sha: str) -> bool:  # on a branch that was rewritten, what was verified before is not above it
+            if not base or sha == base or not repository.has(sha):
+                return False
+            above = repository.is_descendant(base, sha)
+            return above or (sha in known and not repository.is_descendant(sha, base))
+
         if not text:
-            return before(runs, base)
+            blocked = world.signals.blocked()
+            return before(known, base, lambda sha: earlier(sha) and sha not in blocked)
         sha = named(text, {*(run.revision for run in runs), *self._chain(base)})
-        if sha == base or not base or not world.repository.has(sha) or not world.repository.is_descendant(base, sha):
+        if not earlier(sha):
             raise Terminal(
                 "E-ROLLBACK",
                 f"{sha[:7]} is not earlier than {base[:7] or 'what runs'}",
-                why="a rollback goes back to a commit that what runs descends from",
+                why="a rollback goes back to a commit that what runs descends from, or that was verified before it",
                 next="reconciler history",
             )
         return sha

@@ -18,13 +18,15 @@ _TOLD_LINES = 15
 
 @dataclass
 class Account:
-    """Of one run. `touched`: whether anything that runs may have been changed by now."""
+    """Of one run. `touched`: whether anything that runs may have been changed by now. `turned_away`: the revision that
+    this rollback blocked, to go back from it."""
 
     request: Request
     host: str
     started: float
     base: str = ""
     attempt: int = 0
+    turned_away: str = ""
     touched: bool = False
     picture: Picture | None = None
     target: Target | None = None

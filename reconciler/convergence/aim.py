@@ -58,7 +58,8 @@ class Aim:
             return self._exactly(asked)
         target = choose_target(self._candidates(head), self.base)
         if not target.revision and not target.gate:
-            raise _not_trusted(target.reason) if target.untrusted else none_yet(head, target.reason)
+            found = self._candidate(head)
+            raise none_yet(head, target.reason) if found.failed else _may_not(found)
         return target
 
     def _back_to(self, asked: str) -> Target:
@@ -87,14 +88,17 @@ class Aim:
                 why="only what the branch holds is deployed, whoever asks",
                 next="push it to the branch first",
             )
-        if self.base and not self._deployed_already(asked):
+        if self.base and not self._deployed_already(asked) and not self._accepted(asked):
             check_ancestry(asked, self.base, descends=repository.is_descendant(asked, self.base))
 
     def _check_ancestry(self, head: str) -> None:
+        if not self._accepted(head):
+            check_ancestry(head, self.base, descends=self._world.repository.is_descendant(head, self.base))
+
+    def _accepted(self, sha: str) -> bool:
+        """Whether a person took a rewritten branch for good, and this commit is on what was rewritten."""
         repository, accepted = self._world.repository, self._world.signals.accepted()
-        if accepted and repository.has(accepted) and repository.is_descendant(head, accepted):
-            return
-        check_ancestry(head, self.base, descends=repository.is_descendant(head, self.base))
+        return bool(accepted) and repository.has(accepted) and repository.is_descendant(sha, accepted)
 
     def _candidates(self, head: str) -> Iterator[Candidate]:
         yield self._candidate(head)
@@ -153,17 +157,13 @@ class Aim:
         return f"{sha[:7]} is blocked: {reason}"
 
 
-def _not_trusted(why: str) -> Terminal:
-    return Terminal("E-TRUST", why, next="sign it and push again; whose keys count, `reconciler doctor` shows")
-
-
 def _may_not(candidate: Candidate) -> Terminal:
     gate, sha = candidate.gate, candidate.revision
-    if candidate.untrusted:
-        return _not_trusted(candidate.obstacle)
     if gate is None:
         clear = f"push a commit that mends it, or: reconciler sentinels clear {sha}"
-        return Terminal("E-BLOCKED", candidate.obstacle, next=clear)
+        sign = "sign it and push again, or name its signer in trust.allowed_signers of this host's own file"
+        code, advice = ("E-BLOCKED", clear) if candidate.failed else ("E-TRUST", sign)
+        return Terminal(code, candidate.obstacle, next=advice, unchanged="everything")
     code = {"failed": "E-CI-FAILED", "pending": "E-CI-PENDING"}.get(gate.state, "E-CI-UNREACHABLE")
     links = ", ".join(each.link for each in gate.evidence if each.link)
     return Terminal(

@@ -93,6 +93,8 @@ class Pass:
         if self._account.attempt:
             self._world.ledger.forget_attempts(result.revision)
         self._pause.lift(result, touched=self._account.touched)
+        if self._account.turned_away and result.outcome == "failed" and not self._account.touched:
+            self._world.signals.clear(self._account.turned_away)  # nobody went back, so it is what is wanted, too
         if result.outcome == "failed":
             before = self._world.ledger.runs(LONGEST, host=self._account.host)
             result = replace(result, repeat=told_already(before, result.reason, self._world.clock.now()))
@@ -187,6 +189,7 @@ class Pass:
         known = any(block.holds_for(base) for block in signals.blocks())  # then it says already who wanted it, and why
         if base and base != asked and not known:
             signals.block(aim.block(base, f"rolled back by {self._request.actor}: {self._request.reason}"))
+            self._account.turned_away = base
 
     def _migrating(self, picture: Picture, owner: str) -> Due | None:
         """Migrations go with every new revision, whatever changed in it; a way back has none."""
@@ -302,7 +305,7 @@ class Pass:
         """The stamp moves only for a whole pass over the revision's own manifests, with nothing left out of it."""
         account, signals = self._account, self._world.signals
         whole = not self._rules.site.target.partition("/")[2]
-        if whole and picture.complete and target.revision != account.base:
+        if whole and picture.complete and target.revision != signals.stamp():
             for blocked in signals.blocked():
                 if self._world.repository.is_descendant(target.revision, blocked):
                     signals.clear(blocked)

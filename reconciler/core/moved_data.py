@@ -24,17 +24,17 @@ class Move:
 
 
 def moves(desired: Desired, plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Move]:
-    """The binds that change their source for one that git does not fill."""
+    """The binds that change their source for one that neither git nor we fill, as we do for configs and secrets."""
     in_git = {path for path, _ in desired.objects}
     for step in plan.steps:
         if step.action is not Action.REPLACE or step.current is None or step.slot not in wants:
             continue
         want = wants[step.slot]
-        filled = {m.target for m in want.service.mounts if m.repo_path is not None and m.repo_path in in_git}
+        unfilled = {m.target for m in want.service.mounts if m.repo_path is None or m.repo_path not in in_git}
         before = mounted(step.current.definition.get("HostConfig") or {})
         for target, mount in mounted(want.spec.body.get("HostConfig") or {}).items():
             old = before[target].source if target in before else ""
-            if old.startswith("/") and mount.source.startswith("/") and old != mount.source and target not in filled:
+            if old.startswith("/") and mount.source.startswith("/") and old != mount.source and target in unfilled:
                 yield Move(want, target, old, mount.source)
 
 

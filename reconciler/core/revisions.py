@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from reconciler.errors import ReconcilerError, Terminal
-from reconciler.model.report import VERIFYING, Run
+from reconciler.model.report import Run
 
 _HEX = re.compile(r"[0-9a-f]{7,40}")
 
@@ -31,11 +31,16 @@ def named(text: str, known: Iterable[str]) -> str:
     )
 
 
-def before(runs: Iterable[Run], base: str) -> str:
-    """The revision that was verified before `base`, by the history (newest first). Terminal when it knows none."""
-    for run in runs:
-        if run.outcome in VERIFYING and run.revision not in ("", base):
-            return run.revision
+def verified(runs: Iterable[Run]) -> tuple[str, ...]:
+    """What was once verified as a whole, newest first: whatever a run began from. A narrowed one verifies nothing."""
+    return tuple(dict.fromkeys(run.base for run in runs if run.base))
+
+
+def before(known: Iterable[str], base: str, fit: Callable[[str], bool]) -> str:
+    """Of what was `verified`, newest first, the one to go back to from `base`. Terminal when none is fit."""
+    for sha in known:
+        if sha != base and fit(sha):
+            return sha
     raise Terminal(
         "E-ROLLBACK",
         "there is no revision to go back to",

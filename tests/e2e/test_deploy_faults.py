@@ -44,7 +44,7 @@ def shaky(tmp_path: Path, other_engine: Engine) -> Host:
     return Host(tmp_path, other_engine)
 
 
-def test_an_engine_killed_in_the_middle_of_a_deploy_blocks_nothing_and_the_next_ticks_converge(shaky: Host) -> None:
+def test_an_engine_killed_mid_deploy_blocks_nothing_and_the_next_ticks_converge(shaky: Host) -> None:
     shaky.push(app=app(1))
     shaky.converge()
     slow = "healthcheck: {test: [CMD, test, -e, /ok], interval: 200ms, retries: 50}"
@@ -118,7 +118,7 @@ def test_a_rollback_whose_target_is_broken_halts_once_and_keeps_what_there_is(ho
     assert host.inspect("app-web-1")["Config"]["Env"][0] == "A=2"
 
 
-def test_a_timer_a_watcher_and_a_deploy_at_once_are_one_pass_at_a_time_and_end_at_the_head(host: Host) -> None:
+def test_timers_and_deploys_at_once_are_one_pass_at_a_time_and_end_at_the_head(host: Host) -> None:
     host.push(app=app(1))
     host.converge()
     for value in range(2, 5):

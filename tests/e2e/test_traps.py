@@ -114,6 +114,17 @@ def test_anonymous_volumes_carry_their_data_over_a_replacement(host: Host) -> No
     host.settled()
 
 
+def test_an_anonymous_volume_stays_when_its_service_goes(host: Host) -> None:
+    both = "{image: 'test/box:1', command: sleep 1000, stop_signal: KILL, volumes: [/data]}"
+    host.push(app=f"services: {{web: {both}, db: {both}}}")
+    host.converge()
+    before = host.engine.cli("volume", "ls", "-q").split()
+    host.push(app=f"services: {{web: {both}}}")
+    host.converge()
+    assert set(host.containers()) == {"app-web-1"}
+    assert host.engine.cli("volume", "ls", "-q").split() == before and len(before) == 2
+
+
 def test_a_changed_volume_is_refused(host: Host) -> None:
     compose = (
         "services: {{web: {{image: 'test/box:1', volumes: ['data:/data']}}}}\nvolumes: {{data: {{labels: {{a: {}}}}}}}"

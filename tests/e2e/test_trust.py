@@ -106,3 +106,15 @@ def test_the_repository_cannot_bring_its_own_keys(tmp_path: Path, engine: Engine
 
     assert host.converge(code=1).error["code"] == "E-GUARD-CHECKOUT"
     assert (tmp_path / "allowed_signers").read_text().startswith("alice@example.org")
+
+
+def test_a_first_commit_that_nobody_signed_says_what_to_do(tmp_path: Path, engine: Engine, alice: Signer) -> None:
+    signers = tmp_path / "allowed_signers"
+    signers.write_text(alice.allowed('namespaces="git"') + "\n")
+    host = Host(tmp_path, engine, f'[trust]\nsignatures = "head"\nallowed_signers = "{signers}"\n')
+    host.push(app=STACK.format(1))
+
+    ran = host.converge(code=1)
+
+    assert ran.error["code"] == "E-TRUST" and "not signed" in ran.error["what"] and "sign it" in ran.error["next"]
+    assert not host.containers()

@@ -50,6 +50,12 @@ volumes: {{data: {{}}}}
 """
 
 
+MIGRATION = """
+x-reconciler:
+  migrations: [{name: schema, service: web, command: [sh, -c, "echo row >> /data/rows"]}]
+"""
+
+
 @dataclass
 class Box:
     """A host below `folder`, its fleet in a real remote, its containers on a private engine."""
@@ -58,6 +64,8 @@ class Box:
     engine: Engine
     image: str = "test/box:1"
     conf: str = "first\n"
+    more: str = ""
+    command: str = "converge"
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.folder)
@@ -80,7 +88,7 @@ class Box:
         return self.folder / "checkout"
 
     def push(self, more: Mapping[str, Content] | None = None) -> None:
-        self.remote.commit({APP: STACK.format(image=self.image), CONF: self.conf, **(more or {})})
+        self.remote.commit({APP: STACK.format(image=self.image) + self.more, CONF: self.conf, **(more or {})})
 
     def other_image(self) -> None:
         self.image = "test/box:2" if self.image == "test/box:1" else "test/box:1"
@@ -110,13 +118,19 @@ class Box:
         assert done.returncode == -signal.SIGKILL, f"it ended before point {point}: {done.stderr}"
 
     def _child(self, *point: str) -> subprocess.CompletedProcess[str]:
-        return _python("tests.support.crash_child", str(self.config), str(self.folder / "trace"), *point)
+        asked = (self.command, "" if self.command == "converge" else self.remote.head)
+        return _python("tests.support.crash_child", str(self.config), str(self.folder / "trace"), *asked, *point)
 
     def converge(self) -> None:
         done = _python("reconciler", "--config", str(self.config), "converge", "--yes")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
     # What is there
+
+    @property
+    def rows(self) -> int:
+        """How often a migration ran."""
+        return len(self.engine.cli("exec", "app-web-1", "cat", "/data/rows").split())
 
     def containers(self) -> list[dict[str, Any]]:
         ids = self.engine.cli("ps", "-aq", "--no-trunc").split()
@@ -149,7 +163,8 @@ class Box:
         assert self.engine.cli("exec", "app-web-1", "cat", "/etc/web.conf") == self.conf.strip()
         assert (self.checkout / CONF).read_text() == self.conf
         assert (self.state / "sentinels" / "last-successful-deploy-sha").read_text().strip() == self.remote.head
-        assert not [p for p in (self.state / "sentinels").rglob("*") if p.is_file() and not p.name.endswith("sha")]
+        said = [p.name for p in (self.state / "sentinels").rglob("*") if p.is_file() and not p.name.startswith(".")]
+        assert said == ["last-successful-deploy-sha"]
         ledger = SqliteLedger(self.state / "ledger.db")
         try:
             assert (ledger.open_intents(), ledger.unfinished()) == ((), ())
@@ -215,10 +230,26 @@ def test_killed_anywhere_in_a_replacement(box: Box, change: Any) -> None:
     change(box)
     points = box.learn()
     box.check_converged()
-    for point in _points(points):
+    for point in _points(points)[::2]:
         change(box)
         box.dies(point)
         box.carry_on(f"{change.__name__}, killed at {point}: {points[point]}")
+
+
+def test_killed_anywhere_in_a_deploy_with_a_migration(box: Box) -> None:
+    box.more = MIGRATION
+    box.push()
+    box.converge()
+    box.command = "deploy"
+    box.other_image()
+    points = box.learn()
+    box.check_converged()
+    for point in _points(points)[::3]:
+        before = box.rows
+        box.other_image()
+        box.dies(point)
+        box.carry_on(f"deploy and migration, killed at {point}: {points[point]}")
+        assert before < box.rows <= before + 2, f"killed at {point}: {points[point]}"
 
 
 def test_killed_and_rebooted_in_a_replacement(box: Box) -> None:
@@ -235,7 +266,7 @@ def test_killed_and_rebooted_in_a_replacement(box: Box) -> None:
 
 def test_enough_points_were_cut(tell: Callable[[str], None]) -> None:
     """Runs last; only counts a whole run of this file."""
-    if len(COUNTS) < 4:
+    if len(COUNTS) < 5:
         return
     tell(f"crash enumeration on a real engine: {dict(COUNTS)}")
     assert sum(COUNTS.values()) >= 60

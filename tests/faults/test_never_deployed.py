@@ -30,8 +30,8 @@ class Held:
         return SentinelSignals(self.host.state / "sentinels")
 
     def look(self, point: str) -> None:
-        running = [c for c in self.host.engine.containers() if c.running]
-        assert not [c.name for c in running if self.image in (c.image, c.image_id)], f"it runs, {point}"
+        made = [c.name for c in self.host.engine.containers() if self.image in (c.image, c.image_id)]
+        assert not made, f"{made} is there, {point}"
 
     @property
     def seam(self) -> Seam:

@@ -91,6 +91,12 @@ def test_only_a_gate_that_is_open_lets_a_commit_through(
     assert not signals(host).blocked(), "what CI says is no verdict of this host"
 
 
+def test_the_content_of_a_config_may_change_though_its_file_has_another_name_then(host: CrashHost, good: str) -> None:
+    changed = host.commit({APP: app(motd="good day", more=EXTRA)})
+    assert host.converge().error is None
+    assert signals(host).stamp() == changed
+
+
 # The verdict
 
 
@@ -125,6 +131,18 @@ def test_the_very_containers_of_before_serve_again_after_a_failure(host: CrashHo
     assert all(c.running for c in host.engine.containers() if c.service in ("db", "web", "side", "extra"))
 
 
+@pytest.mark.parametrize("lost", ["ledger.db", "sentinels/last-successful-deploy-sha"])
+def test_the_way_back_is_known_though_the_ledger_or_the_stamp_is_lost(host: CrashHost, good: str, lost: str) -> None:
+    for file in host.state.glob(f"{lost}*"):
+        file.unlink()
+    host.commit(BAD)
+
+    undone = host.converge()
+
+    assert undone.back and undone.back.to == good
+    assert host.engine.by_name()["app-web-1"].image == "box/web:1"
+
+
 def test_a_rollback_that_fails_halts_and_is_not_rolled_back(host: CrashHost, good: str) -> None:
     host.commit(NEXT)
     host.converge()
@@ -139,7 +157,7 @@ def test_a_rollback_that_fails_halts_and_is_not_rolled_back(host: CrashHost, goo
 
 
 def test_a_stack_that_fails_on_a_first_deploy_does_not_stop_the_others(host: CrashHost) -> None:
-    host.commit({**BEFORE, "manifests/stacks/ill/compose.yaml": one("ill", "box/bad:1")})
+    host.commit({**BEFORE, "manifests/stacks/ill/compose.yaml": one("ill", "box/stubborn:1")})
     failed = host.converge()
     assert failed.outcome in ("failed", "rolled-back")
     assert host.engine.by_name()["app-web-1"].running and host.engine.by_name()["solo-solo-1"].running
@@ -201,12 +219,12 @@ def test_a_pause_of_a_person_holds_every_door_shut(host: CrashHost, good: str, c
 def test_after_a_death_between_two_pushes_the_difference_to_the_verified_revision_is_restarted(
     host: CrashHost, good: str, point: str
 ) -> None:
-    """c1 verified, c2 changes the database and dies, c3 changes a file of web: both, whoever lives in web, no other."""
+    """c1 verified, c2 (a config of web) dies, c3 changes the database: both, whoever lives in web, no other."""
     since = len(host.engine.started)
-    host.commit({APP: app(db="box/db:2", more=EXTRA)})
+    host.commit({APP: app(motd="bye", more=EXTRA)})
     with pytest.raises(Died):
         host.converge(Seam(point))
-    host.commit({CONF: "port 8080\n"})
+    host.commit({APP: app(motd="bye", db="box/db:2", more=EXTRA)})
 
     assert host.converge().outcome == "succeeded"
 
@@ -225,6 +243,7 @@ def test_what_a_superseded_deploy_would_have_changed_goes_with_the_newer_one(hos
     assert host.take("deploy", third).outcome == "succeeded"
 
     assert services(host, since) == {"db", "web", "side"}
+    host.also["deploys"] = Waiting()
     assert host.take("deploy", second).outcome == "superseded", "an older one went over a newer one"
 
 

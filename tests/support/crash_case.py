@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.model.report import Run
+from reconciler.model.result import Result
 from tests.support.crash import CrashHost, Outcome, Saved, Watch
 from tests.support.crash_scenarios import Scenario
 from tests.support.seam import Died, Seam
@@ -87,16 +89,19 @@ class Case:
     def _as_expected(self) -> Outcome:
         """A deploy's pause outlives its failure; when it died first, whoever finishes its work ends the pause."""
         sentinels = dict(self.expected.sentinels)
-        if self.scenario.command == "deploy" and not self._came_to_its_end():
+        run = self.written_down
+        if self.scenario.command == "deploy" and (run is None or run.outcome == "interrupted"):
             sentinels.pop("paused", None)
         return replace(self.expected, sentinels=sentinels)
 
-    def _came_to_its_end(self) -> bool:
+    @property
+    def written_down(self) -> Run | None:
+        """The pass of the scenario as the ledger knows it; None when it died before that."""
         ledger = SqliteLedger(self.host.state / "ledger.db")
         try:
-            return ledger.run(f"run-{self.begin.runs + 1}")[0].outcome != "interrupted"
+            return ledger.run(f"run-{self.begin.runs + 1}")[0]
         except KeyError:
-            return False
+            return None
         finally:
             ledger.close()
 
@@ -111,7 +116,9 @@ class Case:
         """Run it uncut, with two passes of the timer after it, and remember how it ends."""
         before = {c.name for c in self.host.engine.containers() if c.running}
         seam = Seam(look=self.watch)
-        ask(self.host, self.scenario, seam)
+        result, ill = ask(self.host, self.scenario, seam), ("undone", "halted")
+        good = not any(word in self.scenario.name for word in ill)
+        assert (result.error is None) == good, f"{self.scenario} is not what it says: {result.reason}"
         for _ in range(2):
             self.host.converge(Seam(look=self.watch))
         after = {c.name for c in self.host.engine.containers() if c.running}
@@ -134,11 +141,11 @@ def learned(host: CrashHost, scenario: Scenario) -> Case:
     return case
 
 
-def ask(host: CrashHost, scenario: Scenario, seam: Seam) -> None:
+def ask(host: CrashHost, scenario: Scenario, seam: Seam) -> Result:
     """The pass of the scenario."""
     back = scenario.command == "rollback"
     revision = host.remote.git("rev-parse", "main~1").decode().strip() if back else host.remote.head
-    host.take(scenario.command, "" if scenario.command == "converge" else revision, seam)
+    return host.take(scenario.command, "" if scenario.command == "converge" else revision, seam)
 
 
 def told(case: Case, how: str, *, patient: bool = False) -> None:

@@ -48,12 +48,15 @@ class CrashEngine(MemoryEngine):
         if self.stacks and (conf := self.stacks / stack / "conf").is_dir():
             self.heard[container] = tuple(path.read_text() for path in sorted(conf.iterdir()))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__()  # type: ignore[misc]
+        vars(self).update(state)
+
     def copy(self) -> CrashEngine:
-        other = CrashEngine()
-        for name, value in vars(self).items():
-            if name != "_lock":
-                setattr(other, name, copy.deepcopy(value))
-        return other
+        return copy.deepcopy(self)
 
     def offer(self, *references: str) -> None:
         """Images that are on the host already."""

@@ -1,0 +1,94 @@
+"""Which revision a rollback goes back to, also on a branch that was rewritten, and what is left when it cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.host import Host
+
+pytestmark = pytest.mark.engine
+
+APP = "services: {{web: {{image: 'test/box:{1}', pull_policy: missing, command: sleep 1000, environment: {{A: {0}}}}}}}"
+
+
+def app(number: int, tag: str = "1") -> str:
+    return APP.format(number, tag)
+
+
+def rollback(host: Host, *revision: str, code: int = 0) -> dict[str, object]:
+    ran = host.run("rollback", "box", *revision, "--reason", "it is slow", "--json")
+    assert ran.code == code, f"{ran.code}\n{ran.stdout}\n{ran.stderr}"
+    return {**ran.data, "error": ran.error}
+
+
+def deployed(host: Host, *numbers: int) -> list[str]:
+    made = []
+    for number in numbers:
+        made.append(host.push(app=app(number)))
+        host.converge()
+    return made
+
+
+def blocked(host: Host) -> set[str]:
+    return {path.name for path in (host.state / "sentinels/blocked").glob("[!.]*")}
+
+
+def test_a_second_rollback_goes_further_back_and_not_to_what_the_first_turned_away_from(host: Host) -> None:
+    one, two, three = deployed(host, 1, 2, 3)
+
+    assert rollback(host)["revision"] == two
+    assert rollback(host)["revision"] == one
+
+    assert host.stamp == one and blocked(host) == {two, three}
+    assert rollback(host, code=1)["error"]["code"] == "E-ROLLBACK"  # type: ignore[index]
+
+
+def test_a_pass_over_one_stack_verifies_no_revision_to_go_back_to(host: Host) -> None:
+    one = host.push(app=app(1), other=app(1))
+    host.converge()
+    host.push(app=app(2), other=app(2))
+    host.converge("box/other")
+
+    assert rollback(host, code=1)["error"]["code"] == "E-ROLLBACK"  # type: ignore[index]
+    host.push(app=app(3), other=app(2))
+    host.converge()
+    assert rollback(host)["revision"] == one
+
+
+def test_a_rollback_that_could_not_begin_leaves_what_runs_unblocked(host: Host) -> None:
+    host.engine.cli("tag", "test/box:1", "test/box:gone")
+    host.push(app=app(1, "gone"))
+    host.converge()
+    (two,) = deployed(host, 2)
+    host.engine.cli("rmi", "test/box:gone")
+    before = host.ids()
+
+    assert rollback(host, code=1)["error"]["code"] == "E-PULL"  # type: ignore[index]
+
+    assert blocked(host) == set() and host.stamp == two and host.ids() == before
+    words = host.push({"readme.md": "nothing that a host wants"})
+    assert host.converge().data["revision"] == words
+
+
+def test_a_rewritten_branch_that_was_accepted_is_deployed_and_what_was_before_it_stays_a_way_back(host: Host) -> None:
+    base = host.remote.head
+    (one,) = deployed(host, 1)
+    host.remote.force(base)
+    two = host.push(app=app(2))
+    assert host.run("deploy", two).code == 1
+    assert host.run("accept", two).code == 0
+
+    assert host.run("deploy", two).code == 0
+    assert host.stamp == two
+
+    assert rollback(host, one[:9])["revision"] == one
+    assert host.stamp == one and blocked(host) == {two}
+
+
+def test_a_stamp_that_was_lost_is_written_again(host: Host) -> None:
+    (one,) = deployed(host, 1)
+    (host.state / "sentinels/last-successful-deploy-sha").unlink()
+
+    assert host.converge().data["outcome"] == "unchanged"
+
+    assert host.stamp == one
