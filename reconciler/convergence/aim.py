@@ -113,7 +113,7 @@ class Aim:
         if why := self._died_at(sha):
             return Candidate(sha, why, failed=True)
         if why := self._world.trust.obstacle(sha, self.base):
-            return Candidate(sha, why)
+            return Candidate(sha, why, untrusted=True)
         answer = self._judged(sha)
         return Candidate(sha, "" if answer.open else f"{sha[:7]}: CI {answer.state}: {answer.reason}", gate=answer)
 
