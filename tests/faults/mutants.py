@@ -105,7 +105,7 @@ MUTANTS = (
         "a dead rollback is forgotten",
         "I4",
         "reconciler/convergence/taken_up.py",
-        'if run.command == "rollback" and run.outcome in ("", "interrupted"):',
+        'if run.command == "rollback" and run.died:',
         'if run.command == "rollback" and run.outcome == "interrupted now":',
         (f"{CRASH}[rolled back]",),
     ),
