@@ -148,6 +148,7 @@ def reserve(path: Path) -> None:
     with suppress(OSError):
         if path.exists():
             return
+        make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, RESERVED)
