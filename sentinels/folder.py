@@ -28,7 +28,7 @@ RESERVE = ".reserve"
 BLOCK_KEYS = (*PAUSE_KEYS, "tree", "desired")
 _STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _BLOCK = re.compile(r"[0-9a-f]{40}|image-[A-Za-z0-9][A-Za-z0-9:._-]{0,127}")
-_ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{7,40}")
 _SHA = re.compile(rb"[0-9a-f]{40}")
 
 
@@ -269,8 +269,9 @@ class SentinelFolder:
 
 
 def names_the_same(block: str, name: str) -> bool:
-    """Whether a block holds for that commit or image: the same name, or an abbreviation of 7 or more digits."""
-    return block == name or bool(_ABBREVIATED.fullmatch(block) and name.startswith(block))
+    """Whether a block holds for that commit or image: the same name, or an abbreviation of 7 or more digits, in
+    capitals or not."""
+    return block == name or bool(_ABBREVIATED.fullmatch(block.lower()) and name.startswith(block.lower()))
 
 
 def _remove_if_same(path: Path, seen: Found) -> bool:

@@ -29,7 +29,6 @@ def _not_done(result: Result) -> ReconcilerError | None:
         )
     if result.outcome == "interrupted":
         why = "the pass was asked to stop, and did after the step at work"
-        return ReconcilerError(
-            "E-INTERRUPTED", result.reason, why=why, next=f"reconciler {result.command or 'converge'}"
-        )
+        again = "deploy" if result.command == "deploy" else "converge"  # any pass finishes a rollback
+        return ReconcilerError("E-INTERRUPTED", result.reason, why=why, next=f"reconciler {again}")
     return None

@@ -59,7 +59,7 @@ class Aim:
         target = choose_target(self._candidates(head), self.base)
         if not target.revision and not target.gate:
             found = self._candidate(head)
-            raise none_yet(head, target.reason) if found.failed else _may_not(found)
+            raise none_yet(head, target.reason, target.block) if found.failed else _may_not(found)
         return target
 
     def _back_to(self, asked: str) -> Target:
@@ -129,7 +129,7 @@ class Aim:
         if block is None:
             return None
         same = "" if block.holds_for(sha) else f" as {block.name[:7]} is, which wants the same"
-        return Candidate(sha, f"{sha[:7]} is blocked{same}: {block.reason}", failed=True)
+        return Candidate(sha, f"{sha[:7]} is blocked{same}: {block.reason}", failed=True, block=block.name)
 
     def _block_of(self, sha: str, blocks: tuple[Block, ...]) -> Block | None:
         tree = self._world.repository.tree_id(sha) if any(block.tree for block in blocks) else ""
@@ -160,7 +160,7 @@ class Aim:
 def _may_not(candidate: Candidate) -> Terminal:
     gate, sha = candidate.gate, candidate.revision
     if gate is None:
-        clear = f"push a commit that mends it, or: reconciler sentinels clear {sha}"
+        clear = f"push a commit that mends it, or: reconciler sentinels clear {candidate.block or sha}"
         sign = "sign it and push again, or name its signer in trust.allowed_signers of this host's own file"
         code, advice = ("E-BLOCKED", clear) if candidate.failed else ("E-TRUST", sign)
         return Terminal(code, candidate.obstacle, next=advice, unchanged="everything")

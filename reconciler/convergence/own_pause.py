@@ -43,6 +43,6 @@ class OwnPause:
 
     def _died(self, run: str) -> bool:
         try:
-            return self._ledger.run(run)[0].outcome in ("", "interrupted")
+            return self._ledger.run(run)[0].died
         except KeyError:
             return False

@@ -1,4 +1,5 @@
-"""A rollback that died is finished by the next pass: a person decided it, and what runs was to be turned away from."""
+"""A rollback that died, or whose engine did, is finished by the next pass: a person decided it, and what runs was to be
+turned away from."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ def taken_up(world: World, request: Request) -> Request:
     if request.command != "converge":
         return request
     for run in world.ledger.runs(_BACK):
-        if run.command == "rollback" and run.outcome in ("", "interrupted"):
+        if run.command == "rollback" and run.died:
             return _finishing(world, request, run.revision, run.id)
-        if run.outcome not in ("", "interrupted", "paused"):
+        if not run.told_nothing:
             break
     return request
 

@@ -15,12 +15,14 @@ class Candidate:
     """A commit newer than the one verified last. `obstacle`: why it may not be deployed; "" when it may.
 
     `failed`: it was tried. Then nothing older is tried in its stead: that was never meant to run by itself, and the
-    same fault is likely in it. `untrusted`: nobody whom this host trusts has signed it.
+    same fault is likely in it. `block`: the name of the one that holds for it, "" when none does. `untrusted`: nobody
+    whom this host trusts has signed it.
     """
 
     revision: str
     obstacle: str = ""
     failed: bool = False
+    block: str = ""
     gate: GateAnswer | None = None
     untrusted: bool = False
 
@@ -30,7 +32,7 @@ class Target:
     """`revision` is "" when there is none; `held` says why the head is not followed, "" when it is.
 
     `gate`: what continuous integration says about the head, when it was asked. `superseded`: a newer one was deployed.
-    `untrusted`: the head is held because of who signed it.
+    `block`: the name of the block that holds for the head. `untrusted`: the head is held because of who signed it.
     """
 
     revision: str
@@ -38,6 +40,7 @@ class Target:
     held: str = ""
     gate: GateAnswer | None = None
     superseded: bool = False
+    block: str = ""
     untrusted: bool = False
 
 
@@ -57,16 +60,16 @@ def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
             break
     if head is None:
         return Target(verified, "verified last")
-    return Target(verified, head.obstacle, head.obstacle, head.gate, untrusted=head.untrusted)
+    return Target(verified, head.obstacle, head.obstacle, head.gate, block=head.block, untrusted=head.untrusted)
 
 
-def none_yet(head: str, why: str) -> Terminal:
+def none_yet(head: str, why: str, block: str = "") -> Terminal:
     """The branch has nothing that may run, and nothing ever ran."""
     return Terminal(
         "E-BLOCKED",
         f"{head[:7]} is blocked, and no revision was verified before it",
         why=why,
-        next=f"push a commit that mends it, or: reconciler sentinels clear {head}",
+        next=f"push a commit that mends it, or: reconciler sentinels clear {block or head}",
     )
 
 

@@ -28,6 +28,10 @@ VERIFYING: tuple[Outcome, ...] = ("succeeded", "unchanged")
 """The outcomes after which a run's revision counts as verified."""
 
 
+_UNREACHABLE = 69
+"""The exit code of a run that could not reach what it needs (EX_UNAVAILABLE of sysexits.h)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One pass. `revision` is its target and `base` the revision verified before it (40 hex, or "" when unknown).
@@ -48,6 +52,16 @@ class Run:
     reason: str = ""
     detail: str = ""
     host: str = ""
+
+    @property
+    def died(self) -> bool:
+        """Whether it came to no end of its own: it was killed or stopped, or the engine went away under its work."""
+        return self.outcome in ("", "interrupted") or (self.outcome == "halted" and self.exit_code == _UNREACHABLE)
+
+    @property
+    def told_nothing(self) -> bool:
+        """Whether it says nothing about any revision: it died, found a pause, or could not reach what it needs."""
+        return self.died or self.outcome == "paused" or self.exit_code == _UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +135,4 @@ class Block:
 
     def holds_for(self, name: str) -> bool:
         """Whether it is that commit or image; a person may have abbreviated the commit."""
-        return self.name == name or (7 <= len(self.name) < 40 and name.startswith(self.name))
+        return self.name == name or (7 <= len(self.name) <= 40 and name.startswith(self.name.lower()))

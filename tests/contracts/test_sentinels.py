@@ -160,6 +160,14 @@ def test_a_person_may_block_an_abbreviated_commit(folder: SentinelFolder, path: 
     assert sorted(signals.blocked()) == [SHA[:7], "bbbb"]
 
 
+@pytest.mark.parametrize("name", [SHA.upper(), SHA[:9].upper()])
+def test_a_person_may_block_a_commit_in_capitals(name: str, folder: SentinelFolder, path: Path) -> None:
+    shell(path, f"mkdir blocked && touch blocked/{name}")
+    (block,) = SentinelSignals(path).blocks()
+    assert folder.is_blocked(SHA) and SHA in SentinelSignals(path).blocked() and block.holds_for(SHA)
+    assert folder.is_blocked(OTHER) is None and not block.holds_for(OTHER)
+
+
 def test_the_stamp_is_forty_digits_and_a_newline(folder: SentinelFolder, path: Path) -> None:
     folder.write_stamp(SHA)
     folder.write_stamp(OTHER)

@@ -214,6 +214,19 @@ def test_clearing_a_block_by_hand_is_noticed_recorded_and_obeyed(host: Host, loo
     assert f"blocked/{bad} was cleared by hand" in shown
 
 
+def test_who_is_told_that_a_commit_is_blocked_is_told_what_to_clear(host: Host) -> None:
+    host.push(app=APP.format(1))
+    host.converge()
+    bad = host.push(app=BAD.format(2))
+    host.converge(code=4)
+    words = host.push({"readme.md": "the same wish with other words"})
+
+    refused = host.run("deploy", words, "--json")
+
+    assert refused.error["code"] == "E-BLOCKED" and f"sentinels clear {bad}" in refused.error["next"]
+    assert host.run("sentinels", "clear", bad).code == 0
+
+
 def test_a_lost_ledger_begins_again_with_what_is_verified_and_forgets_no_block(host: Host) -> None:
     good = host.push(app=APP.format(1))
     host.converge()

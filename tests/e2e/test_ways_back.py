@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.host import Host
+from tests.support.engine import Engine
+from tests.support.host import Host, until
 
 pytestmark = pytest.mark.engine
 
@@ -92,3 +95,48 @@ def test_a_stamp_that_was_lost_is_written_again(host: Host) -> None:
     assert host.converge().data["outcome"] == "unchanged"
 
     assert host.stamp == one
+
+
+SLOW = "services: {{web: {{image: 'test/box:1', command: \"sh -c 'trap : TERM; while :; do sleep 1; done'\", {0}}}}}"
+
+
+@pytest.fixture
+def shaky(tmp_path: Path, other_engine: Engine) -> Host:
+    """A host whose engine may be killed."""
+    return Host(tmp_path, other_engine)
+
+
+def test_a_rollback_whose_engine_dies_is_finished_by_the_timer_once_it_is_back(shaky: Host) -> None:
+    one = shaky.push(app=SLOW.format("stop_grace_period: 5s, environment: {A: 1}"))
+    shaky.converge()
+    two = shaky.push(app=SLOW.format("stop_grace_period: 5s, environment: {A: 2}"))
+    shaky.converge()
+    process = shaky.begin("rollback", "box", "--reason", "it is slow")
+    until(lambda: any(".new-" in name for name in shaky.containers()))
+    shaky.engine.stop(kill=True)
+    process.communicate(timeout=120)
+    assert process.returncode == 69
+    shaky.converge(code=69)
+
+    shaky.engine.start()
+    shaky.converge()
+
+    assert shaky.stamp == one and blocked(shaky) == {two}
+    shaky.settled()
+
+
+def test_a_deploy_whose_engine_dies_is_finished_by_the_timer_though_it_had_paused_the_host(shaky: Host) -> None:
+    shaky.push(app=SLOW.format("stop_grace_period: 5s, environment: {A: 1}"))
+    shaky.converge()
+    two = shaky.push(app=SLOW.format("stop_grace_period: 5s, environment: {A: 2}"))
+    process = shaky.begin("deploy")
+    until(lambda: any(".new-" in name for name in shaky.containers()))
+    shaky.engine.stop(kill=True)
+    process.communicate(timeout=120)
+    assert process.returncode == 69
+
+    shaky.engine.start()
+    shaky.converge()
+
+    assert shaky.stamp == two and not (shaky.state / "sentinels/paused").exists()
+    shaky.settled()
