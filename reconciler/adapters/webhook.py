@@ -44,6 +44,10 @@ class WebhookNotifier(Notifier):
         }
         if self._sign:
             headers["X-Reconciler-Signature-256"] = generic.signature(body, self._sign)
+        if not self._url:
+            return Delivery(
+                "stopped", why="the secret with its address, or the one that it is signed with, is not there"
+            )
         if urlsplit(self._url).scheme not in ("http", "https"):
             return Delivery("stopped", why="the address is neither http:// nor https://")
         try:

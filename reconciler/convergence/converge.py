@@ -44,6 +44,8 @@ from reconciler.model.plan import Plan
 from reconciler.model.report import Outcome, Pause, Run
 from reconciler.model.result import Result
 
+_IGNORED = "only ignored paths changed"
+
 
 class Pass:
     """One run of convergence for the host it runs on; the caller holds the pass lock."""
@@ -138,9 +140,9 @@ class Pass:
         migrating = self._migrating(picture, owner)
         self._refuse(picture, blocked, migrating)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified and not migrating:
-            ignored = picture.changes is not None and not picture.changes.any_deploy
-            why = "only ignored paths changed" if ignored else "nothing to do"
-            return self._still_well(picture, target, owner, "unchanged", why)
+            return self._still_well(
+                picture, target, owner, "unchanged", _IGNORED if _ignored(picture) else "nothing to do"
+            )
         world.clock.sleep(0)  # who asked to stop during the fetch is heard here
         if not self._request.confirm(picture.plan):
             return account.result("held", 0, "not confirmed; nothing was done")
@@ -192,8 +194,7 @@ class Pass:
 
     def _migrating(self, picture: Picture, owner: str) -> Due | None:
         """Migrations go with every new revision, whatever changed in it; a way back has none."""
-        ignored = picture.changes is not None and not picture.changes.any_deploy
-        if self._request.command == "rollback" or ignored or picture.desired.revision == self._account.base:
+        if self._request.command == "rollback" or _ignored(picture) or picture.desired.revision == self._account.base:
             return None
         return due(self._world, picture, self._rules.site.target, self._request.run, owner)
 
@@ -246,7 +247,7 @@ class Pass:
         world.adoptions.remember(renewed(world.adoptions.known(), plan))
         summary = self._told.summary(plan, account.migrated)
         if not _moves(plan, migrating):
-            return self._still_well(picture, target, owner, "succeeded", summary)
+            return self._still_well(picture, target, owner, "succeeded", _IGNORED if _ignored(picture) else summary)
         return self._verified(picture, target, "succeeded", summary)
 
     def _validate(self, picture: Picture, owner: str) -> None:
@@ -317,6 +318,11 @@ class Pass:
                     account.cleared.append(blocked)
             signals.write_stamp(target.revision)
         return account.result(outcome, 0, reason)
+
+
+def _ignored(picture: Picture) -> bool:
+    """Whether nothing but `ignore`d paths lies between what was verified and this revision."""
+    return picture.changes is not None and not picture.changes.any_deploy
 
 
 def _moves(plan: Plan, migrating: Due | None) -> bool:

@@ -127,6 +127,8 @@ def test_a_message_that_was_deleted_is_not_a_webhook_that_was(there: Discord, no
 def test_an_address_that_is_none_is_said_without_asking_anybody() -> None:
     assert DiscordNotifier("").post(NOTICE, 5).fate == "stopped"
     assert DiscordNotifier("https://discord.com/nothing").post(NOTICE, 5).fate == "stopped"
+    assert "not there" in WebhookNotifier("").post(NOTICE, 5).why
+    assert "neither http" in WebhookNotifier("ftp://a").post(NOTICE, 5).why
 
 
 def test_whether_a_webhook_is_there_is_asked_without_a_message(there: Discord, notifier: DiscordNotifier) -> None:

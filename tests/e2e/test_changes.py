@@ -29,7 +29,8 @@ def test_plan_and_diff_tell_what_lies_between(host: Host) -> None:
     assert (said["any_deploy"], said["files"], said["ignored"], said["services"]) == (False, 1, 1, [])
     assert "nothing mounts, builds or reads it" in host.run("plan").stdout
     with host.quiet():
-        host.converge()
+        ran = host.converge()
+    assert host.run("history", "show", ran.data["run"], "--json").data["run"]["reason"] == "only ignored paths changed"
 
     host.push({"app/web/page": "2\nand more\n"})
     host.remote.commit({"main.py": "pass\n"}, "A program")
