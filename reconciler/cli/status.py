@@ -76,7 +76,7 @@ def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
 def _status(frame: Frame) -> Answer:
     from reconciler.cli.look import last_seen, look
     from reconciler.quick.look import checked as quick_look
-    from reconciler.wiring import make_rules, make_world
+    from reconciler.wiring import make_heartbeat, make_rules, make_world
     from reconciler.wiring.clock import SystemClock
 
     settings = settings_of(frame)
@@ -97,7 +97,9 @@ def _status(frame: Frame) -> Answer:
         told = _unreadable(settings.host, running, pause, last, error)
         return replace(told, data={**told.data, **_signs(settings)}, warnings=(*told.warnings, *_nags(settings, pause)))
     plan = seen.picture.plan
-    held = seen.target.held
+    held = (
+        seen.target.held or make_heartbeat(settings).read().held
+    )  # the head itself may be newer than what is looked at
     sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause)
     health, sick = _health(plan)
     checked = max(last.ended or last.started, quick_look(settings))

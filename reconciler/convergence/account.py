@@ -62,6 +62,7 @@ class Account:
             phase=phase if error else "",
             log=tuple(error.why.splitlines()[-_TOLD_LINES:]) if error else (),
             gate=target.gate if target else None,
+            untrusted=target.untrusted if target else False,
             changes=picture.changes if picture else None,
             migrated=tuple(self.migrated),
             back=self.back,

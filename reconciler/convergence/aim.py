@@ -58,7 +58,8 @@ class Aim:
             return self._exactly(asked)
         target = choose_target(self._candidates(head), self.base)
         if not target.revision and not target.gate:
-            raise none_yet(head, target.reason, target.block)
+            found = self._candidate(head)
+            raise none_yet(head, target.reason, target.block) if found.failed else _may_not(found)
         return target
 
     def _back_to(self, asked: str) -> Target:
@@ -112,7 +113,7 @@ class Aim:
         if why := self._died_at(sha):
             return Candidate(sha, why, failed=True)
         if why := self._world.trust.obstacle(sha, self.base):
-            return Candidate(sha, why)
+            return Candidate(sha, why, untrusted=True)
         answer = self._judged(sha)
         return Candidate(sha, "" if answer.open else f"{sha[:7]}: CI {answer.state}: {answer.reason}", gate=answer)
 
@@ -160,7 +161,9 @@ def _may_not(candidate: Candidate) -> Terminal:
     gate, sha = candidate.gate, candidate.revision
     if gate is None:
         clear = f"push a commit that mends it, or: reconciler sentinels clear {candidate.block or sha}"
-        return Terminal("E-BLOCKED" if candidate.failed else "E-TRUST", candidate.obstacle, next=clear)
+        sign = "sign it and push again, or name its signer in trust.allowed_signers of this host's own file"
+        code, advice = ("E-BLOCKED", clear) if candidate.failed else ("E-TRUST", sign)
+        return Terminal(code, candidate.obstacle, next=advice, unchanged="everything")
     code = {"failed": "E-CI-FAILED", "pending": "E-CI-PENDING"}.get(gate.state, "E-CI-UNREACHABLE")
     links = ", ".join(each.link for each in gate.evidence if each.link)
     return Terminal(

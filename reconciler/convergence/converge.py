@@ -28,7 +28,6 @@ from reconciler.convergence.recover import recover
 from reconciler.convergence.taken_up import taken_up
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
-from reconciler.convergence.validate import Validate
 from reconciler.convergence.verify import Verify, in_view, probed
 from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
@@ -157,6 +156,8 @@ class Pass:
                 self._world.ledger.forget_attempts(block.name)  # whoever clears the block wants it tried again
         if self._request.command == "rollback":
             self._block_what_runs(aim)
+        if (gate := target.gate) and (gate.evidence or gate.overridden):
+            self._world.ledger.step(self._told.judged(self._request.run, gate, self._world.clock.now()))
         return target
 
     def _paused(self, pause: Pause, observed: Observed | None, owner: str) -> Result:
@@ -229,7 +230,7 @@ class Pass:
             world.progress.phase("prepare", f"{len(plan.images)} images")
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
-        Validate(world, self._request.run, owner).run(picture)
+        self._validate(picture, owner)
         world.clock.sleep(0)
         if newer := self._newer_waits(target.revision):
             return account.result("superseded", 0, f"{newer[:7]} is newer and waits for its turn")
@@ -247,6 +248,12 @@ class Pass:
         if not _moves(plan, migrating):
             return self._still_well(picture, target, owner, "succeeded", summary)
         return self._verified(picture, target, "succeeded", summary)
+
+    def _validate(self, picture: Picture, owner: str) -> None:
+        if any(step.validate for step in picture.plan.steps):
+            from reconciler.convergence.validate import Validate
+
+            Validate(self._world, self._request.run, owner).run(picture)
 
     def _newer_waits(self, revision: str) -> str:
         """A deploy steps aside for a newer one, as long as nothing was touched (I12)."""

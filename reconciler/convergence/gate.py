@@ -45,30 +45,33 @@ class Gate:
         self._repository, self._manifests, self._branch = repository, manifests, branch
         self._memory, self._clock, self._connect = memory, clock, connect
         self._about: set[str] = set()
+        self._newest = ""
 
     def judge(self, sha: str, base: str) -> GateAnswer:
-        """`base`: the revision verified last, "" when there is none.
+        """`base`: the revision verified last, "" when there is none: then the newest commit, which is asked for first,
+        judges those before it as well, and they need a pass. Otherwise what is older than the gate would go past it.
 
         A commit whose fleet file cannot be read is let through: what reads it next says what is wrong, and deploys
         nothing of it.
         """
-        rules, note = self._rules(sha, base)
+        self._newest = self._newest or sha
+        rules, note = self._rules(sha, base or self._newest)
         if rules is None:
             return GateAnswer(sha, "not triggered", note or "the fleet has no ci:")
         if rules.provider == "none":
             return GateAnswer(sha, "not triggered", f"ci.provider is none{note}")
         answer = self._asked(sha, base, rules)
+        if not base and sha != self._newest and answer.state == "not triggered":
+            answer = replace(answer, state="pending", reason=f"{answer.reason}; an older commit needs a pass")
         return replace(answer, reason=f"{answer.reason}{note}") if note else answer
 
-    def _rules(self, sha: str, base: str) -> tuple[CiRules | None, str]:
-        """The rules that count, and what to say when the commit has others."""
-        before, _ = self._read(base) if base and self._repository.has(base) else (None, "")
-        if sha == base:
-            return before, ""
+    def _rules(self, sha: str, judge: str) -> tuple[CiRules | None, str]:
+        """The rules that count, and what to say when the commit has others. `judge`: whose rules go before its own."""
         own, wrong = self._read(sha)
+        before, _ = self._read(judge) if judge != sha and self._repository.has(judge) else (own, "")
         if before is None or before == own:
             return own, wrong
-        return before, f" (by the ci: of {base[:7]}; what this commit changes there counts for the next one)"
+        return before, f" (by the ci: of {judge[:7]}; what this commit says there counts for later ones)"
 
     def _read(self, sha: str) -> tuple[CiRules | None, str]:
         """The rules of one revision; of the base, too, which an older version may have taken for good."""

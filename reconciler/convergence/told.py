@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.core.gate.wording import gate_lines
+from reconciler.model.gate import GateAnswer
 from reconciler.model.observed import Slot
 from reconciler.model.plan import Plan
 from reconciler.model.report import StepRecord
@@ -36,6 +38,12 @@ class Told(Progress):
             counts[step.action] = counts.get(step.action, 0) + 1
         counts |= {"migrated": len(migrated)} if migrated else {}
         return ", ".join(f"{count} {action}" for action, count in counts.items()) or "no container changed"
+
+    @staticmethod
+    def judged(run: str, gate: GateAnswer, now: float) -> StepRecord:
+        """What CI said of the head, or who went past it and why, for the history."""
+        result = "ok" if gate.open else "skipped"
+        return StepRecord(run, "", "", "gate", tuple(gate_lines(gate)), now, now, result)
 
     @staticmethod
     def noticed(run: str, line: str, now: float) -> StepRecord:

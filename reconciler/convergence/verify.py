@@ -60,7 +60,7 @@ class Verify:
         todo = [
             (Slot(stack.name, probe.service), probe)
             for stack in self._desired.stacks
-            if stack.verify and stack.name in stacks and not self._world.signals.paused(stack.name)
+            if stack.verify and stack.name in stacks and not self._world.signals.paused(stack.name, alone=True)
             for probe in stack.verify
         ]
         if not todo:

@@ -13,12 +13,11 @@ from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
 from reconciler.core.manifest.ci import load_ci
 from reconciler.core.manifest.fleet import load_fleet
-from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
-from reconciler.core.manifest.verify import with_probes
+from reconciler.core.manifest.selecting import selects
 from reconciler.core.migrations import with_migrations
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Stack
-from reconciler.model.fleet import Fleet, Host, StackExtension
+from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
 from reconciler.model.gate import CiRules
 from reconciler.ports import Tree
 
@@ -106,12 +105,12 @@ def assemble(
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
             loaded = _load(tree, folder, host, side, revision)
-            extension = load_stack_extension(loaded.extensions, loaded.stack.file)
+            extension = _stack_extension(loaded.extensions, loaded.stack.file)
             if not selects(extension, host, fleet, _at(loaded)):
                 continue
             warnings += loaded.warnings
             stack = with_migrations(_extended(loaded, extension), extension.migrations, _at(loaded))
-            stacks.append(with_probes(stack, extension.verify, host.checkout, _at(loaded)))
+            stacks.append(_probed(stack, extension, host.checkout, _at(loaded)))
             builds |= _builds(tree, loaded.stack)
             reads |= {loaded.stack.file, *loaded.reads}
         except ReconcilerError as problem:
@@ -144,7 +143,7 @@ def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
         return False
     alone = Map(raw.place)
     alone.take(raw, "hosts")
-    return not selects(load_stack_extension(alone, file), host, fleet, raw.position)
+    return not selects(_stack_extension(alone, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:
@@ -223,12 +222,39 @@ def _at(loaded: LoadedStack) -> Position:
     return loaded.extensions.position if loaded.extensions else Position(loaded.stack.file, 1, 1)
 
 
+# Whoever writes no x-reconciler does not pay for its models.
+
+
+def _stack_extension(raw: Map, file: str) -> StackExtension:
+    if not raw:
+        return StackExtension()
+    from reconciler.core.manifest.stack import load_stack_extension
+
+    return load_stack_extension(raw, file)
+
+
+def _service_extension(raw: Map | None, file: str) -> ServiceExtension:
+    if not raw:
+        return ServiceExtension()
+    from reconciler.core.manifest.stack import load_service_extension
+
+    return load_service_extension(raw, file)
+
+
+def _probed(stack: Stack, extension: StackExtension, checkout: str, at: Position) -> Stack:
+    if not extension.verify:
+        return stack
+    from reconciler.core.manifest.verify import with_probes
+
+    return with_probes(stack, extension.verify, checkout, at)
+
+
 def _extended(loaded: LoadedStack, stack: StackExtension) -> Stack:
     """The stack with what `x-reconciler` of its services says."""
     services = []
     for service in loaded.stack.services:
         raw = loaded.service_extensions.get(service.name)
-        extension = load_service_extension(raw, loaded.stack.file)
+        extension = _service_extension(raw, loaded.stack.file)
         if raw is not None and not service.build and any(rule.action == "rebuild" for rule in extension.on_change):
             raise BadConfiguration(
                 "E-MANIFEST-VALUE",

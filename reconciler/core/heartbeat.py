@@ -29,7 +29,7 @@ def after(
         failed=now if result.error else before.failed,
         paused=paused,
         blocked=blocked,
-        held=bool(result.held),
+        held=result.held,
         revision=revision,
         drift=len(result.plan.steps) if result.plan and result.outcome in _UNDONE else 0,
         waiting=waiting,
@@ -71,7 +71,7 @@ def _gauges(beat: Beat) -> Iterator[Gauge]:
         yield "last_error_info", {"code": beat.code}, 1, "The error that nothing has gone well since."
     yield "paused_since_timestamp_seconds", {}, beat.paused, "Since when this host is paused; 0: it is not."
     yield "blocked_revisions", {}, beat.blocked, "Commits and images that are not deployed again."
-    yield "held", {}, beat.held, "1 while the head of the branch is not followed."
+    yield "held", {}, bool(beat.held), "1 while the head of the branch is not followed."
     yield "drift_steps", {}, beat.drift, "Steps that the latest pass saw and did not do."
     yield "notices_waiting", {}, beat.waiting, "Notices that could not be delivered yet."
     if beat.revision:

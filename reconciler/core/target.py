@@ -15,7 +15,8 @@ class Candidate:
     """A commit newer than the one verified last. `obstacle`: why it may not be deployed; "" when it may.
 
     `failed`: it was tried. Then nothing older is tried in its stead: that was never meant to run by itself, and the
-    same fault is likely in it. `block`: the name of the one that holds for it, "" when none does.
+    same fault is likely in it. `block`: the name of the one that holds for it, "" when none does. `untrusted`: nobody
+    whom this host trusts has signed it.
     """
 
     revision: str
@@ -23,6 +24,7 @@ class Candidate:
     failed: bool = False
     block: str = ""
     gate: GateAnswer | None = None
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Target:
     """`revision` is "" when there is none; `held` says why the head is not followed, "" when it is.
 
     `gate`: what continuous integration says about the head, when it was asked. `superseded`: a newer one was deployed.
-    `block`: the name of the block that holds for the head.
+    `block`: the name of the block that holds for the head. `untrusted`: the head is held because of who signed it.
     """
 
     revision: str
@@ -39,6 +41,7 @@ class Target:
     gate: GateAnswer | None = None
     superseded: bool = False
     block: str = ""
+    untrusted: bool = False
 
 
 def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
@@ -52,12 +55,12 @@ def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
         if not candidate.obstacle:
             held = head.obstacle
             reason = f"newest that may be deployed; {held}" if held else "head of the branch"
-            return Target(candidate.revision, reason, held, head.gate)
+            return Target(candidate.revision, reason, held, head.gate, untrusted=head.untrusted)
         if candidate.failed:
             break
     if head is None:
         return Target(verified, "verified last")
-    return Target(verified, head.obstacle, head.obstacle, head.gate, block=head.block)
+    return Target(verified, head.obstacle, head.obstacle, head.gate, block=head.block, untrusted=head.untrusted)
 
 
 def none_yet(head: str, why: str, block: str = "") -> Terminal:

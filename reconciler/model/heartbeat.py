@@ -10,7 +10,8 @@ class Beat:
     """Moments in seconds since the epoch, 0 for never. `at`: the latest pass, `success`: the latest that ended well.
 
     `code` and `failed` are those of the latest error; `code` is "" once a pass ended well. `drift`: steps that the
-    latest pass saw and did not do. `waiting`: notices that nobody has read yet. `busy`: another pass had the lock.
+    latest pass saw and did not do. `held`: why it did not follow the head, "" when it did. `waiting`:
+    notices that nobody has read yet. `busy`: another pass had the lock.
     """
 
     host: str = ""
@@ -23,7 +24,7 @@ class Beat:
     failed: float = 0.0
     paused: float = 0.0
     blocked: int = 0
-    held: bool = False
+    held: str = ""
     revision: str = ""
     drift: int = 0
     waiting: int = 0

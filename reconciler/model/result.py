@@ -45,6 +45,7 @@ class Result:
     secret is in them). `attempt`: how many times this revision has been tried on this boot. `started`: seconds since
     the epoch. `cleared`: blocks that this pass ended; `by_hand`: what persons did to sentinels since
     the pass before. `repeat`: it failed as the pass before did, and that was told: nobody needs to hear it again yet.
+    `untrusted`: the head is held because of who signed it.
     """
 
     run: str
@@ -74,3 +75,4 @@ class Result:
     cleared: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
     repeat: bool = False
+    untrusted: bool = False

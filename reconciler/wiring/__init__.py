@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -43,6 +44,8 @@ from reconciler.remote import remote_of
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
     from reconciler.convergence.gate import Gate
+    from reconciler.model.gate import CiRules, GateAnswer
+    from reconciler.ports import ContinuousIntegration
 
 Port = TypeVar("Port")
 Wrap = Callable[[str, Port], Port]
@@ -92,7 +95,7 @@ def make_world(
         clock=clock,
         progress=progress,
         shell=wrap("shell", make_shell()),
-        gate=make_gate(settings, git, clock, wrap),
+        gate=_LateGate(lambda: make_gate(settings, git, clock, wrap)),
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
     )
@@ -131,13 +134,27 @@ def make_console(settings: Settings) -> DockerConsole:
 def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
     """What continuous integration says of commits; asks nobody yet."""
     from reconciler.adapters.ci_file import CiFile
-    from reconciler.ci import provider_of
     from reconciler.convergence.gate import Gate
 
     memory = wrap("ci", CiFile(Path(settings.state.directory)))
     secrets = SecretStore(settings.config_directory)
-    where = settings.repository
-    return Gate(repository, where.path, where.branch, memory, clock, lambda rules: provider_of(rules, secrets, clock))
+
+    def connect(rules: CiRules) -> ContinuousIntegration:
+        from reconciler.ci import provider_of
+
+        return provider_of(rules, secrets, clock)
+
+    return Gate(repository, settings.repository.path, settings.repository.branch, memory, clock, connect)
+
+
+class _LateGate:
+    """The gate, made when the first commit is judged: most passes have none that is new."""
+
+    def __init__(self, make: Callable[[], Gate]) -> None:
+        self._made = cache(make)
+
+    def judge(self, sha: str, base: str) -> GateAnswer:
+        return self._made().judge(sha, base)
 
 
 def make_shell() -> HostShell:

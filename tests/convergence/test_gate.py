@@ -124,6 +124,19 @@ def test_the_first_rules_of_a_fleet_judge_the_commit_that_brings_them(hub: Hub) 
     assert hub.judge(sha, base).state == "passed"
 
 
+def test_what_is_older_than_the_gate_does_not_go_past_it_on_a_first_deploy(hub: Hub) -> None:
+    ancient = hub.push({"manifests/fleet.yaml": FLEET})
+    old = hub.push({TEST: pushed()})
+    head = hub.push({"manifests/fleet.yaml": hub.fleet()})
+    gate = hub.gate()
+
+    assert [gate.judge(sha, "").state for sha in (head, old, ancient)] == ["pending"] * 3
+    assert "an older commit needs a pass" in gate.judge(ancient, "").reason
+    hub.github.says(old, "test")
+    assert gate.judge(old, "").state == "passed"
+    assert hub.judge(ancient).open, "as the newest it is judged by its own rules"
+
+
 def test_rules_that_are_the_same_are_not_talked_about(hub: Hub) -> None:
     base = hub.push({"manifests/fleet.yaml": hub.fleet(), TEST: pushed()})
     sha = hub.push({"a": "b"})

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from reconciler.core.document import Map, parse
 from reconciler.core.manifest.fleet import load_fleet
 from reconciler.core.manifest.schema import json_schema
-from reconciler.core.manifest.stack import load_service_extension, load_stack_extension, selects
+from reconciler.core.manifest.selecting import selects
+from reconciler.core.manifest.stack import load_service_extension, load_stack_extension
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.fleet import Fleet, Host, StackExtension
 from reconciler.model.gate import CiRules
@@ -203,7 +204,6 @@ def test_a_service_may_follow_its_tag_in_another_way_than_its_stack() -> None:
 def test_a_service_may_be_a_job() -> None:
     assert load_service_extension(read("job: true"), "f.yaml").job
     assert not load_service_extension(read("job: false"), "f.yaml").job
-    assert not load_service_extension(None, "f.yaml").job
     with pytest.raises(BadConfiguration):
         load_service_extension(read("job: 3 times"), "f.yaml")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.composed import Project, Version
 from tests.support.engine import Engine
-from tests.support.host import NAME, Host
+from tests.support.host import NAME, Host, free_port
 
 pytestmark = pytest.mark.engine
 
@@ -22,7 +22,7 @@ services:
     <<: *common
     image: test/box:${TAG}
     command: ["httpd", "-f", "-p", "80", "-h", "/etc"]
-    ports: ["127.0.0.1:18480:80", "18481:443/udp"]
+    ports: ["127.0.0.1:WEB_PORT:80", "UDP_PORT:443/udp"]
     volumes: ["./conf/app.conf:/etc/app.conf:ro", "./data:/data", "films:/films", "/cache"]
     env_file: [app.env]
     environment: {MODE: prod, EMPTY: ""}
@@ -109,7 +109,7 @@ volumes:
   shared: {external: true, name: shared-films}
 secrets:
   key: {file: ./key.txt}
-"""
+""".replace("WEB_PORT", str(free_port())).replace("UDP_PORT", str(free_port()))
 SERVICES = 11  # containers: `twice` has two
 
 

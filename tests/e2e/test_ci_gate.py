@@ -60,6 +60,8 @@ def test_a_push_is_deployed_once_its_checks_have_passed(gated: Gated) -> None:
 
     waiting = host.converge()
     assert "CI pending" in waiting.data["held"]
+    status = host.run("status", "--check", "--json")
+    assert (status.code, status.data["sync"], "CI pending" in status.data["held"]) == (2, "held", True)
     assert waiting.data["gate"]["state"] == "pending"
     assert host.ids() == before
 
@@ -71,8 +73,24 @@ def test_a_push_is_deployed_once_its_checks_have_passed(gated: Gated) -> None:
     assert host.ids() == before
     assert not list((host.state / "sentinels/blocked").glob("*"))
 
+    shown = host.run("history", "show", host.converge().data["run"]).stdout
+    assert "run 1001, attempt 1  https://github.example" in shown
     github.rerun("success")
     assert host.converge().data["revision"] == two
+    assert host.run("status", "--check").code == 0
+
+
+def test_a_first_deploy_does_not_fall_back_to_what_is_older_than_the_gate(host: Host) -> None:
+    host.push(app=APP.format(1))
+    with serving(GitHub()) as github:
+        gated = Gated(host, github)
+        head = host.push(app=APP.format(2))
+
+        assert host.converge().data["outcome"] == "held"
+        assert (host.containers(), host.stamp) == ({}, "")
+        assert gated.host.run("status", "--check").code == 2
+        github.says(head, "test")
+        assert host.converge().data["revision"] == head
 
 
 def test_a_server_that_is_down_keeps_what_runs_and_blocks_nothing(gated: Gated) -> None:
@@ -91,6 +109,7 @@ def test_a_server_that_is_down_keeps_what_runs_and_blocks_nothing(gated: Gated) 
     forced = host.run("deploy", sha, "--override-ci", "the forge is down, tested by hand", "--json")
     assert forced.code == 0, forced.stdout
     assert forced.data["gate"]["overridden"]
+    assert "the forge is down, tested by hand" in host.run("history", "show", forced.data["run"]).stdout
     assert host.ids() != before
 
 

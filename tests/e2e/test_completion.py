@@ -77,7 +77,7 @@ def test_without_a_file_or_a_clone_it_is_silent(host: Host, tmp_path: Path) -> N
     host.config.write_text("nonsense [")
     assert complete(host, "reconciler plan a") == []
     assert complete(None, f"reconciler --config {tmp_path}/none plan a") == []
-    assert complete(host, "reconciler no-such-command a") == []
+    assert complete(host, "reconciler no-such-command x") == []
 
 
 def test_a_damaged_clone_is_nothing_to_complain_about(host: Host) -> None:

@@ -395,3 +395,16 @@ def test_what_was_gone_back_to_is_looked_at_and_told_when_it_is_not_well_either(
     assert "health check" in ran.error["why"] and only_ids(host) == before
     (host.checkout / "ok").write_text("yes")
     assert host.converge().data["outcome"] == "unchanged"
+
+
+def test_a_deploy_looks_at_the_probes_as_every_pass_does(host: Host) -> None:
+    """Its own pause is none for what it has to look at."""
+    verify = "x-reconciler: {{verify: [{{exec: [test, -e, {0}], service: web, within: 1s, interval: 100ms}}]}}\n"
+    good = host.push(app=verify.format("/bin/sh") + APP.format(1))
+    deploy(host)
+    bad = host.push(app=verify.format("/nothing") + APP.format(2))
+
+    said = deploy(host, bad, code=4)
+
+    assert said["error"]["code"] == "E-VERIFY-EXEC"  # type: ignore[index]
+    assert stamp(host) == good and value(host) == "A=1" and (host.state / "sentinels/blocked" / bad).exists()

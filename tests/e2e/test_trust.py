@@ -51,6 +51,17 @@ def test_a_commit_that_nobody_signed_is_held_and_drift_is_healed_all_the_same(
     assert "A=2" in host.inspect("app-web-1")["Config"]["Env"] and host.stamp == good
 
 
+def test_a_first_commit_that_nobody_signed_is_not_called_blocked(tmp_path: Path, engine: Engine, alice: Signer) -> None:
+    signers = tmp_path / "allowed_signers"
+    signers.write_text(alice.allowed('namespaces="git"') + "\n")
+    host = Host(tmp_path, engine, f'[trust]\nsignatures = "head"\nallowed_signers = "{signers}"\n')
+    sha = host.push(app=STACK.format(1))
+
+    for refused in (host.converge(code=1), host.run("deploy", sha, "--json")):
+        assert (refused.error["code"], "sign it" in refused.error["next"]) == ("E-TRUST", True)
+    assert host.containers() == {}
+
+
 def test_with_all_one_unsigned_commit_below_a_signed_one_stops_what_follows(
     tmp_path: Path, engine: Engine, alice: Signer
 ) -> None:
@@ -95,3 +106,15 @@ def test_the_repository_cannot_bring_its_own_keys(tmp_path: Path, engine: Engine
 
     assert host.converge(code=1).error["code"] == "E-GUARD-CHECKOUT"
     assert (tmp_path / "allowed_signers").read_text().startswith("alice@example.org")
+
+
+def test_a_first_commit_that_nobody_signed_says_what_to_do(tmp_path: Path, engine: Engine, alice: Signer) -> None:
+    signers = tmp_path / "allowed_signers"
+    signers.write_text(alice.allowed('namespaces="git"') + "\n")
+    host = Host(tmp_path, engine, f'[trust]\nsignatures = "head"\nallowed_signers = "{signers}"\n')
+    host.push(app=STACK.format(1))
+
+    ran = host.converge(code=1)
+
+    assert ran.error["code"] == "E-TRUST" and "not signed" in ran.error["what"] and "sign it" in ran.error["next"]
+    assert not host.containers()

@@ -105,7 +105,7 @@ MUTANTS = (
         "a dead rollback is forgotten",
         "I4",
         "reconciler/convergence/taken_up.py",
-        'if run.command == "rollback" and run.outcome in ("", "interrupted"):',
+        'if run.command == "rollback" and run.died:',
         'if run.command == "rollback" and run.outcome == "interrupted now":',
         (f"{CRASH}[rolled back]",),
     ),
@@ -298,8 +298,10 @@ MUTANTS = (
         "what an earlier push changed is left out",
         "I17",
         "reconciler/core/planner.py",
-        "return current.fingerprint == want.spec.fingerprint or version_of(current.fingerprint) != VERSION",
-        "return current.fingerprint == want.spec.fingerprint or want.slot.service == 'web'",
+        "    if reasons := tuple(_replacement(want, current, seen, remade, explain)):\n",
+        """    reasons = tuple(_replacement(want, current, seen, remade, explain))
+    if reasons and want.slot.service != "web":
+""",
         (f"{PROMISES}::test_after_a_death_between_two_pushes_the_difference_to_the_verified_revision_is_restarted",),
     ),
     Mutant(

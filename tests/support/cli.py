@@ -17,7 +17,7 @@ from tests.support.settings import allowing
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "reconciler"]
-OURS = ("RECONCILER_", "DOCKER_", "JOURNAL_STREAM", "INVOCATION_ID", "NO_COLOR", "CREDENTIALS_DIRECTORY")
+OURS = ("RECONCILER_", "DOCKER_", "JOURNAL_STREAM", "INVOCATION_ID", "NO_COLOR", "CREDENTIALS_DIRECTORY", "CI")
 
 
 @dataclass(frozen=True)

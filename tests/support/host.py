@@ -101,7 +101,7 @@ class Host:
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *arguments, "--config", str(self.config)],
             cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "RECONCILER_", "DOCKER_"))},
+            env={k: v for k, v in os.environ.items() if not k.startswith(("GIT", "CI", "RECONCILER_", "DOCKER_"))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

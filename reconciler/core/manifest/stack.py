@@ -7,12 +7,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from reconciler.core.compose.values import DURATION, parse_duration
-from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, near, pairs
+from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
 from reconciler.core.manifest.verify import ProbeModel, probes
 from reconciler.core.positioned import Map
-from reconciler.errors import BadConfiguration, Position
-from reconciler.model.desired import Migration, Pairs
-from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
+from reconciler.model.desired import Migration
+from reconciler.model.fleet import ServiceExtension, StackExtension
 from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange, Renewing
 
@@ -81,7 +80,7 @@ class ServiceModel(Strict):
 
 
 def load_stack_extension(raw: Map, file: str) -> StackExtension:
-    """`x-reconciler` of a Compose file; an empty mapping when it has none."""
+    """`x-reconciler` of a Compose file, which has one."""
     model = checked(StackModel, raw, file)
     migrations = tuple(
         Migration(m.name, m.service, tuple(m.command), tuple(m.run), parse_duration(m.timeout) or 0.0, tuple(m.needs))
@@ -93,10 +92,8 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
     return StackExtension(tuple(model.hosts), (), migrations, model.image_drift, verify)
 
 
-def load_service_extension(raw: Map | None, file: str) -> ServiceExtension:
-    """`x-reconciler` of a service, if it has one."""
-    if raw is None:
-        return ServiceExtension()
+def load_service_extension(raw: Map, file: str) -> ServiceExtension:
+    """`x-reconciler` of a service, which has one."""
     model = checked(ServiceModel, raw, file)
     return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)), model.image_drift or "")
 
@@ -110,44 +107,3 @@ def _on_change(rule: OnChangeModel) -> OnChange:
         tuple(rule.validate_),
         parse_duration(rule.timeout) or 0.0,
     )
-
-
-def selects(extension: StackExtension, host: Host, fleet: Fleet, at: Position) -> bool:
-    """Whether the host runs the stack. BadConfiguration for an unknown host, or when nothing says which of several."""
-    known = [h.name for h in fleet.hosts]
-    for name in extension.hosts:
-        if name not in known:
-            raise BadConfiguration(
-                "E-MANIFEST-HOST",
-                f"the stack names the host {name!r}, which the fleet does not have",
-                why=f"its hosts are: {', '.join(known)}{near(name, known)}",
-                next="mend x-reconciler.hosts, or add the host to fleet.yaml",
-                at=at,
-            )
-    if extension.hosts:
-        return host.name in extension.hosts
-    if extension.labels:
-        if not any(_carries(h, extension.labels) for h in fleet.hosts):
-            wanted = ", ".join(f"{key}: {value}" for key, value in extension.labels)
-            carried = sorted({f"{key}: {value}" for h in fleet.hosts for key, value in h.labels})
-            raise BadConfiguration(
-                "E-MANIFEST-HOST",
-                f"no host of the fleet has the labels {wanted}",
-                why=f"labels of the fleet: {', '.join(carried) or 'none'}; a mistyped one would take the stack away",
-                next="mend x-reconciler.hosts, or the labels in fleet.yaml",
-                at=at,
-            )
-        return _carries(host, extension.labels)
-    if len(known) > 1:
-        raise BadConfiguration(
-            "E-MANIFEST-HOST",
-            "the stack does not say which hosts run it",
-            why=f"the fleet has several: {', '.join(known)}",
-            next=f"write x-reconciler: {{hosts: [{known[0]}]}} at the top of the file",
-            at=at,
-        )
-    return True
-
-
-def _carries(host: Host, labels: Pairs) -> bool:
-    return set(labels) <= {*host.labels, ("name", host.name)}

@@ -104,13 +104,17 @@ def _signature(result: Result) -> str:
 
 
 def _held_back(result: Result, memory: Memory) -> tuple[Telling, Memory]:
-    """Told once, and again when the reason is another one: a pause or a red check does not change with every tick."""
+    """Told once, and again when the reason is another one: a pause or a red check does not change with every tick.
+
+    A server that cannot be reached has another excuse each time, and is no news where something is held back already.
+    """
+    remark, gate = result.held or result.reason, result.gate
     if result.outcome == "paused":
-        waits = bool(result.plan and not result.plan.empty)
+        waits, remark = bool(result.plan and not result.plan.empty), result.reason
+    elif gate is not None and not gate.open and gate.state == "unreachable":
+        waits, remark = not memory.failing and not memory.remark, "CI unreachable"
     else:
-        gate = result.gate
-        waits = gate is not None and not gate.open and gate.state in ("failed", "unreachable") and not memory.failing
-    remark = result.reason if result.outcome == "paused" else result.held or result.reason
+        waits = not memory.failing and (result.untrusted or (gate is not None and gate.state == "failed"))
     if not waits or remark == memory.remark:
         return Telling("suppress", "held back, and nobody waits for more words"), memory
     return Telling("condensed", "held back", key=f"{result.run}/held"), replace(memory, remark=remark)

@@ -52,6 +52,7 @@ def held(state: str) -> Result:
         (replace(nothing(), outcome="paused", exit_code=3, reason="paused: disk swap"), "suppress"),
         (replace(nothing(), outcome="paused", exit_code=3, plan=plan(Action.CREATE)), "condensed"),
         (replace(nothing(), held="blocked"), "suppress"),
+        (replace(nothing(), held="not trusted", untrusted=True), "condensed"),
         (held("pending"), "suppress"),
         (held("failed"), "condensed"),
         (held("unreachable"), "condensed"),
@@ -139,6 +140,21 @@ def test_recovery_is_told_with_how_often_and_how_long() -> None:
     assert tellings[-1].recovered
     assert tellings[-1].row and tellings[-1].row.total == 3
     assert memory.failing is None
+
+
+def test_a_server_that_comes_and_goes_is_told_once() -> None:
+    def down(why: str) -> Result:
+        gate = GateAnswer(NEW, "unreachable", why)
+        return replace(nothing(), held=f"CI unreachable: {why}", gate=gate)
+
+    red, first, second = held("failed"), down("503"), down("asked again in 57 s")
+    alone = [first, second, first]
+    with_a_red_head = [red, first, red, second, red]
+
+    for results in (alone, with_a_red_head):
+        passes = [(60.0 * n, replace(result, run=str(n))) for n, result in enumerate(results)]
+        tellings, _ = told(*passes)
+        assert [telling.state for telling in tellings] == ["condensed", *["suppress"] * (len(results) - 1)]
 
 
 def test_a_head_that_is_held_back_after_a_failure_is_no_recovery() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reconciler.core.notices import discord, generic
@@ -259,6 +259,8 @@ SECRETS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=
 @given(SECRETS)
 def test_no_form_of_a_secret_is_in_any_body(secret: str) -> None:
     redact = redactor([secret])
+    (harmless,) = said(failure())
+    assume(not any(form in generic.body_of(harmless).decode() for form in forms(secret)))  # `reconciler/n`
     for form in forms(secret):
         told = replace(
             failure(),
