@@ -10,7 +10,12 @@ from reconciler.convergence.world import World
 from reconciler.core.migrations import chosen, needed
 from reconciler.model.desired import Stack
 from reconciler.model.observed import Slot
+from reconciler.model.report import VERIFYING
 from reconciler.model.result import Migrated
+from reconciler.ports import Ledger
+
+_BACK = 50
+"""How many runs the ledger is asked for. What is older than that is run again: by contract that is safe."""
 
 
 class Due:
@@ -35,7 +40,24 @@ class Due:
 
 
 def due(world: World, picture: Picture, target: str, run: str, owner: str) -> Due | None:
-    """Those of the stacks that the pass may touch; None when there are none."""
+    """Those of the stacks that the pass may touch; None when there are none.
+
+    What a pass did at this revision is done, though it moved no stamp because a stack is paused, or out of its target.
+    """
     stacks = chosen(picture.desired, target) if target else picture.desired.stacks
     stacks = tuple(s for s in stacks if s.migrations and not world.signals.paused(s.name, alone=True))
+    done = _done_already(world.ledger, picture.desired.revision) if stacks else set()
+    stacks = tuple(s for s in stacks if not done.issuperset((s.name, m.name) for m in s.migrations))
     return Due(picture, stacks, Migrate(world, world.shell, run, owner, "deploy")) if stacks else None
+
+
+def _done_already(ledger: Ledger, revision: str) -> set[tuple[str, str]]:
+    """Stack and name of each migration that went well since the host was last at another revision."""
+    done: set[tuple[str, str]] = set()
+    for run in ledger.runs(_BACK):
+        if run.revision in ("", revision) and run.outcome in VERIFYING:
+            steps = ledger.run(run.id)[1] if run.revision else ()
+            done |= {(step.stack, step.reasons[0]) for step in steps if step.action == "migrate"}
+        elif not run.told_nothing:
+            break
+    return done

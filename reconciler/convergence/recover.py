@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.convergence.exchange import REFRESH, REMOVE
+from reconciler.convergence.exchange import REFRESH, REMOVE, STOPPED
 from reconciler.convergence.put_back import joined, orphaned, put_back
 from reconciler.core.overlap import claims
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
@@ -109,10 +109,15 @@ def _claims(container: Container, name: str) -> set[str]:
 
 
 def _succeeded(intent: Intent, old: Container, successors: Mapping[str, Container]) -> bool:
-    """Whether the old container is out of service and, unless it just had to go, another serves in its place."""
+    """Whether the old container is out of service and, unless it just had to go, another serves in its place.
+
+    One that stands still where the old one ran was stopped by an undo that died, or by a reboot before its verdict.
+    """
     if old.name == intent.name:
         return False
-    return intent.kind.startswith(REMOVE) or intent.container in successors
+    successor = successors.get(intent.container)
+    halted = successor is not None and successor.state == "exited" and not intent.kind.endswith(STOPPED)
+    return intent.kind.startswith(REMOVE) or (successor is not None and not halted)
 
 
 def _forward(engine: ContainerEngine, successor: Container | None, progress: Progress) -> None:

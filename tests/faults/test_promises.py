@@ -11,7 +11,7 @@ from reconciler.adapters.signals import SentinelSignals
 from reconciler.model.gate import GateAnswer, GateState
 from tests.support.crash import CrashHost
 from tests.support.crash_scenarios import BAD, NEXT
-from tests.support.crash_stacks import APP, BEFORE, CONF, EXTRA, app, migrating, one
+from tests.support.crash_stacks import APP, BEFORE, CONF, EXTRA, SOLO, app, migrating, one
 from tests.support.seam import Died, Seam
 
 BOTH = {APP: app(db="box/db:2", web="box/web:2", more=EXTRA)}
@@ -175,6 +175,22 @@ def test_a_migration_runs_once_before_its_revision_is_verified_and_never_with_a_
     host.commit({"README.md": "words\n"})
     host.converge()
     assert len(host.engine.rows) == 2
+
+
+def test_a_migration_is_not_run_again_with_every_tick_while_another_stack_is_paused(host: CrashHost) -> None:
+    host.commit({**BEFORE, APP: migrating()})
+    good = host.converge().revision
+    signals(host).pause("solo", "disk swap", "ana", "", None)
+    newer = host.commit({SOLO: one("solo", "box/solo:2"), APP: migrating("more")})
+
+    assert host.converge().outcome == "succeeded"
+    rows = list(host.engine.rows)
+    ticks = [host.converge().outcome for _ in range(2)]
+
+    assert ticks == ["unchanged", "unchanged"] and host.engine.rows == rows
+    assert signals(host).stamp() == good
+    signals(host).resume("solo")
+    assert host.converge().outcome == "succeeded" and signals(host).stamp() == newer
 
 
 # Persons
