@@ -98,7 +98,8 @@ def remote_and_configuration(ports: dict[int, int], channel: Channel) -> None:
         f'[repository]\nurl = "{(DEMO / "remote.git").as_uri()}"\nbranch = "main"\npath = "manifests"\n\n'
         "# Root writes the repository's files only where this host allows it; the default is /opt and /srv.\n"
         f"[trust]\nallow_host_mounts = [{json.dumps(str(DEMO))}]\n\n"
-        f"[state]\ndirectory = {json.dumps(str(DEMO / 'state'))}\n"
+        f"[state]\ndirectory = {json.dumps(str(DEMO / 'state'))}\n\n"
+        f"[docker]\nhost = {json.dumps(os.environ['DOCKER_HOST'])}\n"
     )
     secret = CONFIG.parent / "secrets" / "discord-webhook"
     secret.parent.mkdir(mode=0o700)

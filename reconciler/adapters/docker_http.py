@@ -114,8 +114,9 @@ class SocketHttp:
         connection.settimeout(self._deadline)
         try:
             connection.connect(self._place)
-        except OSError:
+        except OSError as error:
             connection.close()
+            error.filename = self._place  # whoever is told should see where nobody was
             raise
         return connection
 

@@ -217,6 +217,8 @@ class _Look:
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
+        for migration in self._seen.migrations:
+            lines.insert(-1, f"  > migrate {migration}")
         if self.changes:
             lines[1:1] = changes_lines(self.changes)
         return lines
@@ -229,6 +231,7 @@ class _Look:
             "gate": gate_data(target.gate) if target.gate else None,
             "working_tree": list(self.drifted),
             "changes": changes_data(self.changes),
+            "migrations": list(self._seen.migrations),
         }
 
     def changed_files(self) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.adapters.lock import Holder, PassLock
 from reconciler.convergence.aim import Aim
 from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.migrations import due_stacks
 from reconciler.convergence.observe import observe
 from reconciler.convergence.world import Request, Rules, World
 from reconciler.core.guard import check
@@ -18,11 +19,12 @@ from reconciler.model.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen; `warnings` hold what the guard would say to a pass."""
+    """What was seen; `warnings` hold what the guard would say to a pass, `migrations` those that would go with it."""
 
     target: Target
     picture: Picture
     warnings: tuple[str, ...]
+    migrations: tuple[str, ...] = ()
 
 
 def fetched(world: World, settings: Settings) -> str:
@@ -71,4 +73,6 @@ def look(world: World, rules: Rules, head: str) -> Seen:
         )
     except ReconcilerError as error:
         warnings = (f"a pass would refuse this: {error}",)
-    return Seen(target, picture, warnings + picture.warnings)
+    stacks = due_stacks(world, picture, base, rules.site.target)
+    migrations = tuple(f"{stack.name}: {migration.name}" for stack in stacks for migration in stack.migrations)
+    return Seen(target, picture, warnings + picture.warnings, migrations)

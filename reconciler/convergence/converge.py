@@ -193,10 +193,10 @@ class Pass:
             self._account.turned_away = base
 
     def _migrating(self, picture: Picture, owner: str) -> Due | None:
-        """Migrations go with every new revision, whatever changed in it; a way back has none."""
-        if self._request.command == "rollback" or _ignored(picture) or picture.desired.revision == self._account.base:
+        """A way back has none."""
+        if self._request.command == "rollback":
             return None
-        return due(self._world, picture, self._rules.site.target, self._request.run, owner)
+        return due(self._world, picture, self._account.base, self._rules.site.target, self._request.run, owner)
 
     def _refuse(self, picture: Picture, blocked: Collection[str], migrating: Due | None) -> None:
         """What must not happen ends here, before anything was touched."""

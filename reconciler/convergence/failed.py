@@ -84,6 +84,10 @@ class Failed:
         if trouble:
             trouble.why = f"{trouble.why}\nwhat had failed before it: {error.what}".strip()
             return self._halted(trouble, failures)
+        if account.request.command == "deploy":
+            error.next = (
+                f"{error.next}; then deploy that. The timer waits (4 h) until: reconciler resume {account.host}"
+            )
         if account.migrated or not error.unchanged:
             error.unchanged = self._what_runs(restored, moved_on)
         if restored or moved_on:

@@ -39,16 +39,24 @@ class Due:
         self._migrate.run(stack, patterns, self._picture.desired.checkout)
 
 
-def due(world: World, picture: Picture, target: str, run: str, owner: str) -> Due | None:
-    """Those of the stacks that the pass may touch; None when there are none.
+def due(world: World, picture: Picture, base: str, target: str, run: str, owner: str) -> Due | None:
+    """Those that go with this pass; None when there are none."""
+    stacks = due_stacks(world, picture, base, target)
+    return Due(picture, stacks, Migrate(world, world.shell, run, owner, "deploy")) if stacks else None
+
+
+def due_stacks(world: World, picture: Picture, base: str, target: str) -> tuple[Stack, ...]:
+    """The stacks whose migrations go with the way from `base`: for every new revision, unless all changes are ignored.
 
     What a pass did at this revision is done, though it moved no stamp because a stack is paused, or out of its target.
     """
+    ignored = picture.changes is not None and not picture.changes.any_deploy
+    if ignored or picture.desired.revision == base:
+        return ()
     stacks = chosen(picture.desired, target) if target else picture.desired.stacks
     stacks = tuple(s for s in stacks if s.migrations and not world.signals.paused(s.name, alone=True))
     done = _done_already(world.ledger, picture.desired.revision) if stacks else set()
-    stacks = tuple(s for s in stacks if not done.issuperset((s.name, m.name) for m in s.migrations))
-    return Due(picture, stacks, Migrate(world, world.shell, run, owner, "deploy")) if stacks else None
+    return tuple(s for s in stacks if not done.issuperset((s.name, m.name) for m in s.migrations))
 
 
 def _done_already(ledger: Ledger, revision: str) -> set[tuple[str, str]]:

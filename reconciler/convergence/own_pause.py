@@ -37,8 +37,11 @@ class OwnPause:
         pause = self._signals.paused()
         if pause is None or not pause.run:
             return
-        good = result.outcome in ("succeeded", "unchanged")
-        if good or (pause.run == self._request.run and not touched and not self._inherited):
+        good, own = result.outcome in ("succeeded", "unchanged"), pause.run == self._request.run
+        if own and touched and not good and self._request.command == "deploy":
+            reason = f"{pause.reason} failed: {result.reason}"
+            self._signals.pause("", reason, self._request.actor, self._request.run, None)
+        if good or (own and not touched and not self._inherited):
             self._signals.resume("")
 
     def _died(self, run: str) -> bool:

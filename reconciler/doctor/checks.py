@@ -151,7 +151,11 @@ def _cleaned(finding: Finding, clean: Callable[[str], str]) -> Finding:
 
 
 def _for_this_file(file: str, finding: Finding) -> Finding:
-    """Our own commands have to be about the same host."""
-    if file == DEFAULT_FILE or not finding.mend.startswith("reconciler "):
+    """Our own commands have to be about the same host, those for cron, too."""
+    if file == DEFAULT_FILE:
+        return finding
+    if " converge --yes" in finding.mend:
+        return replace(finding, mend=finding.mend.replace(" converge --yes", f" --config {file} converge --yes", 1))
+    if not finding.mend.startswith("reconciler "):
         return finding
     return replace(finding, mend=finding.mend.replace("reconciler ", f"reconciler --config {file} ", 1))

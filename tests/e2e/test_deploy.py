@@ -77,7 +77,9 @@ def test_a_deploy_that_fails_is_put_back_blocked_and_leaves_the_host_paused_for_
     said = deploy(host, bad, code=4)
 
     assert said["outcome"] == "rolled-back" and only_ids(host) == before and stamp(host) == good
-    assert host.run("converge", "--yes").code == 3
+    assert "reconciler resume box" in said["error"]["next"]  # type: ignore[index]
+    waits = host.run("converge", "--yes")
+    assert waits.code == 3 and f"deploy of {bad[:7]} failed" in waits.stdout
     assert deploy(host, bad, code=1)["error"]["code"] == "E-BLOCKED"  # type: ignore[index]
     assert paused(host), "a later deploy that failed took the pause away"
     fixed = host.push(app=APP.format(3))
@@ -282,7 +284,9 @@ def rows(host: Host) -> list[str]:
 def test_migrations_go_with_every_revision_and_never_with_a_tick(host: Host) -> None:
     add = 'echo "$$RECONCILER_MODE" >> /data/rows'
     host.push(app=MIGRATING.format(add, 1))
+    assert "> migrate app: schema" in host.run("plan").stdout
     host.converge()
+    assert "> migrate" not in host.run("plan").stdout
     assert rows(host) == ["deploy"]
     host.settled()
     host.engine.cli("rm", "-f", "app-web-1")

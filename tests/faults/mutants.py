@@ -200,8 +200,8 @@ MUTANTS = (
         "verified without its migration",
         "I10",
         CONVERGE,
-        "        return due(self._world, picture, self._rules.site.target, self._request.run, owner)\n",
-        "        return None\n",
+        "        return due(self._world, picture,",
+        "        return None and due(self._world, picture,",
         (f"{PROMISES}::test_a_migration_runs_once_before_its_revision_is_verified_and_never_with_a_tick",),
     ),
     Mutant(

@@ -122,12 +122,12 @@ def _held_back(result: Result, memory: Memory) -> tuple[Telling, Memory]:
 
 def _success(result: Result, memory: Memory, now: float, unread: frozenset[str]) -> tuple[Telling, Memory]:
     changes = result.changes
+    if changes is not None and (changes.silent or not changes.any_deploy):
+        return Telling("suppress", "only ignored or quiet paths"), memory
     if result.migrated:
         return Telling("full", "migrations", key=result.run), replace(memory, storm=None)
     if not _happened(result):
         return Telling("suppress", "nothing changed"), memory
-    if changes is not None and (changes.silent or not changes.any_deploy):
-        return Telling("suppress", "only ignored or quiet paths"), memory
     if not result.base:
         return Telling("full", "the first deploy", key=result.run), replace(memory, storm=None)
     if result.base != result.revision and (
