@@ -71,6 +71,15 @@ class Account:
         )
 
 
+def with_healing(result: Result, healed: Result | None) -> Result:
+    """A pass that could not follow the branch, and what it did meanwhile for what was verified last."""
+    if healed is None or result.error is None:
+        return result
+    done = healed.reason if healed.exit_code == 0 else f"healing failed: {healed.reason}"
+    result.error.unchanged = f"what was verified last goes on: {done}"
+    return replace(result, reason=f"{result.reason}; healed meanwhile: {done}", checkout=healed.checkout)
+
+
 def cleaned(result: Result, clean: Callable[[str], str]) -> Result:
     """A container may write a password to its log, and an engine may repeat it in an error."""
     if result.error is not None:

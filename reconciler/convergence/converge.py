@@ -9,10 +9,9 @@ back: the kept containers serve again, and the revision is blocked until another
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
 from dataclasses import replace
 
-from reconciler.convergence.account import Account, cleaned
+from reconciler.convergence.account import Account, cleaned, with_healing
 from reconciler.convergence.aim import Aim
 from reconciler.convergence.apply import Apply, Tools
 from reconciler.convergence.exchange import Exchange
@@ -25,20 +24,19 @@ from reconciler.convergence.prepare import prepare_images, render_files
 from reconciler.convergence.promise import promise_restarts
 from reconciler.convergence.rebuild import rebuild
 from reconciler.convergence.recover import recover
+from reconciler.convergence.refuse import refuse
 from reconciler.convergence.taken_up import taken_up
 from reconciler.convergence.tidy import tidy
 from reconciler.convergence.told import Told
 from reconciler.convergence.verify import Verify, in_view, probed
 from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
-from reconciler.core import guard
 from reconciler.core.adoption import remembered, renewed
 from reconciler.core.alerts import LONGEST, told_already
-from reconciler.core.migrations import refuse_untrusted
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.target import Target
-from reconciler.errors import ReconcilerError, Refused
+from reconciler.errors import ReconcilerError
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
 from reconciler.model.report import Outcome, Pause, Run
@@ -63,6 +61,7 @@ class Pass:
         self._tools = Tools(world.engine, world.ledger, world.clock, world.progress, waiting, rules.parallel)
         self._account = Account(request, rules.site.host, world.clock.now())
         self._pause = OwnPause(world, request)
+        self._free = False  # whether a pass may change anything here
 
     def run(self) -> Result:
         """Never raises a ReconcilerError: it becomes the Result, recorded like everything else."""
@@ -81,13 +80,40 @@ class Pass:
         )
         self._look_back()
         try:
-            result = self._converge()
-        except ReconcilerError as error:
-            result = account.result("failed", error.exit_code, error.what, error, phase=self._told.phase_now)
+            result = self._followed()
         except (KeyboardInterrupt, Interrupted):
             result = account.result("interrupted", 130, "interrupted; the next pass carries on")
         result = cleaned(result, redactor(world.files.confidential()).clean)
         return self._recorded(replace(result, seconds=world.clock.now() - account.started))
+
+    def _followed(self) -> Result:
+        """The branch, as far as it goes. Where it cannot be followed, what was verified last is healed all the same."""
+        account = self._account
+        try:
+            return self._converge()
+        except ReconcilerError as error:
+            result = account.result("failed", error.exit_code, error.what, error, phase=self._told.phase_now)
+        if account.touched or not self._free or self._request.command != "converge":
+            return result
+        try:
+            return with_healing(result, self._healed())
+        except ReconcilerError:  # what was wrong first says more
+            return result
+
+    def _healed(self) -> Result | None:
+        """The verified revision again; None when that is how it is, or when it was what could not be reached."""
+        world, account, base = self._world, self._account, self._account.base
+        if not base or not world.repository.has(base) or (account.picture and account.picture.plan.revision == base):
+            return None
+        owner, target = world.identity.owner(base), Target(base, "verified last; the branch cannot be followed")
+        world.progress.phase("plan", f"{base[:7]} ({target.reason})")
+        blocked = world.signals.blocked()
+        picture = self._gather.picture(base, base, owner, self._observe(owner), blocked)
+        refuse(world, self._rules.policy, picture, blocked)
+        if not (picture.plan.steps or picture.drifted) or not self._request.confirm(picture.plan):
+            return None
+        account.picture = picture
+        return self._carry_out(picture, target, owner, None)
 
     def _recorded(self, result: Result) -> Result:
         """However it ended, it ended: this attempt was none that died."""
@@ -126,6 +152,7 @@ class Pass:
         account.base = world.signals.stamp() or world.ledger.verified() or ""
         if pause := self._pause.in_the_way():
             return self._paused(pause, observed, owner)
+        self._free = True
         self._pause.raise_()
         aim = Aim(world, self._gather, self._request, account.base)
         account.target = target = self._aimed(aim)
@@ -138,7 +165,7 @@ class Pass:
         blocked = world.signals.blocked()
         account.picture = picture = self._gather.picture(target.revision, account.base, owner, observed, blocked)
         migrating = self._migrating(picture, owner)
-        self._refuse(picture, blocked, migrating)
+        refuse(world, self._rules.policy, picture, blocked, migrating)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified and not migrating:
             return self._still_well(
                 picture, target, owner, "unchanged", _IGNORED if _ignored(picture) else "nothing to do"
@@ -197,31 +224,6 @@ class Pass:
         if self._request.command == "rollback":
             return None
         return due(self._world, picture, self._account.base, self._rules.site.target, self._request.run, owner)
-
-    def _refuse(self, picture: Picture, blocked: Collection[str], migrating: Due | None) -> None:
-        """What must not happen ends here, before anything was touched."""
-        guard.check(
-            picture.desired,
-            picture.wants,
-            picture.observed,
-            picture.plan,
-            self._rules.policy,
-            picture.ground,
-            blocked,
-        )
-        for stack in migrating.stacks if migrating else ():
-            refuse_untrusted(stack, self._rules.policy.allow_privileged)
-        self._check_obstacles(picture)
-
-    def _check_obstacles(self, picture: Picture) -> None:
-        obstacles = self._world.repository.checkout_obstacles(picture.desired.revision, picture.desired.checkout)
-        if obstacles:
-            raise Refused(
-                "E-CHECKOUT-UNTRACKED",
-                f"untracked files are in the way: {', '.join(obstacles[:5])}",
-                why=f"git wants to write them below {picture.desired.checkout}, and what lies there is not from git",
-                next="move them away, or take them out of the repository",
-            )
 
     def _carry_out(self, picture: Picture, target: Target, owner: str, migrating: Due | None) -> Result:
         world, plan, account = self._world, picture.plan, self._account
