@@ -215,6 +215,10 @@ BY_A_PERSON = (
     Scenario("rolled back over a stack", None, deployed=(BEFORE, {SOLO: None, **NEXT}), command="rollback"),
     Scenario("rolled back to what is broken, so halted", None, _break_what_was, (BEFORE, NEXT), "rollback"),
     Scenario("a rewrite that was accepted", None, _rewrite),
+    Scenario(
+        "the branch is mistyped, so healed", {"manifests/stacks/new/compose.yaml": "servces: {}\n"}, _lose("app-db-1")
+    ),
+    Scenario("its image is nowhere, so healed", {APP: app(web="box/nowhere:1", more=EXTRA)}, _stop),
 )
 
 SCENARIOS = (*TELLING, *BY_THE_TIMER, *WITH_MIGRATIONS, *BY_A_PERSON)
