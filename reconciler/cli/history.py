@@ -128,8 +128,9 @@ def export(frame: Frame, limit: int | None) -> int:
 
 def _step(step: StepRecord) -> list[str]:
     """With the end of what it wrote, when that was kept."""
-    name = f"{step.stack}/{step.service}".rstrip("/")
-    line = f"  {name}  {step.action}: {step.result}  ({'; '.join(step.reasons)})"
+    name = f"{step.stack}/{step.service}".strip("/")
+    about = f"{name}  " if name else ""
+    line = f"  {about}{step.action}: {step.result}  ({'; '.join(step.reasons)})"
     return [line, *(f"    | {each}" for each in step.detail.splitlines()[-_SHOWN:])]
 
 

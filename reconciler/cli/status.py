@@ -14,7 +14,7 @@ from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
@@ -203,6 +203,8 @@ def _health(plan: Plan) -> tuple[str, list[str]]:
     containers = [(s.slot, s.container) for s in plan.satisfied if not s.job]
     containers += [(s.slot, s.current) for s in plan.steps if s.current]
     sick = [str(slot) for slot, c in containers if c.state != "running" or c.health == "unhealthy"]
+    if plan.revision == plan.base:  # what is new is no illness
+        sick += [str(s.slot) for s in plan.steps if s.action is Action.CREATE]
     starting = any(c.health == "starting" for _, c in containers)
     return ("sick" if sick else "starting" if starting else "ok"), sick
 

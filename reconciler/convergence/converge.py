@@ -248,6 +248,7 @@ class Pass:
         tidy(world.engine, world.ledger, self._listed(owner), plan, owner)
         world.adoptions.remember(renewed(world.adoptions.known(), plan))
         summary = self._told.summary(plan, account.migrated)
+        summary = f"{self._request.reason}: {summary}" if self._request.reason else summary
         if not _moves(plan, migrating):
             return self._still_well(picture, target, owner, "succeeded", _IGNORED if _ignored(picture) else summary)
         return self._verified(picture, target, "succeeded", summary)

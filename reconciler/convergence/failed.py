@@ -16,6 +16,7 @@ from reconciler.core.adoption import renewed
 from reconciler.core.redact import redactor
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.plan import Plan
+from reconciler.model.report import StepRecord
 from reconciler.model.result import Result, WayBack
 
 
@@ -72,7 +73,10 @@ class Failed:
             )
         except ReconcilerError as raised:
             trouble = raised
-        seconds = world.clock.now() - begun
+        now = world.clock.now()
+        seconds, result, run = now - begun, "failed" if trouble else "ok", account.request.run
+        back = StepRecord(run, "", "", "undo", (_reason(failures),), begun, now, result, "\n".join(restored))
+        world.ledger.step(back)
         trouble = trouble or (self._not_well(restored, owner) if moved_on else None)
         account.back = WayBack(
             to=account.base if moved_on else "",

@@ -85,12 +85,12 @@ def http(check: HttpCheck, answer: HttpAnswer) -> Sample:
     """Whether the answer has the status, the values and the text that it should."""
     if answer.trouble:
         return Sample("no answer", answer.trouble)
-    told = answer.body.decode("utf-8", "replace")
+    told = f"it answered {answer.status}: {answer.body.decode('utf-8', 'replace')}"
     if answer.status != check.status:
         return Sample(f"status {answer.status} instead of {check.status}", told)
     if answer.cut and (check.json or check.body):
         return Sample(f"the answer is larger than {len(answer.body)} bytes")
-    if check.body and check.body not in told:
+    if check.body and check.body not in answer.body.decode("utf-8", "replace"):
         return Sample(f"the answer does not hold {check.body!r}", told)
     return _values(check, answer.body, told) if check.json else Sample()
 

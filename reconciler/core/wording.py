@@ -142,6 +142,8 @@ def result_lines(result: Result) -> list[str]:
         lines.append(f"  copies: {checkout.aside}")
     if result.back and result.back.restored:
         lines.append(f"  serving again after {result.back.seconds:.1f} s: {', '.join(result.back.restored)}")
+    if result.command == "rollback" and result.outcome == "succeeded":
+        lines.append(f"  {result.base[:7]} is blocked; whatever is pushed next is deployed as ever")
     if result.cleared:
         lines.append(f"  not blocked any more: {', '.join(name[:14] for name in result.cleared)}")
     return lines
@@ -152,6 +154,8 @@ def _headline(result: Result) -> str:
     match result.outcome:
         case "unchanged":
             return f"Nothing to do{at}"
+        case "succeeded" if result.command == "rollback":
+            return f"Rolled back to {result.revision[:7]}: {result.reason}"
         case "succeeded":
             return f"Converged{at}: {result.reason}"
         case "paused":

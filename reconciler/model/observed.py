@@ -60,7 +60,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """The place that one container fills: replica `number` (from 1) of a service of a stack."""
+    """The place that one container fills: replica `number` (from 1) of a service of a stack; "": the stack itself."""
 
     stack: str
     service: str
@@ -68,7 +68,7 @@ class Slot:
 
     def __str__(self) -> str:
         replica = f"#{self.number}" if self.number > 1 else ""
-        return f"{self.stack}/{self.service}{replica}"
+        return f"{self.stack}/{self.service}{replica}" if self.service else self.stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,9 @@ def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
 
 def _full(result: Result, telling: Telling, forge: Forge) -> Notice:
     row = telling.row if telling.recovered else None
-    done = f"deployed {result.revision[:7]}" if result.outcome == "succeeded" else f"well at {result.revision[:7]}"
+    done = (
+        f"{_done(result)} {result.revision[:7]}" if result.outcome == "succeeded" else f"well at {result.revision[:7]}"
+    )
     again = f", well again after {_failures(row, result)}" if row else ""
     details = [
         Detail("Migrations", "\n".join(f"{m.stack}/{m.name}: {m.result}, {span(m.seconds)}" for m in result.migrated)),
@@ -154,13 +156,17 @@ def _condensed(result: Result, telling: Telling, forge: Forge) -> Notice:
     several = storm is not None and storm.count > 1
     base = storm.base if several and storm else result.base
     healed = result.base == result.revision and not several
-    done = f"{storm.count} deploys, now" if several and storm else "healed, at" if healed else "deployed"
+    done = f"{storm.count} deploys, now" if several and storm else "healed, at" if healed else _done(result)
     moved = f"{base[:7]} → " if base and base != result.revision else ""
     text = f"{moved}{result.revision[:7]}: {_counted(result)}, {span(result.seconds)}"
     text += f", by {result.actor}" if result.actor else ""
     links = tuple(_links(replace(result, base=base), forge))
     title = f"{where(result)}: {done} {result.revision[:7]}"
     return Notice("", "", "condensed", title, _first_url(links), text, _said([*_by_persons(result)]), links)
+
+
+def _done(result: Result) -> str:
+    return "rolled back to" if result.command == "rollback" else "deployed"
 
 
 def where(result: Result) -> str:
@@ -187,6 +193,8 @@ def _common(result: Result) -> Iterator[Detail]:
 
 def _by_persons(result: Result) -> Iterator[Detail]:
     """What went past the rules of the house, and who wanted it."""
+    if result.command == "rollback":
+        yield Detail("Why", result.reason)
     yield Detail("CI", result.gate.reason if result.gate and result.gate.overridden else "")
     yield Detail("By hand", "\n".join(result.by_hand))
 
