@@ -54,6 +54,24 @@ def other_engine() -> Iterator[Engine]:
         engine.down()
 
 
+LONGEST = (
+    "faults/test_crash_real.py",
+    "faults/test_crash_memory.py",
+    "faults/test_crash_pairs.py",
+    "faults/test_strace_sweep.py",
+    "e2e/test_systemd_trouble.py",
+)
+"""They begin first: a file stays with one worker, and the last one should not work alone for minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0].removeprefix("tests/")
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
+
+
 Tell = Callable[[str], None]
 _TOLD = pytest.StashKey[list[str]]()
 
