@@ -339,7 +339,7 @@ def test_at_a_terminal_it_is_a_shell_with_the_size_of_ours(host: Host) -> None:
     try:
         screen = Screen(ours)
         screen.wait_for(r"[#$] ")
-        screen.type("tty; stty size\r", r"/dev/pts/\d+\s+33 101")
+        screen.type_until("tty; stty size\r", r"/dev/pts/\d+\s+33 101")  # the engine takes a size once it runs
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         os.killpg(process.pid, signal.SIGWINCH)
         screen.type_until("stty size\r", r"\s40 120\s")
