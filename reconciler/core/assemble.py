@@ -253,7 +253,7 @@ def _at(loaded: LoadedStack) -> Position:
 
 def _stack_extension(loaded: LoadedStack) -> StackExtension | None:
     """None when its variables could not be filled in, which was told."""
-    whole = is_whole(loaded.extensions)
+    whole = not loaded.problems or is_whole(loaded.extensions)
     return _read_extension(loaded.extensions, loaded.stack.file) if whole else None
 
 

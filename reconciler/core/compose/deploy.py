@@ -18,6 +18,9 @@ _SHORT: tuple[tuple[str, str, str, Callable[[Map, Any], float | int]], ...] = (
     ("pids_limit", "limits", "pids", lambda holder, key: max(0, read.whole(holder, key, -1))),
     ("mem_reservation", "reservations", "memory", read.size),
 )
+KEYS = frozenset(("deploy", *(short for short, *_ in _SHORT)))
+"""Of a service: where any of this is said."""
+
 _UPDATE: dict[str, Reader] = {
     "order": lambda given, key: read.choice(given, key, ("stop-first", "start-first")),
     "failure_action": lambda given, key: read.choice(given, key, ("rollback", "pause", "continue")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from reconciler.core.compose import read, references, resources
 from reconciler.core.compose.envsource import EnvFiles
@@ -98,7 +98,7 @@ def _tried(tree: Tree, path: str, host: HostContext, default_name: str, mistakes
     work.check(services, disabled)
     stack = work.stack(services, path)
     raw = {name: given for name, given in model.sections["services"].items() if name not in disabled}
-    extensions = {name: given.child("x-reconciler") for name, given in raw.items() if is_whole(given)}
+    extensions = {name: given.child("x-reconciler") for name, given in raw.items() if work.whole(given)}
     return LoadedStack(
         stack,
         model.extension,
@@ -163,7 +163,7 @@ class _Work:
         published = 0
         for name, given in section.items():
             self.mistakes.of(_check_name, section, name)
-            if not is_whole(given):
+            if not self.whole(given):
                 self.mistakes.of(check_service, name, given)
                 continue
             wanted = self.mistakes.of(profiles, given)
@@ -191,6 +191,10 @@ class _Work:
         """Services that are there, and could not be read."""
         known = frozenset((*self.model.sections["services"], *self.model.broken))
         return known - {service.name for service in services} - set(disabled)
+
+    def whole(self, given: Any) -> bool:
+        """Whether all its variables could be filled in; without a mistake there is nothing to look for."""
+        return not self.mistakes.found or is_whole(given)
 
     def _service(self, name: str, given: Map) -> Service:
         made = make_service(
@@ -237,7 +241,7 @@ class _Work:
 
     def _made(self, make: Callable[[Map, str, str], Resource], section: Map) -> dict[str, Resource]:
         """Those of a section that are right."""
-        whole = (key for key in section if is_whole(section[key]))
+        whole = (key for key in section if self.whole(section[key]))
         made = {key: self.mistakes.of(make, section, key, self.name) for key in whole}
         return {key: one for key, one in made.items() if one is not None}
 
@@ -250,7 +254,7 @@ class _Work:
         for kind, section_name in kinds:
             section = self.model.sections[section_name]
             for key in section:
-                if (kind, key) not in used or not is_whole(section[key]):
+                if (kind, key) not in used or not self.whole(section[key]):
                     if section[key] is not None:
                         self.mistakes.of(resources.check_file_keys, section, key, kind)
                     continue

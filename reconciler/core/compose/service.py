@@ -108,6 +108,8 @@ def _check_image(name: str, service: Map) -> None:
 
 
 def _deploy(service: Map, found: dict[str, Any], warnings: dict[str, None]) -> dict[str, Any]:
+    if deploy.KEYS.isdisjoint(service):
+        return {}
     given = deploy.part(service, "deploy")
     with Mistakes() as mistakes:
         mistakes.of(deploy.check, given)
