@@ -18,6 +18,7 @@ from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, s
 from reconciler.cli.progress import showing, standing_aside
 from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
+from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data, gate_lines
 from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines
 from reconciler.errors import Refused, Terminal
@@ -216,7 +217,7 @@ class _Look:
             lines[1:1] = [f"  {line}" for line in gate_lines(gate)]
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
-            lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
+            lines.insert(-1, f"  ~ working tree  {count(len(self.drifted), 'file')} to write: {shown}")
         for migration in self._seen.migrations:
             lines.insert(-1, f"  > migrate {migration}")
         if self.changes:

@@ -12,6 +12,7 @@ import click
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of, table
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
+from reconciler.core.counting import count
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
 from reconciler.model.plan import Action, Plan
@@ -155,7 +156,7 @@ def _nags(settings: Settings, pause: Pause | None) -> Iterator[str]:
     for name, stopped in box.stopped.items():
         yield f"no notices to {name} for {span(now - stopped.at)}: {stopped.why}; mend it, then: reconciler notify test"
     if box.waiting and not box.stopped:
-        yield f"{len(box.waiting)} notices wait to be delivered"
+        yield f"{count(len(box.waiting), 'notice waits', 'notices wait')} to be delivered"
 
 
 def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: ReconcilerError) -> Answer:

@@ -33,6 +33,7 @@ from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core.adoption import remembered, renewed
 from reconciler.core.alerts import LONGEST, told_already
+from reconciler.core.counting import count
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.target import Target
@@ -230,7 +231,7 @@ class Pass:
         if target.revision != account.base:
             account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
-            world.progress.phase("prepare", f"{len(plan.images)} images")
+            world.progress.phase("prepare", count(len(plan.images), "image"))
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         self._validate(picture, owner)
@@ -281,7 +282,7 @@ class Pass:
             self._account.migrated += migrating.done if migrating else ()
         if applied.failures and not isolate:
             return applied.failures
-        self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
+        self._world.progress.phase("verify", f"{count(len(applied.touched), 'container')} for {self._rules.window:g} s")
         failures = applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
         if (failures and not isolate) or not _moves(plan, migrating):
             return failures

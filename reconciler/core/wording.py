@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data
 from reconciler.model.changes import Changes
 from reconciler.model.plan import SIGNS, Action, Plan, Step
@@ -41,17 +42,13 @@ def plan_lines(plan: Plan, held: str = "") -> list[str]:
 
 def changes_lines(changes: Changes) -> list[str]:
     """What git changed since what was verified, in one or two lines."""
-    commits = _many(len(changes.commits) + changes.more, "commit")
-    lines = [f"Changed: {_many(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
+    commits = count(len(changes.commits) + changes.more, "commit")
+    lines = [f"Changed: {count(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
     if changes.ignored:
         lines[0] += f", {changes.ignored} ignored"
     if not changes.any_deploy:
         lines.append("Nothing that changed is deployed: all of it is ignored, and nothing mounts, builds or reads it.")
     return lines
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def changes_data(changes: Changes | None) -> dict[str, Any]:
@@ -89,7 +86,8 @@ def counts(plan: Plan) -> str:
     """`1 create, 2 recreate, 11 unchanged`, or that there is nothing to do."""
     parts = [f"{plan.count(action)} {word}" for action, word in _WORDS.items() if plan.count(action)]
     if plan.empty:
-        return f"Nothing to do: {len(plan.satisfied)} containers are as git wants them."
+        well = count(len(plan.satisfied), "container is as git wants it", "containers are as git wants them")
+        return f"Nothing to do: {well}."
     return ", ".join([*parts, f"{len(plan.satisfied)} unchanged"])
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.core.counting import count
 from reconciler.core.notices.decide import Telling
 from reconciler.core.notices.links import Forge
 from reconciler.core.redact import Redactor
@@ -236,7 +237,7 @@ def _attempt(result: Result, row: Failing | None) -> str:
 def _failures(row: Failing, result: Result) -> str:
     ended = result.started + result.seconds
     lasted = f", {span(ended - row.since)}" if result.started and ended > row.since else ""
-    return f"{row.total} failure{'s' if row.total > 1 else ''}{lasted}"
+    return f"{count(row.total, 'failure')}{lasted}"
 
 
 def _changed(plan: Plan | None) -> Iterator[Detail]:
@@ -263,7 +264,7 @@ def _statistics(result: Result) -> str:
     changes = result.changes
     if changes is None or not changes.files:
         return ""
-    return f"{changes.files} file{'s' if changes.files > 1 else ''}, +{changes.insertions} -{changes.deletions}"
+    return f"{count(changes.files, 'file')}, +{changes.insertions} -{changes.deletions}"
 
 
 def _subjects(result: Result) -> str:
@@ -279,9 +280,9 @@ def _health(result: Result) -> str:
     plan = result.plan
     if plan is None:
         return ""
-    count = len(plan.satisfied) + sum(step.spec is not None for step in plan.steps)
+    verified = len(plan.satisfied) + sum(step.spec is not None for step in plan.steps)
     findings = "; ".join(plan.findings)
-    return f"{count} containers verified" + (f"; {findings}" if findings else "")
+    return f"{count(verified, 'container')} verified" + (f"; {findings}" if findings else "")
 
 
 def _counted(result: Result) -> str:
