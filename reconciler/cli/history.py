@@ -9,7 +9,17 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler.cli.frame import SCHEMA, Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
+from reconciler.cli.frame import (
+    SCHEMA,
+    Answer,
+    Frame,
+    HelpfulGroup,
+    give,
+    global_options,
+    settings_of,
+    table,
+    terminal_width,
+)
 from reconciler.cli.streams import say
 from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
@@ -80,7 +90,8 @@ def _list(frame: Frame, target: str, limit: int | None) -> int:
     rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"], *map(_row, runs)]
     nothing = f"no pass of {target} is known" if target else "no pass has run yet"
     data = {"runs": [asdict(run) for run in runs]}
-    return give(frame, Answer(data, table(rows) if runs else [nothing], [run.id for run in runs]))
+    lines = table(rows, 0 if frame.wide else terminal_width()) if runs else [nothing]
+    return give(frame, Answer(data, lines, [run.id for run in runs]))
 
 
 def _row(run: Run) -> list[str]:
