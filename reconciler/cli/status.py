@@ -77,18 +77,22 @@ def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
 def _status(frame: Frame) -> Answer:
     from reconciler.cli.look import last_seen, look
     from reconciler.quick.look import checked as quick_look
-    from reconciler.wiring import make_heartbeat, make_rules, make_world
+    from reconciler.wiring import make_heartbeat, make_rules, make_world, view_ledger
     from reconciler.wiring.clock import SystemClock
 
     settings = settings_of(frame)
-    world = make_world(settings, SystemClock(), Silent())
+    view = view_ledger(settings)
+    noted = (view.note,) if view.note else ()
+    world = make_world(settings, SystemClock(), Silent(), view=view)
     pause = world.signals.paused()
     last = next(iter(world.ledger.runs(1)), None)
     if last is None:
-        lines = [f"{settings.host}: no pass has run yet", "  next: reconciler plan, then reconciler converge"]
+        stamp = world.signals.stamp()
+        known = f"no pass is recorded; {stamp[:7]} was verified last" if stamp else "no pass has run yet"
+        lines = [f"{settings.host}: {known}", "  next: reconciler plan, then reconciler converge"]
         data = {"host": settings.host, "in_sync": False, "paused": asdict(pause) if pause else None, "last_run": None}
         data |= _signs(settings)
-        return Answer(data, lines, [settings.host])
+        return Answer(data, lines, [settings.host], noted)
     running = world.signals.stamp()
     try:
         seen = look(world, make_rules(settings), last_seen(world))
@@ -96,7 +100,9 @@ def _status(frame: Frame) -> Answer:
         raise
     except ReconcilerError as error:  # a bad commit must not hide what runs
         told = _unreadable(settings.host, running, pause, last, error)
-        return replace(told, data={**told.data, **_signs(settings)}, warnings=(*told.warnings, *_nags(settings, pause)))
+        return replace(
+            told, data={**told.data, **_signs(settings)}, warnings=(*noted, *told.warnings, *_nags(settings, pause))
+        )
     plan = seen.picture.plan
     held = (
         seen.target.held or make_heartbeat(settings).read().held
@@ -126,7 +132,7 @@ def _status(frame: Frame) -> Answer:
         "unhealthy": sick,
         **_signs(settings),
     }
-    return Answer(data, lines, [settings.host], (*seen.warnings, *_nags(settings, pause)))
+    return Answer(data, lines, [settings.host], (*noted, *seen.warnings, *_nags(settings, pause)))
 
 
 def _signs(settings: Settings) -> dict[str, Any]:
