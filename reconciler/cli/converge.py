@@ -218,6 +218,9 @@ class _Look:
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {count(len(self.drifted), 'file')} to write: {shown}")
+        if held := self._seen.picture.held:
+            wait = count(len(held), "file waits", "files wait")
+            lines.insert(-1, f"  ! {wait} for a pass over the whole host: what is left alone has them mounted")
         for migration in self._seen.migrations:
             lines.insert(-1, f"  > migrate {migration}")
         if self.changes:
@@ -231,6 +234,7 @@ class _Look:
             "target_reason": target.reason,
             "gate": gate_data(target.gate) if target.gate else None,
             "working_tree": list(self.drifted),
+            "left": list(self._seen.picture.held),
             "changes": changes_data(self.changes),
             "migrations": list(self._seen.migrations),
         }

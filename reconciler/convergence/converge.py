@@ -242,7 +242,9 @@ class Pass:
         world.adoptions.remember(remembered(world.adoptions.known(), plan, picture.observed))
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         promise_restarts(Exchange(world.engine, world.ledger, world.clock, self._request.run), picture)
-        account.checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
+        account.checkout = world.repository.checkout(
+            target.revision, picture.desired.checkout, self._request.run, picture.alone
+        )
         if failures := self._apply(picture, owner, migrating):
             failed = Failed(world, self._rules, self._gather, self._tools.waiting, account, self._told)
             return failed.result(picture, owner, failures)

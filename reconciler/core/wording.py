@@ -133,6 +133,7 @@ def result_lines(result: Result) -> list[str]:
         ("changed on the host, copied aside and put back", checkout.displaced),
         ("gone from git, moved aside", checkout.removed),
         ("gone from git, kept on disk", checkout.kept),
+        ("not written, what was left alone has them mounted", checkout.left),
     ):
         if paths:
             lines.append(f"  {title}: {', '.join(paths[:5])}{' ...' if len(paths) > 5 else ''}")
@@ -183,6 +184,7 @@ def result_data(result: Result) -> dict[str, Any]:
             "displaced": list(result.checkout.displaced),
             "removed": list(result.checkout.removed),
             "kept": list(result.checkout.kept),
+            "left": list(result.checkout.left),
             "aside": result.checkout.aside,
         },
         "attempt": result.attempt,
