@@ -20,7 +20,7 @@ from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
 from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data, gate_lines
-from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines
+from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines, verb
 from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
@@ -65,7 +65,7 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
     look = _Look(frame, target)
     lines: list[str] = []
     for step in look.plan.steps:
-        lines.append(f"{step.slot}  ({step.action})")
+        lines.append(f"{step.slot}  ({verb(step.action)})")
         lines += [f"  {reason}" for reason in step.reasons]
     lines += [f"working tree: {path} differs" for path in look.drifted]
     lines += look.changed_files()
@@ -83,7 +83,7 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="The same as plan.")
 @click.option("--yes", is_flag=True, help="Do not ask, not even on a terminal.")
-@click.option("--full", is_flag=True, expose_value=False, help="Look properly, also where a timer gets a quick look.")
+@click.option("--full", is_flag=True, expose_value=False, help="A full look, also when nothing seems to have changed.")
 @global_options
 @click.pass_context
 def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bool, yes: bool) -> int:
@@ -219,8 +219,8 @@ class _Look:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
             lines.insert(-1, f"  ~ working tree  {count(len(self.drifted), 'file')} to write: {shown}")
         if held := self._seen.picture.held:
-            wait = count(len(held), "file waits", "files wait")
-            lines.insert(-1, f"  ! {wait} for a pass over the whole host: what is left alone has them mounted")
+            stays = count(len(held), "file is left as it is", "files are left as they are")
+            lines.insert(-1, f"  ! {stays}: mounted by what this pass leaves alone")
         for migration in self._seen.migrations:
             lines.insert(-1, f"  > migrate {migration}")
         if self.changes:

@@ -23,6 +23,7 @@ from reconciler.cli.frame import (
 from reconciler.cli.streams import WARNING, say, tell
 from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
+from reconciler.core.wording import verb
 from reconciler.errors import ReconcilerError
 from reconciler.model.report import Run, StepRecord
 
@@ -149,7 +150,7 @@ def _step(step: StepRecord) -> list[str]:
     """With the end of what it wrote, when that was kept."""
     name = f"{step.stack}/{step.service}".strip("/")
     about = f"{name}  " if name else ""
-    line = f"  {about}{step.action}: {step.result}  ({'; '.join(step.reasons)})"
+    line = f"  {about}{verb(step.action)}: {step.result}  ({'; '.join(step.reasons)})"
     return [line, *(f"    | {each}" for each in step.detail.splitlines()[-_SHOWN:])]
 
 

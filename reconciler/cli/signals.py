@@ -78,7 +78,7 @@ def sentinels() -> None:
 @global_options
 @click.pass_obj
 def list_all(frame: Frame) -> int:
-    """All that there are. On a terminal long names and reasons are cut; -o wide and `show` have them in full."""
+    """List pauses, blocks and the stamp. On a terminal long names and reasons are cut; -o wide has them in full."""
     settings = settings_of(frame)
     host, entries = settings.host, _entries(settings.state.directory)
     width = 0 if frame.wide else terminal_width()
@@ -92,7 +92,7 @@ def list_all(frame: Frame) -> int:
 @global_options
 @click.pass_obj
 def show(frame: Frame, name: str) -> int:
-    """One of them, in full. NAME as `list` shows it, or the beginning of a SHA."""
+    """Show one of them in full. NAME as `list` shows it, or the beginning of a blocked SHA."""
     entries = _entries(settings_of(frame).state.directory)
     found = _named(name, entries)
     lines = [found, *(f"  {key:<10} {value}" for key, value in entries[found].items())]
@@ -104,7 +104,7 @@ def show(frame: Frame, name: str) -> int:
 @global_options
 @click.pass_obj
 def clear(frame: Frame, name: str) -> int:
-    """Clear a blocked revision or a pause. NAME as `list` shows it, or the beginning of a SHA."""
+    """Clear a blocked revision or a pause. NAME as `list` shows it, or the beginning of a blocked SHA."""
     signals, _ = _signals(frame)
     found = _named(name, _entries(settings_of(frame).state.directory))
     kind, _, rest = found.partition("/")

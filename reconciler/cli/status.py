@@ -13,6 +13,7 @@ from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, s
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
 from reconciler.core.counting import count
+from reconciler.core.wording import verb
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
 from reconciler.model.plan import Action, Plan
@@ -38,8 +39,9 @@ OLD_PAUSE = 3600.0
 def status(frame: Frame, check: bool, watch: bool) -> int:
     """Desired and running revision, sync and health of this host.
 
-    Asks the engine, not the remote: DESIRED is what the latest pass went for. SYNC is one of synced, drift, behind,
-    held (the head is blocked), paused, and unknown (the manifests cannot be read).
+    Asks the engine, not the remote: DESIRED is what the latest pass went for, RUNNING what was verified last. SYNC:
+    synced; drift (something is not as git wants it; the next pass heals it); behind (DESIRED is not all there yet);
+    held (the head of the branch is held back); paused; unknown (the manifests cannot be read).
     """
     while watch:
         answer = _status(frame)
@@ -112,7 +114,7 @@ def _status(frame: Frame) -> Answer:
     checked = max(last.ended or last.started, quick_look(settings))
     lines = _row(settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick))
     if frame.wide or sync == "drift":
-        lines += [f"  {step.slot}: {step.action} ({'; '.join(step.reasons)})" for step in plan.steps]
+        lines += [f"  {step.slot}: {verb(step.action)} ({'; '.join(step.reasons)})" for step in plan.steps]
         lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
     if frame.wide:
         lines += [f"  {done.slot}: {_state(done.container)}" for done in plan.satisfied]

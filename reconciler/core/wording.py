@@ -24,6 +24,12 @@ _WORDS = {
     Action.KEEP: "keep",
     Action.REMOVE: "remove",
 }
+_BY_NAME = {str(action): word for action, word in _WORDS.items()}
+
+
+def verb(action: str) -> str:
+    """What an action is called by people, everywhere the same; programs get its own name."""
+    return _BY_NAME.get(action, action)
 
 
 def plan_lines(plan: Plan, held: str = "") -> list[str]:
@@ -133,7 +139,7 @@ def result_lines(result: Result) -> list[str]:
         ("changed on the host, copied aside and put back", checkout.displaced),
         ("gone from git, moved aside", checkout.removed),
         ("gone from git, kept on disk", checkout.kept),
-        ("not written, what was left alone has them mounted", checkout.left),
+        ("not written, mounted by what was left alone", checkout.left),
     ):
         if paths:
             lines.append(f"  {title}: {', '.join(paths[:5])}{' ...' if len(paths) > 5 else ''}")
