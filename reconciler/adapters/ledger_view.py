@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,21 +34,27 @@ class LedgerView(SqliteLedger):
     note: str
 
     def _open(self) -> None:
-        self.note = ""
         with advice(self._path):
-            self._fresh = not self._path.exists()
-            if self._fresh:
-                self._connection = _nothing()
-                return
-            try:
-                self._connection, self.note = self._readable()
-            except sqlite3.DatabaseError as error:
-                if not is_damage(error):
-                    raise
-                self._connection, self.note = _nothing(), _unusable(self._path, f"it is damaged: {error}")
-            if why := flaw(self._connection):
-                self._connection.close()
-                self._connection, self.note = _nothing(), _unusable(self._path, why)
+            self._connection, self.note, self._fresh = self._looked()
+
+    def _looked(self) -> tuple[sqlite3.Connection, str, bool]:
+        """The connection, its note, and whether there is no ledger yet."""
+        try:
+            kind = self._path.lstat().st_mode
+        except FileNotFoundError:
+            return _nothing(), "", True
+        if not stat.S_ISREG(kind):
+            return _nothing(), _unusable(self._path, "it is not a regular file"), False
+        try:
+            connection, note = self._readable()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            return _nothing(), _unusable(self._path, f"it is damaged: {error}"), False
+        if why := flaw(connection):
+            connection.close()
+            return _nothing(), _unusable(self._path, why), False
+        return connection, note, False
 
     def _reopen_when_replaced(self) -> None:
         """A view is of one moment."""

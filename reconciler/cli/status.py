@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
+    from reconciler.adapters.ledger_view import LedgerView
     from reconciler.model.settings import Settings
 
 EX_DRIFT = 2
@@ -77,13 +79,19 @@ def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
 
 
 def _status(frame: Frame) -> Answer:
-    from reconciler.cli.look import last_seen, look
-    from reconciler.quick.look import checked as quick_look
-    from reconciler.wiring import make_heartbeat, make_rules, make_world, view_ledger
-    from reconciler.wiring.clock import SystemClock
+    from reconciler.wiring import view_ledger
 
     settings = settings_of(frame)
-    view = view_ledger(settings)
+    with closing(view_ledger(settings)) as view:
+        return _seen(frame, settings, view)
+
+
+def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
+    from reconciler.cli.look import last_seen, look
+    from reconciler.quick.look import checked as quick_look
+    from reconciler.wiring import make_heartbeat, make_rules, make_world
+    from reconciler.wiring.clock import SystemClock
+
     noted = (view.note,) if view.note else ()
     world = make_world(settings, SystemClock(), Silent(), view=view)
     pause = world.signals.paused()

@@ -108,8 +108,11 @@ def make_world(
 
 
 def view_ledger(settings: Settings) -> LedgerView:
-    """The ledger, only to look at: also on a disk that is full or read-only."""
-    return LedgerView(Path(settings.state.directory) / "ledger.db")
+    """The ledger, only to look at: also on a disk that is full or read-only. Terminal when its folder is none."""
+    state = Path(settings.state.directory)
+    if state.exists() and not state.is_dir():
+        _make(state)
+    return LedgerView(state / "ledger.db")
 
 
 def make_signatures(settings: Settings) -> Signatures:

@@ -135,6 +135,21 @@ def test_what_is_no_ledger_is_told_and_left_for_the_next_pass(tmp_path: Path, co
     assert listed(tmp_path) == before
 
 
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_is_no_file_is_told_too(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "ledger.db"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "elsewhere")
+
+    runs, note = seen(path)
+
+    assert runs == []
+    assert "not a regular file" in note
+    assert os.path.lexists(path) and not (tmp_path / "elsewhere").exists()
+
+
 def test_no_ledger_is_none_to_be_made(tmp_path: Path) -> None:
     assert seen(tmp_path / "state" / "ledger.db") == ([], "")
     assert not (tmp_path / "state").exists()
