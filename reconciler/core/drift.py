@@ -130,8 +130,12 @@ def image_moved(want: Want, current: Container, observed: Observed, blocked: Col
 
 def tag_moved(want: Want, seen: Seen) -> str:
     """Digest of what the registry has under the tag by now; "" when it is what is here, or is blocked."""
-    digest = "" if want.build_id else seen.moved.get(want.spec.image, "")
-    return "" if f"image-{digest}" in seen.blocked else digest
+    return "" if want.build_id or registry_blocked(want, seen) else seen.moved.get(want.spec.image, "")
+
+
+def registry_blocked(want: Want, seen: Seen) -> bool:
+    """Whether what the registry has under the tag by now failed here."""
+    return f"image-{seen.moved.get(want.spec.image, '')}" in seen.blocked
 
 
 def outdated(want: Want, current: Container, seen: Seen) -> Iterator[str]:
