@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.blocked_images import block_of, sound
 from reconciler.model.observed import Image, Observed
 from reconciler.model.plan import ImageNeed, Plan
-from tests.support.planning import wish, without
+from tests.support.planning import but, wish, without
 
 BAD = Image("sha256:bad", ("hub.example/box:1", "hub.example/box@sha256:badhub"))
 GOOD = Image("sha256:good", ("hub.example/box@sha256:goodhub",))
@@ -70,3 +70,13 @@ def test_pull_policy_always_does_not_pull_what_is_blocked() -> None:
 def test_a_block_holds_by_the_id_and_by_the_digest_of_the_registry(blocked: set[str], holds: str) -> None:
     assert block_of(BAD, blocked) == holds
     assert block_of(None, blocked) == ""
+
+
+def test_what_runs_stays_as_it_is_while_its_tag_names_a_blocked_image() -> None:
+    wanted = wish("services: {web: {image: 'hub.example/box:1'}}\n")
+    observed = replace(but(wanted.fulfilled(), "web", image_id="sha256:good"), images=(BAD, GOOD))
+
+    plan = wanted.plan(observed, blocked={"image-bad"})
+
+    assert plan.steps == () and plan.images == ()
+    assert "failed and is blocked" in plan.findings[0]

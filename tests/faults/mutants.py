@@ -69,7 +69,7 @@ MUTANTS = (
         "reconciler/core/drift.py",
         'if moved and f"image-{moved}" not in blocked:',
         "if moved:",
-        (f"{DOORS}::test_what_is_blocked_is_deployed_by_no_door[by_its_image-nothing]",),
+        ("tests/core/test_blocked_images.py::test_what_runs_stays_as_it_is_while_its_tag_names_a_blocked_image",),
     ),
     Mutant(
         "a rollback asks no block",
