@@ -108,7 +108,7 @@ class Undo:
     def _files_back(self, picture: Picture) -> ReconcilerError | None:
         """The files of the base revision; a full disk must not keep the old containers from serving again."""
         try:
-            self._world.repository.checkout(self._base, picture.desired.checkout, self._run)
+            self._world.repository.checkout(self._base, picture.desired.checkout, self._run, picture.alone)
         except ReconcilerError as error:
             return error
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.adoption import is_new
+from reconciler.core.counting import count
 from reconciler.core.differences import tampering
 from reconciler.core.renewal import Renewal
 from reconciler.core.wanted import Want
@@ -94,8 +95,7 @@ def unenforced(wants: Iterable[Want], lacks: Collection[str]) -> Iterator[str]:
             if key in _CONTROLLERS and want.spec.body.get("HostConfig", {}).get(key):
                 found.setdefault(_CONTROLLERS[key], set()).add(replace(want.slot, number=1))
     for (controller, limits), slots in sorted(found.items()):
-        services = "1 service" if len(slots) == 1 else f"{len(slots)} services"
-        yield f"{limits} of {services} are not enforced: this kernel has no {controller} controller"
+        yield f"{limits} of {count(len(slots), 'service')} are not enforced: this kernel has no {controller} controller"
 
 
 def tampered(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Iterator[str]:
