@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from reconciler.durable import sync_folder
 from reconciler.errors import Transient
 from reconciler.model.desired import RestartPolicy
-from reconciler.model.report import VERIFYING, Intent, LedgerLoss, Outcome, Run, StepRecord
+from reconciler.model.report import VERIFIED, Intent, LedgerLoss, Outcome, Run, StepRecord
 from reconciler.ports import Ledger
 
 APPLICATION_ID = 0x7265636F  # "reco", see https://www.sqlite.org/pragma.html#pragma_application_id
@@ -158,9 +158,8 @@ class SqliteLedger:
 
     def verified(self) -> str | None:
         rows = self._ask(
-            f"""SELECT revision FROM runs WHERE outcome IN ({",".join("?" * len(VERIFYING))}) AND revision != ''
-                ORDER BY seq DESC LIMIT 1""",
-            VERIFYING,
+            "SELECT revision FROM runs JOIN steps ON run = id WHERE action = ? ORDER BY steps.seq DESC LIMIT 1",
+            (VERIFIED,),
         )
         return str(rows[0][0]) if rows else None
 

@@ -232,7 +232,8 @@ class Pass:
             account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
             world.progress.phase("prepare", count(len(plan.images), "image"))
-        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images)
+        blocked = world.signals.blocked()
+        prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images, blocked)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
         self._validate(picture, owner)
         world.clock.sleep(0)
@@ -322,6 +323,7 @@ class Pass:
                 if self._world.repository.is_descendant(target.revision, blocked):
                     signals.clear(blocked)
                     account.cleared.append(blocked)
+            self._world.ledger.step(self._told.verified(self._request.run, target.revision, self._world.clock.now()))
             signals.write_stamp(target.revision)
         return account.result(outcome, 0, reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.convergence.told import Told
 from reconciler.convergence.world import World
 from reconciler.core.counting import count
 from reconciler.model.report import Run
@@ -19,4 +20,5 @@ def rebuild(world: World, host: str, run: str) -> None:
     reason = f"the ledger begins again ({why}); {stamp[:7]} is verified by its stamp, {blocks}"
     begun = world.clock.now()
     ledger.begin(Run(f"{run}-rebuild", "rebuild", "reconciler", stamp, "", begun, host=host))
+    ledger.step(Told.verified(f"{run}-rebuild", stamp, begun))
     ledger.finish(f"{run}-rebuild", ended=begun, outcome="unchanged", exit_code=0, reason=reason)

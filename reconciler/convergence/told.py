@@ -9,7 +9,7 @@ from reconciler.core.wording import verb
 from reconciler.model.gate import GateAnswer
 from reconciler.model.observed import Slot
 from reconciler.model.plan import Plan
-from reconciler.model.report import StepRecord
+from reconciler.model.report import VERIFIED, StepRecord
 from reconciler.model.result import Migrated
 from reconciler.ports import Progress
 
@@ -45,6 +45,11 @@ class Told(Progress):
         """What CI said of the head, or who went past it and why, for the history."""
         result = "ok" if gate.open else "skipped"
         return StepRecord(run, "", "", "gate", tuple(gate_lines(gate)), now, now, result)
+
+    @staticmethod
+    def verified(run: str, revision: str, now: float) -> StepRecord:
+        """The stamp moves to this revision; the ledger knows it as well, should the stamp be lost (I6)."""
+        return StepRecord(run, "", "", VERIFIED, (f"the whole of {revision[:7]} runs and is well",), now, now, "ok")
 
     @staticmethod
     def noticed(run: str, line: str, now: float) -> StepRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.core import moved_data
+from reconciler.core import blocked_images, moved_data
 from reconciler.core.counting import count
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.host_access import SOCKETS, Land, every_path, probed, sources
@@ -307,7 +307,9 @@ def _used_networks(desired: Desired, observed: Observed, plan: Plan) -> Iterator
 def _unobtainable(plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Refused]:
     never = {want.spec.image: want for want in wants.values() if want.service.pull_policy == "never"}
     for need in plan.images:
-        if need.build is None and need.reference in never:
+        if need.blocked:
+            yield blocked_images.refusal(need.reference, need.blocked, need.services)
+        elif not (need.build or need.present) and need.reference in never:
             yield Refused(
                 "E-IMAGE-MISSING",
                 f"image {need.reference} is not on the host, and pull_policy is never",

@@ -81,7 +81,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for volume in plan.volumes:
         yield "+", f"volume {volume.volume.name}", (volume.reason,)
     for image in plan.images:
-        yield "+", f"image {image.reference}", (f"{'build' if image.build else 'pull'}: {image.reason}",)
+        yield "+", f"image {image.reference}", (f"{image.how}: {image.reason}",)
     for step in plan.steps:
         yield SIGNS[step.action], str(step.slot), step.reasons
     for leftover in plan.leftovers:
@@ -106,9 +106,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "steps": [_step(step) for step in plan.steps],
         "networks": [{"name": n.name, "sign": n.sign, "reason": n.reason} for n in plan.networks],
         "volumes": [{"name": v.volume.name, "reason": v.reason} for v in plan.volumes],
-        "images": [
-            {"image": i.reference, "action": "build" if i.build else "pull", "reason": i.reason} for i in plan.images
-        ],
+        "images": [{"image": i.reference, "action": i.how, "reason": i.reason} for i in plan.images],
         "unchanged": [str(done.slot) for done in plan.satisfied],
         "leftovers": [c.name for c in plan.leftovers],
         "findings": list(plan.findings),
