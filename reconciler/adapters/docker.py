@@ -18,7 +18,7 @@ from reconciler.adapters.docker_http import DEADLINE, Http, Refusal, SocketHttp,
 from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
-from reconciler.model.observed import Container, Observed
+from reconciler.model.observed import Container, Image, Observed
 from reconciler.ports import ContainerEngine
 
 if TYPE_CHECKING:
@@ -115,6 +115,13 @@ class DockerEngine(ContainerEngine):
         try:
             with translated("inspect a container"):
                 return container(self._call("GET", f"/containers/{container_id}/json"))
+        except Gone:
+            return None
+
+    def image(self, reference: str) -> Image | None:
+        try:
+            with translated("inspect an image"):
+                return image(self._call("GET", f"/images/{reference}/json"))
         except Gone:
             return None
 

@@ -58,7 +58,8 @@ def container(raw: Mapping[str, Any]) -> Container:
 
 def image(row: Mapping[str, Any]) -> Image:
     names = [*(row.get("RepoTags") or []), *(row.get("RepoDigests") or [])]
-    return Image(row["Id"], tuple(n for n in names if not n.startswith("<none>")), row.get("Labels") or {})
+    labels = row.get("Labels") or (row.get("Config") or {}).get("Labels") or {}  # of a list, of one image
+    return Image(row["Id"], tuple(n for n in names if not n.startswith("<none>")), labels)
 
 
 def network(row: Mapping[str, Any]) -> ObservedNetwork:

@@ -87,6 +87,9 @@ class MemoryEngine(ContainerEngine):
         with self._lock:
             return tuple(self._shown(self._containers[i]) for i in ids if i in self._containers)
 
+    def image(self, reference: str) -> Image | None:
+        return self._images_by_tag().get(familiar(reference))
+
     def image_configs(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
         return {image: {} for image in ids if image in self._images}
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from reconciler.durable import sync_folder
 from reconciler.errors import Transient
 from reconciler.model.desired import RestartPolicy
-from reconciler.model.report import VERIFYING, Intent, LedgerLoss, Outcome, Run, StepRecord
+from reconciler.model.report import VERIFIED, Intent, LedgerLoss, Outcome, Run, StepRecord
 from reconciler.ports import Ledger
 
 APPLICATION_ID = 0x7265636F  # "reco", see https://www.sqlite.org/pragma.html#pragma_application_id
@@ -158,9 +158,8 @@ class SqliteLedger:
 
     def verified(self) -> str | None:
         rows = self._ask(
-            f"""SELECT revision FROM runs WHERE outcome IN ({",".join("?" * len(VERIFYING))}) AND revision != ''
-                ORDER BY seq DESC LIMIT 1""",
-            VERIFYING,
+            "SELECT revision FROM runs JOIN steps ON run = id WHERE action = ? ORDER BY steps.seq DESC LIMIT 1",
+            (VERIFIED,),
         )
         return str(rows[0][0]) if rows else None
 
@@ -180,15 +179,15 @@ class SqliteLedger:
 
     def _do(self, statement: str, *values: object) -> int:
         """Run one writing statement (its own transaction); return the number of rows it changed."""
-        with self._lock, _advice(self._path):
+        with self._lock, advice(self._path):
             return self._connection.execute(statement, values).rowcount
 
     def _ask(self, query: str, values: Any = ()) -> list[Any]:
-        with self._lock, _advice(self._path):
+        with self._lock, advice(self._path):
             return self._connection.execute(query, values).fetchall()
 
     def _open(self) -> None:
-        with _advice(self._path), _one_at_a_time(self._path):
+        with advice(self._path), _one_at_a_time(self._path):
             if why := _unusable(self._path):
                 self._loss = LedgerLoss(why, _set_aside(self._path, self._clock()))
             self._fresh = not _there(self._path)
@@ -220,8 +219,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    draft = _beside(path, ".new")
-    for leftover in (draft, *(_beside(file, suffix) for file in (draft, path) for suffix in COMPANIONS)):
+    draft = beside(path, ".new")
+    for leftover in (draft, *(beside(file, suffix) for file in (draft, path) for suffix in COMPANIONS)):
         leftover.unlink(missing_ok=True)  # a log left by a deleted ledger would be replayed into the new one
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
@@ -243,33 +242,42 @@ def _unusable(path: Path) -> str:
         return "it is not a regular file"
     if info.st_size == 0:
         return "it is empty"
-    if info.st_size % PAGE_BYTES and not _beside(path, "-wal").exists():  # SQLite would fill a cut page with zeros
+    if info.st_size % PAGE_BYTES and not beside(path, "-wal").exists():  # SQLite would fill a cut page with zeros
         return "its last page is cut short"
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        return flaw(connection)
+
+
+def flaw(connection: sqlite3.Connection) -> str:
+    """Why what it is connected to cannot be our ledger; "" when it can be."""
     try:
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-            marker = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if marker != APPLICATION_ID:
-                return "it is another program's database, or has lost its marker"
-            if version != SCHEMA_VERSION:
-                return f"its schema is version {version}, this program writes version {SCHEMA_VERSION}"
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            return "" if verdict == "ok" else f"it is damaged: {verdict}"
+        marker = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if marker != APPLICATION_ID:
+            return "it is another program's database, or has lost its marker"
+        if version != SCHEMA_VERSION:
+            return f"its schema is version {version}, this program writes version {SCHEMA_VERSION}"
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        return "" if verdict == "ok" else f"it is damaged: {verdict}"
     except sqlite3.DatabaseError as error:
-        if _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if is_damage(error):
             return f"it is damaged: {error}"
         raise
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    return _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def _set_aside(path: Path, now: float) -> str:
     name = f".broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
-    aside, count = _beside(path, name), 1
+    aside, count = beside(path, name), 1
     while _there(aside):
-        aside, count = _beside(path, f"{name}.{count}"), count + 1
+        aside, count = beside(path, f"{name}.{count}"), count + 1
     path.rename(aside)
     for suffix in COMPANIONS:
-        if _there(_beside(path, suffix)):
-            _beside(path, suffix).rename(_beside(aside, suffix))
+        if _there(beside(path, suffix)):
+            beside(path, suffix).rename(beside(aside, suffix))
     sync_folder(path.parent)
     return str(aside)
 
@@ -278,7 +286,7 @@ def _set_aside(path: Path, now: float) -> str:
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Two processes that open a damaged ledger must not set aside each other's new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    door = os.open(_beside(path, ".opening"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    door = os.open(beside(path, ".opening"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield
@@ -286,7 +294,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         os.close(door)
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
@@ -301,7 +309,7 @@ def _primary(error: sqlite3.Error) -> int:
 
 
 @contextmanager
-def _advice(path: Path) -> Iterator[None]:
+def advice(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into Transient errors that say what to do."""
     try:
         yield

@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import ClassVar
 
-from reconciler.model.report import VERIFYING, Intent, LedgerLoss, Outcome, Run, StepRecord
+from reconciler.model.report import VERIFIED, Intent, LedgerLoss, Outcome, Run, StepRecord
 from reconciler.ports import Ledger
 
 
@@ -93,10 +93,7 @@ class MemoryLedger:
 
     def verified(self) -> str | None:
         with self._lock:
-            for run in reversed(self._runs.values()):
-                if run.outcome in VERIFYING and run.revision:
-                    return run.revision
-            return None
+            return next((self._runs[s.run].revision for s in reversed(self._steps) if s.action == VERIFIED), None)
 
     def note_attempt(self, revision: str, boot_id: str) -> int:
         with self._lock:

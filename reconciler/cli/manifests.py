@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, as_data, give, global_options, in_words
+from reconciler.core.counting import count
+from reconciler.core.mistakes import MOST
 from reconciler.errors import BadConfiguration, ReconcilerError
+
+TOLD = 20
+"""Mistakes of one file that are told."""
 
 
 @click.command(cls=Helpful, short_help="Check manifests; every mistake is named with its line.")
@@ -35,11 +41,9 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
         "hosts": {host: list(stacks) for host, stacks in checked.hosts.items()},
         "problems": [as_data(problem) for problem in checked.problems],
     }
-    lines = [f"{host}: {len(stacks)} stacks ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
+    lines = [f"{host}: {count(len(stacks), 'stack')} ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
     if checked.problems:
-        lines = [line for problem in checked.problems for line in in_words(problem)]
-        count = len(checked.problems)
-        lines.append(f"{count} problem{'s' if count > 1 else ''} in {manifests or root}")
+        lines = [*_told(checked.problems), f"{count(len(checked.problems), 'problem')} in {manifests or root}"]
     code = _exit_code(checked.problems)
     first = checked.problems[0] if checked.problems and frame.machine else None
     return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))
@@ -58,6 +62,16 @@ def schema(frame: Frame, which: str) -> int:
         return give(frame, Answer(made))
     click.echo(json.dumps(made, indent=2))
     return 0
+
+
+def _told(problems: Sequence[ReconcilerError]) -> Iterator[str]:
+    """Of each file no more than a person mends in one go."""
+    for file, of_file in groupby(problems, lambda problem: problem.at.file if problem.at else ""):
+        all_of_it = list(of_file)
+        for problem in all_of_it[:TOLD]:
+            yield from in_words(problem)
+        if (more := len(all_of_it) - TOLD) > 0:
+            yield f"{file}: +{more} more{', at least' if len(all_of_it) >= MOST else ''}"
 
 
 def _exit_code(problems: tuple[ReconcilerError, ...]) -> int:

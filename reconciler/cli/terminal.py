@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
 import termios
-import threading
 import time
 import tty
 from collections.abc import Iterator, Sequence
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole, Session
 
 _CHUNK = 65536
-_AT_FIRST = (0.05, 0.2, 0.5, 1.0)
-"""Seconds between further tries: a size that comes before the command has its terminal is dropped without a word."""
 _ENDING = 10.0
 """Seconds within which the engine must know how a command ended whose output is closed."""
 
@@ -110,27 +106,17 @@ def _resized(console: DockerConsole, session: Session) -> Iterator[None]:
     """The terminal in the container is as large as ours, now and whenever ours changes."""
 
     def resize(_signal: int = 0, _frame: object = None) -> None:
-        columns, rows = shutil.get_terminal_size()
+        columns, rows = os.get_terminal_size(0)  # COLUMNS and LINES of the environment are those of another time
         try:
             console.resize(session, rows, columns)
         except ReconcilerError as error:
             show_error(f"{error}\r")
 
-    ended = threading.Event()
-
-    def insist() -> None:
-        for pause in _AT_FIRST:
-            if ended.wait(pause):
-                return
-            resize()
-
     before = signal.signal(signal.SIGWINCH, resize)
     resize()
-    threading.Thread(target=insist, daemon=True).start()
     try:
         yield
     finally:
-        ended.set()
         signal.signal(signal.SIGWINCH, before)
 
 

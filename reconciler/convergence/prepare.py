@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
+from reconciler.core.blocked_images import block_of, refusal
 from reconciler.core.build_context import archive, read_context
 from reconciler.core.container import HostPaths, file_path
 from reconciler.core.fingerprint import Sealer
@@ -17,15 +18,22 @@ from reconciler.ports import ContainerEngine, HostFiles, Images, Progress, Tree
 
 
 def prepare_images(
-    engine: ContainerEngine, tree: Tree, plan: Plan, progress: Progress, parallel: int, images: Images
+    engine: ContainerEngine,
+    tree: Tree,
+    plan: Plan,
+    progress: Progress,
+    parallel: int,
+    images: Images,
+    blocked: Collection[str],
 ) -> None:
     """All images of the plan, several at once; the first failure is raised when all have ended.
 
+    `blocked`: names of blocks; a pull that brings such an image ends here.
     KeyboardInterrupt does not wait for them: a pull that is given up on changes nothing that runs.
     """
     pool = ThreadPoolExecutor(parallel)
     try:
-        futures = [pool.submit(_obtain, engine, tree, need, progress, images) for need in plan.images]
+        futures = [pool.submit(_obtain, engine, tree, need, progress, images, blocked) for need in plan.images]
         wait(futures)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -45,9 +53,16 @@ def render_files(files: HostFiles, desired: Desired, paths: HostPaths, sealer: S
         files.write(path, text)
 
 
-def _obtain(engine: ContainerEngine, tree: Tree, need: ImageNeed, progress: Progress, images: Images) -> None:
+def _obtain(
+    engine: ContainerEngine,
+    tree: Tree,
+    need: ImageNeed,
+    progress: Progress,
+    images: Images,
+    blocked: Collection[str],
+) -> None:
     if need.present:
-        progress.say(f"{need.reference}: tagging the image that was built from the same files")
+        progress.say(f"{need.reference}: tagging an image that is here ({need.reason})")
         engine.tag(need.present, need.reference)
     elif need.build:
         progress.say(f"{need.reference}: building ({need.reason})")
@@ -64,3 +79,5 @@ def _obtain(engine: ContainerEngine, tree: Tree, need: ImageNeed, progress: Prog
             if need.moved:
                 images.failed(need.reference)  # or it would be in the way of every pass
             raise
+        if block := block_of(engine.image(need.reference), blocked):
+            raise refusal(need.reference, block, need.services)

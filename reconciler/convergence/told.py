@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.gate.wording import gate_lines
+from reconciler.core.wording import verb
 from reconciler.model.gate import GateAnswer
 from reconciler.model.observed import Slot
 from reconciler.model.plan import Plan
-from reconciler.model.report import StepRecord
+from reconciler.model.report import VERIFIED, StepRecord
 from reconciler.model.result import Migrated
 from reconciler.ports import Progress
 
@@ -32,10 +33,10 @@ class Told(Progress):
 
     @staticmethod
     def summary(plan: Plan, migrated: Sequence[Migrated]) -> str:
-        """`2 replace, 1 create, 1 migrated`."""
+        """`2 recreate, 1 create, 1 migrated`."""
         counts: dict[str, int] = {}
         for step in plan.steps:
-            counts[step.action] = counts.get(step.action, 0) + 1
+            counts[verb(step.action)] = counts.get(verb(step.action), 0) + 1
         counts |= {"migrated": len(migrated)} if migrated else {}
         return ", ".join(f"{count} {action}" for action, count in counts.items()) or "no container changed"
 
@@ -44,6 +45,11 @@ class Told(Progress):
         """What CI said of the head, or who went past it and why, for the history."""
         result = "ok" if gate.open else "skipped"
         return StepRecord(run, "", "", "gate", tuple(gate_lines(gate)), now, now, result)
+
+    @staticmethod
+    def verified(run: str, revision: str, now: float) -> StepRecord:
+        """The stamp moves to this revision; the ledger knows it as well, should the stamp be lost (I6)."""
+        return StepRecord(run, "", "", VERIFIED, (f"the whole of {revision[:7]} runs and is well",), now, now, "ok")
 
     @staticmethod
     def noticed(run: str, line: str, now: float) -> StepRecord:

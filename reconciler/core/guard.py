@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.core import moved_data
+from reconciler.core import blocked_images, moved_data
+from reconciler.core.counting import count
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.host_access import SOCKETS, Land, every_path, probed, sources
 from reconciler.core.ports_taken import is_fixed, meet
@@ -84,7 +85,7 @@ def _emptied(desired: Desired, removals: Sequence[Step]) -> Iterator[Refused]:
     if removals and not desired.stacks:
         yield Refused(
             "E-GUARD-EMPTY",
-            f"no stack is wanted on {desired.host}, but {len(removals)} containers run",
+            f"no stack is wanted on {desired.host}, but {count(len(removals), 'container runs', 'containers run')}",
             why="an empty desired set is far more often a mistake than a wish",
             next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
@@ -97,7 +98,7 @@ def _removals(plan: Plan, removals: Sequence[Step], policy: Policy) -> Iterator[
     if len(removed) > policy.max_removed_stacks:
         yield Refused(
             "E-GUARD-REMOVALS",
-            f"{len(removed)} stacks would be removed at once: {', '.join(removed)}",
+            f"{count(len(removed), 'stack')} would be removed at once: {', '.join(removed)}",
             why=f"at most {policy.max_removed_stacks} may go in one pass (trust.max_removed_stacks)",
             next="remove them in several commits, or raise the limit in reconciler.toml for this pass",
         )
@@ -306,7 +307,9 @@ def _used_networks(desired: Desired, observed: Observed, plan: Plan) -> Iterator
 def _unobtainable(plan: Plan, wants: Mapping[Slot, Want]) -> Iterator[Refused]:
     never = {want.spec.image: want for want in wants.values() if want.service.pull_policy == "never"}
     for need in plan.images:
-        if need.build is None and need.reference in never:
+        if need.blocked:
+            yield blocked_images.refusal(need.reference, need.blocked, need.services)
+        elif not (need.build or need.present) and need.reference in never:
             yield Refused(
                 "E-IMAGE-MISSING",
                 f"image {need.reference} is not on the host, and pull_policy is never",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core import drift
 from reconciler.core.adoption import is_new, unlike, unlike_network
+from reconciler.core.blocked_images import block_of, sound
 from reconciler.core.differences import differences
 from reconciler.core.drift import Seen
 from reconciler.core.findings import findings
@@ -284,9 +285,21 @@ def _built(want: Want, observed: Observed) -> ImageNeed | None:
 def _pulled(want: Want, seen: Seen, starts_new: bool) -> ImageNeed | None:
     if not starts_new:
         return None
-    missing = seen.observed.image(want.spec.image) is None
+    image = seen.observed.image(want.spec.image)
+    missing = image is None
     moved = want.service.image_drift == "recreate" and bool(drift.tag_moved(want, seen))
-    if want.service.pull_policy == "always" or missing or moved:
+    if not moved and (block := block_of(image, seen.blocked)):
+        return _instead(want, block, seen)
+    always = want.service.pull_policy == "always" and not drift.registry_blocked(want, seen)
+    if always or missing or moved:
         reason = "not here" if missing else "it moved in its registry" if moved else "pull_policy: always"
         return ImageNeed(want.spec.image, reason, (str(want.slot),), want.spec.platform, moved=moved and not missing)
     return None
+
+
+def _instead(want: Want, block: str, seen: Seen) -> ImageNeed:
+    """The tag goes back to what served before it; where nobody knows what that was, the guard refuses."""
+    reason = f"its tag names {block.removeprefix('image-')[:12]}, which failed and is blocked"
+    before = sound(want, seen.observed.containers, seen.observed, seen.blocked)
+    held = "" if before else block
+    return ImageNeed(want.spec.image, reason, (str(want.slot),), want.spec.platform, present=before, blocked=held)

@@ -149,7 +149,9 @@ class VolumeStep:
 class ImageNeed:
     """An image that must be there before anything runs from it: built when `build` is set, else pulled.
 
-    `moved`: an older one under the same tag is there, and what runs could go on without this one.
+    `present`: the id of one that is here and only has to be tagged. `moved`: an older one under the same tag is there,
+    and what runs could go on without this one. `blocked`: the block of the image that the tag names, when nothing else
+    is known that could be taken.
     """
 
     reference: str
@@ -160,6 +162,11 @@ class ImageNeed:
     build_id: str = ""
     present: str = ""
     moved: bool = False
+    blocked: str = ""
+
+    @property
+    def how(self) -> str:
+        return "tag" if self.present else "build" if self.build else "pull"
 
 
 @dataclass(frozen=True, slots=True)

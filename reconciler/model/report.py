@@ -25,7 +25,10 @@ Outcome = Literal[
 """How a run ended; "" while it has not. `held`: the head was held back, the last verified revision stands."""
 
 VERIFYING: tuple[Outcome, ...] = ("succeeded", "unchanged")
-"""The outcomes after which a run's revision counts as verified."""
+"""The outcomes of runs that found all well that they looked at; what they did not look at is not `VERIFIED`."""
+
+VERIFIED = "verified"
+"""The action of a step by which a run says that the whole of its revision runs and is well."""
 
 
 _UNREACHABLE = 69

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from reconciler.model.desired import Build, Network, Volume
-from reconciler.model.observed import Container, Observed
+from reconciler.model.observed import Container, Image, Observed
 from reconciler.model.repository import EntryKind
 
 Say = Callable[[str], None]
@@ -44,6 +44,9 @@ class ContainerEngine(Protocol):
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         """These containers as they are now; one that is gone is left out."""
+
+    def image(self, reference: str) -> Image | None:
+        """What a reference names on this host; None when it names nothing."""
 
     def image_configs(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
         """What containers of these images have when nothing else is asked for; an image that is gone is left out."""

@@ -158,7 +158,7 @@ class Ledger(Protocol):
         """One run and its steps in order; KeyError when it is unknown."""
 
     def verified(self) -> str | None:
-        """The revision of the last run that ended verified."""
+        """The revision of the run whose `VERIFIED` step came last; a pass over a part of the host has none."""
 
     def note_attempt(self, revision: str, boot_id: str) -> int:
         """Count an attempt before acting on it; return how many there are now for that revision on that boot."""

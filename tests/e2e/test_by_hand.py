@@ -330,8 +330,10 @@ def test_a_container_that_does_not_run_is_told(host: Host, engine: Engine) -> No
     assert host.run("shell", "-n", "2", "alpha/app/one", "true").code == 1
 
 
-def test_at_a_terminal_it_is_a_shell_with_the_size_of_ours(host: Host) -> None:
+def test_at_a_terminal_it_is_a_shell_with_the_size_of_ours(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     converged(host)
+    monkeypatch.setenv("COLUMNS", "80")  # exported by whoever started our shell, and no longer true
+    monkeypatch.setenv("LINES", "24")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
     before = termios.tcgetattr(theirs)

@@ -135,6 +135,73 @@ def test_a_bad_image_stays_away_when_it_was_pruned(tmp_path: Path, tagged: Regis
     assert image_of(host) == first
 
 
+def test_a_revision_that_comes_with_a_bad_image_of_another_service_is_not_to_blame(
+    tmp_path: Path, tagged: Registry, images: tuple[str, str]
+) -> None:
+    host = converged(tmp_path, tagged)
+    first = image_of(host)
+    bad = tagged.moves_to(tagged.build("test/bad:1", 'ENTRYPOINT ["false"]'))
+    pushed = host.push(more=STACK % (images[0], ""))
+
+    failed = host.converge(code=4)
+
+    assert f"works under {tagged.tag}" in failed.error["next"] and image_of(host) == first
+    blocked = {path.name for path in (host.state / "sentinels" / "blocked").iterdir()}
+    assert f"image-{bad.removeprefix('sha256:')}" in blocked and pushed not in blocked
+    host.converge()
+    assert (host.stamp, image_of(host)) == (pushed, first)
+    assert host.inspect("more-web-1")["State"]["Running"]
+    tagged.engine.cli("rmi", "test/bad:1")
+
+
+def blocked_behind_its_tag(tmp_path: Path, tagged: Registry, more: str = "") -> tuple[Host, str]:
+    """A host whose tag names an image that failed, which was put back; the image that serves."""
+    host = converged(tmp_path, tagged, more)
+    tagged.moves_to(tagged.build("test/bad:1", 'ENTRYPOINT ["false"]'))
+    first = image_of(host)
+    assert host.converge(code=4).error["code"] == "E-VERIFY"
+    return host, first
+
+
+@pytest.mark.parametrize("more", ["", "pull_policy: always"])
+def test_a_container_removed_by_hand_comes_back_from_the_image_before_the_blocked_one(
+    tmp_path: Path, tagged: Registry, more: str
+) -> None:
+    host, first = blocked_behind_its_tag(tmp_path, tagged, more)
+    tagged.engine.cli("rm", "-f", "app-web-1")
+
+    told = host.converge()
+
+    assert image_of(host) == first
+    if not more:
+        assert "failed and is blocked" in told.data["plan"]["images"][0]["reason"]
+    host.settled()
+    tagged.engine.cli("rmi", "test/bad:1")
+
+
+def test_where_nobody_knows_the_image_before_the_blocked_one_nothing_is_made(
+    tmp_path: Path, engine: Engine, images: tuple[str, str]
+) -> None:
+    """The tag is no registry's: what it named before has no name left."""
+    tagged = Registry(engine, tmp_path, "local/app:1")
+    engine.cli("tag", images[0], tagged.tag)
+    host = converged(tmp_path, tagged, "pull_policy: never")
+    first = image_of(host)
+    engine.cli("tag", tagged.build("test/bad:1", 'ENTRYPOINT ["false"]'), tagged.tag)
+    host.converge(code=4)
+    engine.cli("rm", "-f", "app-web-1")
+
+    with host.quiet():
+        refused = host.converge(code=1)
+
+    assert refused.error["code"] == "E-IMAGE-BLOCKED"
+    engine.cli("tag", first, tagged.tag)
+    host.converge()
+    assert image_of(host) == first
+    engine.clean()
+    engine.cli("rmi", "test/bad:1", tagged.tag)
+
+
 def test_a_registry_that_is_down_is_no_trouble(engine: Engine, images: tuple[str, str], tmp_path: Path) -> None:
     (tmp_path / "hub").mkdir()
     with registry(tmp_path / "hub") as address:
