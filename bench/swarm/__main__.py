@@ -40,9 +40,8 @@ def _small(seeds: int, quick: bool) -> Iterator[tuple[Instance, Sequence[Drone],
         yield shipped(name), EIGHT, seeds, True
         yield without_largest(shipped(name)), EIGHT, seeds, True
     yield without_largest(shipped("server")), THREE, min(seeds, 5), False
-    yield layered(200 if quick else 1000, 10), FIVE, min(seeds, 3), False
-    yield without_largest(shipped("server")), THREE, min(seeds, 5), False
-    yield layered(200 if quick else 1000, 10), FIFTY, min(seeds, 3), False
+    for drones in (FIVE, FIFTY):
+        yield layered(200 if quick else 1000, 10), drones, min(seeds, 3), False
 
 
 def _large(options: argparse.Namespace) -> None:
