@@ -53,7 +53,7 @@ class Build:
 
     `attempt` counts from 1 with each lease, 0 before the first; with the id it is the fence: what comes back under
     another one is stale. `failures`: the drone of every failed try, oldest first. `since`: when the state began (epoch
-    seconds). `reason`: why it is in this state. `work`: expected seconds on one core. `stored`: path below the binhost's profile.
+    seconds). `reason`: why it is in this state. `work`: expected seconds on one core. `stored`: path in the binhost.
     """
 
     id: str
