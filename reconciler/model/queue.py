@@ -19,9 +19,9 @@ End = Literal["", "succeeded", "failed", "returned", "lost", "cancelled"]
 class Stored:
     """A package that the binhost of a profile has.
 
-    `package.use`: every flag of its IUSE, those that are off with a hyphen. `path` below the profile's folder; `size` in
-    bytes; `built` in epoch seconds. `bound`: what it was built against by sub-slot, as (category/name, slot, sub-slot):
-    a dependency that its entry names as `dev-libs/icu:0/74=` is ("dev-libs/icu", "0", "74").
+    `package.use`: every flag of its IUSE, those that are off with a hyphen. `path` below the profile's folder; `size`
+    in bytes; `built` in epoch seconds. `bound`: what it was built against by sub-slot, as (category/name, slot,
+    sub-slot): a dependency that its entry names as `dev-libs/icu:0/74=` is ("dev-libs/icu", "0", "74").
     """
 
     package: Package
@@ -34,7 +34,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of one thing that was asked for, and why. `what`: a package, an atom, or a line that nobody could read.
+    """What became of one thing that was asked for, and why. `what`: a package, an atom, or a line that is neither.
 
     `build`: the one that does it, "" where none is needed. `line`: in the text, 0 where there is none.
     """
@@ -106,8 +106,9 @@ class Took:
 class Changes:
     """Everything that one step changes: all of it becomes true at once, or nothing.
 
-    `edges`: (first, then), ids of builds. `attempts`, `requests` and `drones` replace what has their key. `told`: requests
-    whose end was told. `decisions`: by request. `gone`: drones that are forgotten. `events`: what goes out after it.
+    `edges`: (first, then), ids of builds. `attempts`, `requests` and `drones` replace what has their key. `digest`: of
+    what was submitted, for the new request. `decisions`: by request. `gone`: drones that are forgotten. `told`:
+    requests whose end was told. `events`: what goes out after it.
     """
 
     builds: tuple[Build, ...] = ()
@@ -167,9 +168,9 @@ class BuildPage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a submission came to. `repeated`: its key was known, and this is the answer of then, with what it is by now.
+    """What a submission came to. `repeated`: its key was known; the decisions are those of then, the request is of now.
 
-    A request that is `resolving` has no decisions yet: a drone is asked first. `messages`: what emerge told beside its list.
+    A request that is `resolving` has none yet: a drone is asked first. `messages`: what emerge told beside its list.
     """
 
     request: Request
@@ -189,7 +190,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What is pending: what drones hold first, then in the order of its rank. `drain`: seconds until all of it has ended.
+    """What is pending: what drones hold, then the rest in the order of its rank. `drain`: seconds until all has ended.
 
     `error`: how wrong estimates were lately. `states`: number of builds in each state that is no end.
     """
@@ -212,7 +213,7 @@ class DroneView:
 
 @dataclass(frozen=True, slots=True)
 class BuildView:
-    """A build with all that hangs on it; `attempts` oldest first; `needs` and `needed_by`: ids; `requests`: whose it is."""
+    """A build and what it hangs together with: ids of builds and of requests. `attempts` oldest first."""
 
     build: Build
     attempts: tuple[Attempt, ...] = ()

@@ -21,7 +21,10 @@ Result = Literal["succeeded", "failed", "returned"]
 """`returned`: the drone ends, and has not judged the package; no failed try."""
 
 Use = Mapping[str, tuple[str, ...]]
-"""Atom -> flags, what is off with a hyphen: the lines of package.use. The atom is `category/name`, or `=category/name-version`."""
+"""Atom -> flags, what is off with a hyphen: the lines of package.use.
+
+The atom is `category/name`, or `=category/name-version`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,8 @@ class Build:
 
     `attempt` counts from 1 with each lease, 0 before the first; with the id it is the fence: what comes back under
     another one is stale. `failures`: the drone of every failed try, oldest first. `since`: when the state began (epoch
-    seconds). `reason`: why it is in this state. `work`: expected seconds on one core. `stored`: path below the binhost's profile.
-    `lead`: the build under whose id it is leased: its own, or for the members of a cycle one of them; "" while it is not.
+    seconds). `reason`: why it is in this state. `work`: expected seconds on one core. `stored`: path below the
+    binhost's profile. `lead`: the build under whose id it was leased last: its own, or one of its cycle; "" before.
     """
 
     id: str
@@ -83,8 +86,9 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a drone is to do. `atoms` as Portage reads them: one version each for a package (several: a cycle, built in one
-    go), wishes for a resolve.
+    """What a drone is to do. `atoms` as Portage reads them: wishes for a resolve, else exactly one version.
+
+    Several versions are the members of a cycle, which are built in one go.
 
     `timeout` in seconds. `attempt`: see `Build`.
     """

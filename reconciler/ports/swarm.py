@@ -1,4 +1,4 @@
-"""How builds travel between the orchestrator, which holds their truth, and the drones; where that truth and packages lie."""
+"""How builds travel between the orchestrator and the drones; where the truth about them, and the packages, lie."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DispatchEngine(Protocol):
         """The drone whose credential it is, "" for one that is void or was never given."""
 
     def offer(self, drone: str, offer: Offer) -> None:
-        """Durable when it returns; the same build and attempt again is no second offer, whatever became of the first."""
+        """Durable when it returns; the same build and attempt again is no second offer, whatever became of it."""
 
     def withdraw(self, drone: str, build: str = "", attempt: int = 0) -> None:
         """A drone's offers (all, of one build, or of one attempt of it) are gone.
@@ -95,9 +95,9 @@ class DroneLink(Protocol):
 
 
 class BuildStore(Protocol):
-    """The truth of the swarm: requests, builds, edges, attempts, drones, what is to be told. Transient when it cannot be had.
+    """The truth of the swarm: requests, builds, edges, attempts, drones, what is to be told.
 
-    May be called from several threads.
+    Transient when it cannot be had. May be called from several threads.
     """
 
     EFFECTS: ClassVar[tuple[str, ...]] = ("commit", "sent", "prune")
@@ -109,8 +109,8 @@ class BuildStore(Protocol):
     def commit(self, changes: Changes, fence: int = 0) -> None:
         """All of it is durable when it returns; nothing of it is true when it raises.
 
-        Transient (E-SWARM-STALE) when a build is not as a move says, or a request's key is taken; (E-SWARM-DEPOSED) when
-        somebody with a greater fence has committed before; `fence` 0: asks for no leadership.
+        Stale (E-SWARM-STALE) when a build is not as a move says, or a new request's key is taken; (E-SWARM-DEPOSED)
+        when somebody with a greater fence has committed before; `fence` 0: asks for no leadership.
         """
 
     def changed(self) -> bool:
@@ -171,9 +171,9 @@ class Binhost(Protocol):
     def publish(self, profile: str, build: str, attempt: int, artifacts: Sequence[Artifact]) -> Sequence[str]:
         """Make what was uploaded under a lease part of the binhost, packages first and then the index.
 
-        The path of each below the profile's folder, in their order. Once it has returned, or was killed at any point, the same
-        again gives the same paths, and stores nothing twice. Terminal when a staged file is missing, or is not what
-        the artifact says.
+        The path of each below the profile's folder, in their order. Once it has returned, or was killed at any point,
+        the same again gives the same paths, and stores nothing twice. Terminal when a staged file is missing, or is
+        not what the artifact says.
         """
 
     def discard(self, build: str, attempt: int) -> None:

@@ -1,7 +1,7 @@
-"""The heart of the build swarm: what is asked for becomes builds, builds go to drones, what comes back ends in the binhost.
+"""The heart of the build swarm: wishes become builds, builds go to drones, what they make ends in the binhost.
 
-Safe to call from several threads. `now` is in epoch seconds. Transient (store, engine or disk away) leaves everything as
-it was: the next tick takes it up again.
+Safe to call from several threads. `now` is in epoch seconds. Transient (store, engine or disk away) leaves everything
+as it was: the next tick takes it up again.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Orchestrator:
 
         `origin`: `set:NAME` of a package set; "": `emerge` or `atoms`, by what it is. `use`: lines of package.use that
         hold for it. The same `key` again gives the answer of the first time; Refused (E-SWARM-KEY) when it came with
-        something else. Terminal (E-PACKAGES) for a text that is neither, Refused (E-SWARM-PROFILE) for a profile that is
-        no name of a folder.
+        something else. Terminal (E-PACKAGES) for a text that is neither, Refused (E-SWARM-PROFILE) for a profile that
+        is no name of a folder.
         """
         raise NotImplementedError
 
@@ -143,5 +143,5 @@ class Orchestrator:
         raise NotImplementedError
 
     def events(self, after: int, limit: int = 100) -> tuple[Event, ...]:
-        """Those with a greater `seq`, oldest first. The caller takes a snapshot first: old ones are forgotten some day."""
+        """Those with a greater `seq`, oldest first; old ones are forgotten some day."""
         raise NotImplementedError

@@ -12,10 +12,10 @@ from reconciler.model.build import Limits
 class Rules:
     """Times in seconds. `heartbeat`: how often drones beat; a drone is degraded after 1.5 and offline after 2 of them.
 
-    `lease`: for how long leadership is taken with each tick. `compare`: how often what is assigned is compared with what
-    lies with the drones. `timeout`: of one build. `limits`: how builds are placed, the number of tries among it.
-    `wants`: category/name -> (cores, memory in bytes) that a package wants at least. `resolve`: expected seconds of a
-    question to Portage.
+    `lease`: for how long leadership is taken with each tick. `compare`: how often what is assigned is compared with
+    what lies with the drones. `timeout`: of one build. `limits`: how builds are placed, the number of tries among it.
+    `wants`: category/name -> (cores, memory in bytes) that a package wants at least. `resolve`: expected seconds of
+    a question to Portage.
     """
 
     site: str = "main"
