@@ -1,4 +1,4 @@
-"""What may become of a build, as a table. A build only moves forward; another try is the next attempt, not a step back."""
+"""What may become of a build, as a table. It only moves forward: another try is the next attempt, not a step back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ TABLE: Mapping[tuple[BuildState, Happening], BuildState] = {
 LEASED: tuple[BuildState, ...] = ("leased", "building")
 """A drone has it, and what comes from that drone under this attempt counts."""
 
-_RANK: Mapping[BuildState, int] = {"queued": 0, "leased": 1, "building": 2, "uploaded": 3} | dict.fromkeys(ENDED, 4)
+_RANK: Mapping[BuildState, int] = {
+    "queued": 0,
+    "leased": 1,
+    "building": 2,
+    "uploaded": 3,
+    **dict.fromkeys(ENDED, 4),
+}
 
 
 def may(build: Build, happening: Happening) -> bool:

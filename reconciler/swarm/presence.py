@@ -1,7 +1,7 @@
 """Who is there: beats and silence become the state of a drone. All in proportion to the heartbeat.
 
-At 30 s: no word for 45 s is degraded (it gets nothing new), for 60 s offline (what it had goes elsewhere). Only a beat makes
-it better. While the orchestrator was away itself it could hear nobody, so that time counts for nothing.
+At 30 s: no word for 45 s is degraded (it gets nothing new), for 60 s offline (what it had goes elsewhere). Only a beat
+makes it better. While the orchestrator was away itself it could hear nobody, so that time counts for nothing.
 """
 
 from __future__ import annotations
