@@ -115,6 +115,7 @@ class Orchestrator:
     def _accept(self, draft: Draft, id: str, submission: Submission) -> Answer:
         work = self._desk.times.work
         request = submit.accept(draft, id, submission, self._binhost.index, work, self._rules.resolve)
+        draft.follow()
         return Answer(draft.request(request), draft.decided(id), submission.messages)
 
     def cancel(self, id: str, actor: str, now: float) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from reconciler.model.queue import DroneView, Known, Pending, Queue
 from reconciler.model.swarm import Build
 from reconciler.swarm.board import Board
 from reconciler.swarm.estimate import band
+from reconciler.swarm.fleet import Fleet
 from reconciler.swarm.placement import forecast
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.times import Times
@@ -54,7 +55,7 @@ def _why(board: Board, build: Build, why: Mapping[str, str]) -> str:
     if needs:
         more = f" and {len(needs) - _NAMED} more" if len(needs) > _NAMED else ""
         return f"needs {', '.join(needs[:_NAMED])}{more}"
-    return why.get(build.id, build.reason)
+    return why.get(build.id) or build.reason or "waits for its turn"
 
 
 def drone(board: Board, known: Known, speeds: Mapping[str, float]) -> DroneView:
