@@ -34,9 +34,10 @@ def queue(board: Board, rules: Rules, times: Times, why: Mapping[str, str], now:
             return Band(0.0, 0.0, 0.0)
         return band(max(0.0, ends[build.id] - now), times.error) if build.id in ends else None
 
-    entries = [
-        Pending(build, _why(board, build, why), left(build)) for build in sorted(board.builds.values(), key=place)
-    ]
+    takers = Fleet(fleet, rules.limits.retries)
+    reasons = {**why, **{id: reason for id, job in jobs.items() if (reason := takers.nowhere(job))}}
+    builds = sorted(board.builds.values(), key=place)
+    entries = [Pending(build, _why(board, build, reasons), left(build)) for build in builds]
     last = max(ends.values(), default=None)
     drain = None if last is None else band(max(0.0, last - now), times.error)
     return Queue(now, tuple(entries), drain, times.error, Counter(build.state for build in board.builds.values()))

@@ -475,6 +475,20 @@ def test_a_drained_drone_finishes_what_it_builds_and_gets_nothing_new(pair: Swar
             order("nobody", "ana", pair.now)
 
 
+def test_a_restarted_drone_ends_what_it_does_and_that_is_no_failure(pair: Swarm) -> None:
+    pair.submit({APP: []})
+    pair.tick()
+    [(name, offer)] = pair.take().items()
+    pair.orchestrator.restart(name, "ana", pair.now)
+    assert not pair.drones[name].link.working(offer)
+    assert (pair.build_of(APP).state, pair.build_of(APP).failures) == ("queued", ())
+    assert pair.build_of(APP).reason == f"{name} was restarted by ana"
+    pair.work()
+    assert pair.states() == {APP: "succeeded"}
+    with pytest.raises(KeyError):
+        pair.orchestrator.restart("nobody", "ana", pair.now)
+
+
 def test_a_revoked_drone_is_forgotten_and_its_builds_go_elsewhere(pair: Swarm) -> None:
     pair.submit({APP: []})
     pair.tick()
