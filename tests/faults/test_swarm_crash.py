@@ -29,8 +29,8 @@ from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 from tests.conftest import Tell
 from tests.support.seam import Died, Seam
-from tests.support.swarm import PROFILE, ScriptedDrone, SeamedSwarm, artifact, listing
-from tests.support.swarm_child import KeptBinhost
+from tests.support.orchestrated import PROFILE, ScriptedDrone, SeamedSwarm, artifact, listing
+from tests.support.orchestrated_child import KeptBinhost
 
 APP, LIB, ICU, BAD, TOP = "app-misc/app-1", "dev-libs/lib-2", "dev-libs/icu-74.1", "app-misc/bad-1", "app-misc/top-1"
 ONE, TWO = "app-misc/one-1", "app-misc/two-1"
@@ -179,7 +179,7 @@ class Killed:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.support.swarm_child", str(self._folder)],
+            [sys.executable, "-m", "tests.support.orchestrated_child", str(self._folder)],
             cwd=Path(__file__).resolve().parents[2],
             stdout=subprocess.PIPE,
         )

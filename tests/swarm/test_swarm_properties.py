@@ -21,7 +21,7 @@ from reconciler.errors import Refused
 from reconciler.model.swarm import Offer, Outcome
 from reconciler.swarm.lifecycle import LEASED, progress
 from tests.support.seam import Died, Seam
-from tests.support.swarm import SeamedSwarm
+from tests.support.orchestrated import SeamedSwarm
 
 PACKAGES = [f"app-misc/p{number}-1" for number in range(7)]
 DRONES = ("tau", "izar", "vega")

@@ -1,4 +1,4 @@
-"""`python -m tests.support.swarm_child FOLDER`: an orchestrator as a process, which ticks until it is killed."""
+"""`python -m tests.support.orchestrated_child FOLDER`: an orchestrator as a process, which ticks until it is killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.model.swarm import Artifact
 from reconciler.ports.swarm import Binhost
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
-from tests.support.swarm import package
+from tests.support.orchestrated import package
 
 LEASE = 1.0
 """Seconds for which it leads: who comes after a killed one does not wait long."""
