@@ -75,7 +75,7 @@ class Board:
         if build.state == "succeeded":
             self.done.add(build.id)
             if len(self.done) > _MANY + len(self.builds):
-                self._graph = None
+                self._graph = self._ranking = None
 
     def _put(self, request: Request) -> None:
         if request.ended is None:
