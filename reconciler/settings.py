@@ -32,11 +32,28 @@ def seconds_of(text: str) -> float | None:
 
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
+    return _load(file, environment, whole=True)
+
+
+def load_swarm_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The same for what follows no repository: host and repository may be left out, and so may the whole file.
+
+    ORCHESTRATOR_URL stands for `swarm.url` where nothing of ours sets it in the environment.
+    """
+    if address := environment.get("ORCHESTRATOR_URL"):
+        environment = {variable_of("swarm.url"): address, **environment}
+    return _load(file, environment, whole=False)
+
+
+def _load(file: str | None, environment: Mapping[str, str], *, whole: bool) -> Settings:
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
-    raw, text = _read(path, explicit=bool(file or environment.get(f"{PREFIX}_CONFIG")), environment=environment)
-    source = _Source(str(path), text, environment)
+    explicit = bool(file or environment.get(f"{PREFIX}_CONFIG"))
+    raw, text = _read(path, environment, needed=explicit or (whole and f"{PREFIX}_REPOSITORY_URL" not in environment))
+    source = _Source(str(path), text, environment, whole)
     settings: Settings = _section(Settings, raw, "", source)
-    _check(settings, source)
+    if whole:
+        _check(settings, source)
+    _check_swarm(settings, source)
     return replace(settings, config_file=str(path.absolute()), config_directory=str(path.resolve().parent))
 
 
@@ -84,11 +101,30 @@ def _check_trust(trust: Trust, source: _Source) -> None:
         raise _wrong("trust.allowed_signers", "", "a file of keys; without one nobody may sign", source)
 
 
+def _check_swarm(settings: Settings, source: _Source) -> None:
+    serve, swarm = settings.serve, settings.swarm
+    if not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", serve.listen) or _port(serve.listen) > 65535:
+        raise _wrong("serve.listen", serve.listen, "an address and a port, such as 127.0.0.1:8080 or [::]:8080", source)
+    for name, path in (("serve.directory", serve.directory), ("serve.binhost", serve.packages)):
+        if not path.startswith("/"):
+            raise _wrong(name, path, "an absolute path", source)
+    if not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", swarm.url):
+        raise _wrong("swarm.url", swarm.url, "an address such as http://127.0.0.1:8080", source)
+    for name, duration in (("serve.tick", serve.tick), ("swarm.deadline", swarm.deadline)):
+        if not duration:
+            raise _wrong(name, duration, "more than zero", source)
+
+
+def _port(listen: str) -> int:
+    return int(listen.rpartition(":")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     file: str
     text: str
     environment: Mapping[str, str]
+    whole: bool = True
 
     def at(self, name: str) -> Position:
         """The line of a setting or section; the variable where that sets it; else the file alone."""
@@ -111,12 +147,12 @@ def variable_of(name: str) -> str:
     return f"{PREFIX}_{name.replace('.', '_').upper()}"
 
 
-def _read(path: Path, *, explicit: bool, environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+def _read(path: Path, environment: Mapping[str, str], *, needed: bool) -> tuple[dict[str, Any], str]:
     try:
         text = path.read_text()
         return tomllib.loads(text), text
     except FileNotFoundError:
-        if not explicit and f"{PREFIX}_REPOSITORY_URL" in environment:
+        if not needed:
             return {}, ""
         raise BadConfiguration(
             "E-SETTINGS-FILE",
@@ -163,6 +199,8 @@ def _value(spec: Field[Any], hint: type[Any], raw: Any, name: str, source: _Sour
         return _from_text(hint, source.environment[variable], name, source)
     if raw is not None:
         return _typed(hint, raw, name, source)
+    if spec.default is MISSING and not source.whole:
+        return ""
     if spec.default is MISSING:
         raise BadConfiguration(
             "E-SETTINGS-MISSING",

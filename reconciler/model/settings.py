@@ -111,6 +111,33 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """`reconciler serve`. `listen`: HOST:PORT. `directory`: the queue and its history; `binhost`: the packages, "" for
+    the folder binhost/ beside them. `token`: name of the secret that whoever changes something has to show.
+    `tick`: how often the queue is looked at.
+    """
+
+    listen: str = "127.0.0.1:8080"
+    directory: str = "/var/lib/reconciler-swarm"
+    binhost: str = ""
+    token: str = ""
+    tick: Seconds = Seconds(2)
+
+    @property
+    def packages(self) -> str:
+        return self.binhost or f"{self.directory}/binhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """The orchestrator as this machine reaches it. `token`: name of its secret. `deadline`: for one question."""
+
+    url: str = "http://127.0.0.1:8080"
+    token: str = ""
+    deadline: Seconds = Seconds(30)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
 
@@ -129,5 +156,7 @@ class Settings:
     look: Look = Look()
     watch: Watch = Watch()
     heartbeat: Heartbeat = Heartbeat()
+    serve: Serve = Serve()
+    swarm: Swarm = Swarm()
     config_file: str = field(default="", metadata={"derived": True})
     config_directory: str = field(default="", metadata={"derived": True})
