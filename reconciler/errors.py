@@ -58,6 +58,10 @@ class Transient(ReconcilerError):
     """Trouble of the surroundings (registry down, engine restarted, disk full): the next tick tries again."""
 
 
+class Stale(Transient):
+    """What a change was made for is not so any more: somebody else was faster. Nothing was changed; look anew."""
+
+
 class Unreachable(Transient):
     """Something that a pass needs does not answer at all."""
 

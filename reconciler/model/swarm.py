@@ -21,7 +21,10 @@ Result = Literal["succeeded", "failed", "returned"]
 """`returned`: the drone ends, and has not judged the package; no failed try."""
 
 Use = Mapping[str, tuple[str, ...]]
-"""category/package -> flags, what is off with a hyphen, as in package.use."""
+"""Atom -> flags, what is off with a hyphen: the lines of package.use.
+
+The atom is `category/name`, or `=category/name-version`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class Build:
 
     `attempt` counts from 1 with each lease, 0 before the first; with the id it is the fence: what comes back under
     another one is stale. `failures`: the drone of every failed try, oldest first. `since`: when the state began (epoch
-    seconds). `reason`: why it is in this state. `work`: expected seconds on one core. `stored`: path in the binhost.
+    seconds). `reason`: why it is in this state. `work`: expected seconds on one core. `stored`: path below the
+    binhost's profile. `lead`: the build under whose id it was leased last: its own, or one of its cycle; "" before.
     """
 
     id: str
@@ -73,6 +77,7 @@ class Build:
     work: float = 0.0
     seconds: float | None = None
     stored: str = ""
+    lead: str = ""
 
     @property
     def ended(self) -> bool:
@@ -81,7 +86,9 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a drone is to do. `atoms` as Portage reads them: one version each for a package, wishes for a resolve.
+    """What a drone is to do. `atoms` as Portage reads them: wishes for a resolve, else exactly one version.
+
+    Several versions are the members of a cycle, which are built in one go.
 
     `timeout` in seconds. `attempt`: see `Build`.
     """
@@ -151,12 +158,16 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, for people and pages. `seq` is given by the engine, 0 before."""
+    """Something that happened, for people and pages. `seq` is given by the engine, 0 before.
+
+    `id`: given by who emits it; the same again is no second event. "": it has none.
+    """
 
     kind: Literal["drone_status", "build_progress", "queue_update", "build_complete"]
     at: float
     data: Mapping[str, object]
     seq: int = 0
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

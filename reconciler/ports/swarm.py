@@ -1,11 +1,21 @@
-"""How builds travel between the orchestrator, which holds their truth, and the drones."""
+"""How builds travel between the orchestrator and the drones; where the truth about them, and the packages, lie."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol
 
-from reconciler.model.swarm import Beat, Event, Lease, Offer, Outcome
+from reconciler.model.queue import (
+    Attempt,
+    BuildPage,
+    BuildQuery,
+    Changes,
+    Decision,
+    Live,
+    Stored,
+    Took,
+)
+from reconciler.model.swarm import Artifact, Beat, Build, BuildState, Event, Lease, Offer, Outcome, Request
 
 
 class Delivery(Protocol):
@@ -23,6 +33,8 @@ class DispatchEngine(Protocol):
     Everything is delivered at least once; the fence (build and attempt) makes repeats harmless.
     """
 
+    EFFECTS: ClassVar[tuple[str, ...]] = ("enroll", "revoke", "offer", "withdraw", "lease", "emit")
+
     def open(self, site: str) -> None: ...
 
     def close(self) -> None: ...
@@ -30,27 +42,38 @@ class DispatchEngine(Protocol):
     def enroll(self, drone: str) -> str:
         """The credential by which a drone is known from now on; an older one of the same drone is void."""
 
-    def revoke(self, drone: str) -> None: ...
+    def revoke(self, drone: str) -> None:
+        """Its credential is void, and what lay with it is gone."""
+
+    def whose(self, credential: str) -> str:
+        """The drone whose credential it is, "" for one that is void or was never given."""
 
     def offer(self, drone: str, offer: Offer) -> None:
-        """Durable when it returns; the same build and attempt again is no second offer."""
+        """Durable when it returns; the same build and attempt again is no second offer, whatever became of it."""
 
-    def withdraw(self, drone: str, build: str = "") -> None:
-        """A drone's offers (of one build, or all) are gone; one that works on it hears so at its next `working`."""
+    def withdraw(self, drone: str, build: str = "", attempt: int = 0) -> None:
+        """A drone's offers (all, of one build, or of one attempt of it) are gone.
+
+        One that works on it hears so at its next `working`.
+        """
 
     def outcomes(self) -> Sequence[Delivery]:
         """What is not acknowledged yet, oldest first."""
 
     def beats(self) -> Sequence[Beat]:
-        """The last one of every drone that was heard of since the question before."""
+        """The last one of every drone that was heard of since the question before; of all when this is the first."""
 
     def outstanding(self, drone: str) -> frozenset[tuple[str, int]]:
         """Build and attempt of what lies with a drone, taken or not, and has no outcome yet."""
 
     def lease(self, name: str, holder: str, ttl: float) -> Lease | None:
-        """Take or renew leadership for `ttl` seconds; None while somebody else has it."""
+        """Take or renew leadership for `ttl` seconds; None while somebody else has it.
 
-    def emit(self, event: Event) -> None: ...
+        Renewed, it keeps its fence; taken, by whomever, it has a greater one than all before.
+        """
+
+    def emit(self, event: Event) -> None:
+        """Durable when it returns; one with the same `id` again is no second event."""
 
     def events(self, after: int, limit: int = 100) -> Sequence[Event]:
         """Those with a greater `seq`, oldest first; old ones are forgotten some day."""
@@ -66,6 +89,102 @@ class DroneLink(Protocol):
         """Tell that it is being worked on; False: it was withdrawn, and what was begun is to be ended."""
 
     def finish(self, offer: Offer, outcome: Outcome) -> None:
-        """Durable when it returns."""
+        """Durable when it returns; the same again changes nothing."""
 
     def beat(self, beat: Beat) -> None: ...
+
+
+class BuildStore(Protocol):
+    """The truth of the swarm: requests, builds, edges, attempts, drones, what is to be told.
+
+    Transient when it cannot be had. May be called from several threads.
+    """
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("commit", "sent", "prune")
+
+    @property
+    def loss(self) -> str:
+        """Why the store had to be begun anew, and where the old one lies; "" when it had not."""
+
+    def commit(self, changes: Changes, fence: int = 0) -> None:
+        """All of it is durable when it returns; nothing of it is true when it raises.
+
+        Stale (E-SWARM-STALE) when a build is not as a move says, or a new request's key is taken; (E-SWARM-DEPOSED)
+        when somebody with a greater fence has committed before; `fence` 0: asks for no leadership.
+        """
+
+    def changed(self) -> bool:
+        """Whether somebody else has written since this was asked last."""
+
+    def live(self) -> Live:
+        """All that has not ended, as of one moment."""
+
+    def by_key(self, key: str) -> tuple[Request, str] | None:
+        """The request of an idempotency key, and the digest of what was submitted under it."""
+
+    def request(self, id: str) -> Request | None: ...
+
+    def requests(self, limit: int = 100) -> Sequence[Request]:
+        """Newest first."""
+
+    def decisions(self, request: str) -> Sequence[Decision]: ...
+
+    def build(self, id: str) -> Build | None: ...
+
+    def builds(self, ids: Sequence[str]) -> Sequence[Build]:
+        """Those that are known, in the order of the ids."""
+
+    def page(self, query: BuildQuery) -> BuildPage:
+        """ValueError for an `after` that no page had."""
+
+    def counts(self) -> Mapping[BuildState, int]: ...
+
+    def attempts(self, build: str) -> Sequence[Attempt]:
+        """All of a build, oldest first, those of a cycle that it was built with among them."""
+
+    def around(self, build: str) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+        """Ids of what it needs, of what needs it, and of the requests whose it is."""
+
+    def took(self) -> Sequence[Took]:
+        """What builds took, oldest first, bounded for each package."""
+
+    def unsent(self, limit: int = 1000) -> Sequence[Event]:
+        """Events that were committed and not `sent`, oldest first; their `id` is the store's, and unique."""
+
+    def sent(self, events: Sequence[Event]) -> None: ...
+
+    def prune(self) -> None:
+        """Forget the oldest of what has ended, beyond the bounds of the history."""
+
+
+class Binhost(Protocol):
+    """Where binary packages lie, for each profile; uploads wait in a staging of their lease until they are published.
+
+    Transient when the disk is full or away.
+    """
+
+    EFFECTS: ClassVar[tuple[str, ...]] = ("publish", "discard")
+
+    def index(self, profile: str) -> Sequence[Stored]:
+        """What the profile's `Packages` lists; nothing for a profile that has none yet."""
+
+    def publish(self, profile: str, build: str, attempt: int, artifacts: Sequence[Artifact]) -> Sequence[str]:
+        """Make what was uploaded under a lease part of the binhost, packages first and then the index.
+
+        The path of each below the profile's folder, in their order. Once it has returned, or was killed at any point,
+        the same again gives the same paths, and stores nothing twice. Terminal when a staged file is missing, or is
+        not what the artifact says.
+        """
+
+    def discard(self, build: str, attempt: int) -> None:
+        """What was uploaded under a lease and not published is gone; nothing happens when there is nothing."""
+
+    def staged(self) -> Sequence[tuple[str, int]]:
+        """The leases (build, attempt) under which something lies in the staging."""
+
+
+class RequestEnded(Protocol):
+    """What is to happen when a request is done: tell it once, trigger a pass so that hosts that wait converge."""
+
+    def __call__(self, request: Request, builds: Sequence[Build]) -> None:
+        """At least once for each request, with the same id; Transient: to be tried again."""

@@ -1,0 +1,1 @@
+"""The build swarm: which packages are built, in which order, on which drone."""
