@@ -1,35 +1,21 @@
-"""The ledger in SQLite: durable when a method returns, and begun anew when its file is unusable.
-
-A usable file carries our marker (`application_id`, `user_version`) and passes `quick_check`. Anything else is
-moved to `<name>.broken-<time>` with its write-ahead log, and `loss` says so. A new file is made complete under
-another name and then renamed, so that a file without the marker is always damage and never a half-made ledger.
-"""
+"""The ledger in SQLite: durable when a method returns, and begun anew when its file is unusable."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
 import sqlite3
-import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
-from threading import RLock
 from typing import Any, ClassVar
 
-from reconciler.durable import sync_folder
-from reconciler.errors import Transient
+from reconciler.database import Database, Kind
 from reconciler.model.desired import RestartPolicy
 from reconciler.model.report import VERIFIED, Intent, LedgerLoss, Outcome, Run, StepRecord
 from reconciler.ports import Ledger
 
-APPLICATION_ID = 0x7265636F  # "reco", see https://www.sqlite.org/pragma.html#pragma_application_id
-SCHEMA_VERSION = 1
-SCHEMA = f"""
+SCHEMA = """
 CREATE TABLE runs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, actor TEXT NOT NULL,
     revision TEXT NOT NULL, base TEXT NOT NULL, started REAL NOT NULL, ended REAL, outcome TEXT NOT NULL,
@@ -46,16 +32,24 @@ CREATE TABLE intents (
     UNIQUE (run, container, kind));
 CREATE TABLE attempts (
     revision TEXT NOT NULL, boot_id TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (revision, boot_id));
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
 """
 # Columns in the order of the fields of the model.
 RUN = "id, command, actor, revision, base, started, ended, outcome, exit_code, reason, detail, host"
 STEP = "run, stack, service, action, reasons, started, ended, result, detail"
 INTENT = "run, kind, container, name, policy, maximum_retries, at"
-COMPANIONS = ("-wal", "-shm", "-journal")
-BUSY_SECONDS = 10.0
-PAGE_BYTES = 4096
+KIND = Kind(
+    name="the ledger",
+    application_id=0x7265636F,  # "reco"
+    version=1,
+    schema=SCHEMA,
+    codes={
+        "full": "E-LEDGER-FULL",
+        "busy": "E-LEDGER-BUSY",
+        "broken": "E-LEDGER-BROKEN",
+        "access": "E-LEDGER-ACCESS",
+        "io": "E-LEDGER-IO",
+    },
+)
 
 
 class SqliteLedger:
@@ -64,32 +58,26 @@ class SqliteLedger:
     EFFECTS: ClassVar[tuple[str, ...]] = Ledger.EFFECTS
 
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
-        self._path = Path(path)
-        self._clock = clock
-        self._lock = RLock()
-        self._fresh = False
-        self._loss: LedgerLoss | None = None
-        self._open()
+        self._database = Database(path, KIND, clock)
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        self._database.close()
 
     @property
     def fresh(self) -> bool:
-        return self._fresh
+        return self._database.fresh
 
     @property
     def loss(self) -> LedgerLoss | None:
-        return self._loss
+        lost = self._database.loss
+        return LedgerLoss(lost.why, lost.aside) if lost else None
 
     def begin(self, run: Run) -> None:
-        with self._lock:
-            self._reopen_when_replaced()
-            try:
-                self._do(f"INSERT INTO runs ({RUN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", *astuple(run))
-            except sqlite3.IntegrityError as error:
-                raise ValueError(f"run {run.id} has begun already") from error
+        self._database.reopen_when_replaced()
+        try:
+            self._do(f"INSERT INTO runs ({RUN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", *astuple(run))
+        except sqlite3.IntegrityError as error:
+            raise ValueError(f"run {run.id} has begun already") from error
 
     def intend(self, intent: Intent) -> None:
         self._do(
@@ -164,9 +152,9 @@ class SqliteLedger:
         return str(rows[0][0]) if rows else None
 
     def note_attempt(self, revision: str, boot_id: str) -> int:
-        with self._lock:
-            self._do(
-                "INSERT INTO attempts VALUES (?,?,1) ON CONFLICT DO UPDATE SET count = count + 1", revision, boot_id
+        with self._database.writing() as database:
+            database.execute(
+                "INSERT INTO attempts VALUES (?,?,1) ON CONFLICT DO UPDATE SET count = count + 1", (revision, boot_id)
             )
             return self.attempts(revision, boot_id)
 
@@ -178,159 +166,7 @@ class SqliteLedger:
         self._do("DELETE FROM attempts WHERE revision = ?", revision)
 
     def _do(self, statement: str, *values: object) -> int:
-        """Run one writing statement (its own transaction); return the number of rows it changed."""
-        with self._lock, _advice(self._path):
-            return self._connection.execute(statement, values).rowcount
+        return self._database.do(statement, *values)
 
     def _ask(self, query: str, values: Any = ()) -> list[Any]:
-        with self._lock, _advice(self._path):
-            return self._connection.execute(query, values).fetchall()
-
-    def _open(self) -> None:
-        with _advice(self._path), _one_at_a_time(self._path):
-            if why := _unusable(self._path):
-                self._loss = LedgerLoss(why, _set_aside(self._path, self._clock()))
-            self._fresh = not _there(self._path)
-            if self._fresh:
-                _create(self._path)
-            self._connection = _connect(self._path)
-            self._file = self._path.stat()
-
-    def _reopen_when_replaced(self) -> None:
-        """A file deleted or replaced under a long-lived process would take our records with it."""
-        try:
-            replaced = not os.path.samestat(self._path.stat(), self._file)
-        except OSError:
-            replaced = True
-        if replaced:
-            self._connection.close()
-            self._open()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(path: Path) -> None:
-    draft = _beside(path, ".new")
-    for leftover in (draft, *(_beside(file, suffix) for file in (draft, path) for suffix in COMPANIONS)):
-        leftover.unlink(missing_ok=True)  # a log left by a deleted ledger would be replayed into the new one
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-        connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; BEGIN; {SCHEMA} COMMIT;")
-    draft.rename(path)
-    sync_folder(path.parent)
-
-
-def _unusable(path: Path) -> str:
-    """Why the file cannot be our ledger; "" when it can be, or when there is none.
-
-    Only damage and a foreign marker count: a full disk or a busy file raises and leaves the file alone.
-    """
-    try:
-        info = path.lstat()
-    except FileNotFoundError:
-        return ""
-    if not stat.S_ISREG(info.st_mode):
-        return "it is not a regular file"
-    if info.st_size == 0:
-        return "it is empty"
-    if info.st_size % PAGE_BYTES and not _beside(path, "-wal").exists():  # SQLite would fill a cut page with zeros
-        return "its last page is cut short"
-    try:
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-            marker = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if marker != APPLICATION_ID:
-                return "it is another program's database, or has lost its marker"
-            if version != SCHEMA_VERSION:
-                return f"its schema is version {version}, this program writes version {SCHEMA_VERSION}"
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            return "" if verdict == "ok" else f"it is damaged: {verdict}"
-    except sqlite3.DatabaseError as error:
-        if _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return f"it is damaged: {error}"
-        raise
-
-
-def _set_aside(path: Path, now: float) -> str:
-    name = f".broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
-    aside, count = _beside(path, name), 1
-    while _there(aside):
-        aside, count = _beside(path, f"{name}.{count}"), count + 1
-    path.rename(aside)
-    for suffix in COMPANIONS:
-        if _there(_beside(path, suffix)):
-            _beside(path, suffix).rename(_beside(aside, suffix))
-    sync_folder(path.parent)
-    return str(aside)
-
-
-@contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Two processes that open a damaged ledger must not set aside each other's new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    door = os.open(_beside(path, ".opening"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(door)
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _there(path: Path) -> bool:
-    """Whether anything has that name, a dangling link too."""
-    return os.path.lexists(path)
-
-
-def _primary(error: sqlite3.Error) -> int:
-    """SQLite's primary result code: the low byte of the extended one (https://www.sqlite.org/rescode.html)."""
-    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
-
-
-@contextmanager
-def _advice(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into Transient errors that say what to do."""
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.Error as error:
-        full = _primary(error) == sqlite3.SQLITE_FULL or _no_room(path)
-        raise _trouble(path, "full" if full else _primary(error), str(error)) from error
-    except OSError as error:
-        code = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else sqlite3.SQLITE_CANTOPEN
-        raise _trouble(path, code, str(error)) from error
-
-
-def _no_room(path: Path) -> bool:
-    """SQLite reports a shared-memory file that cannot grow as a plain I/O error."""
-    try:
-        return os.statvfs(path.parent).f_bavail == 0
-    except OSError:
-        return False
-
-
-def _trouble(path: Path, kind: int | str, why: str) -> Transient:
-    if kind == "full":
-        code, what, advice = "E-LEDGER-FULL", "has no room to write", "free space on its file system"
-    elif kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        code, what, advice = "E-LEDGER-BUSY", "is locked by another process", "end the program that has it open"
-    elif kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        code, what, advice = "E-LEDGER-BROKEN", "was damaged while open", "nothing: the next pass sets it aside"
-    elif kind in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        code, what, advice = "E-LEDGER-ACCESS", "cannot be opened", "check owner, mode and mount of its folder"
-    else:
-        code, what, advice = "E-LEDGER-IO", "cannot be read or written", "check the disk (dmesg), then run again"
-    return Transient(code, f"the ledger {path} {what}", why=why, next=advice)
+        return self._database.ask(query, values)

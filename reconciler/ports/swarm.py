@@ -73,7 +73,7 @@ class DispatchEngine(Protocol):
         Renewed, it keeps its fence; taken, by whomever, it has a greater one than all before.
         """
 
-    def emit(self, event: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """Durable when it returns; one with the same `id` again is no second event."""
 
     def events(self, after: int, limit: int = 100) -> Sequence[Event]:
