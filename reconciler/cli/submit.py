@@ -14,8 +14,8 @@ from reconciler.cli.swarm import Data, orchestrator_of, swarm_settings_of
 from reconciler.errors import Position, ReconcilerError, Refused, Terminal, Unreachable
 
 if TYPE_CHECKING:
+    from reconciler.model.package_set import PackageSet
     from reconciler.ports import Tree
-    from reconciler.swarm.sets import PackageSet
 
 LARGEST = 8 << 20
 """Bytes of a list, as the orchestrator takes it."""
@@ -123,19 +123,20 @@ def _unread(file: str, why: str, at: Position) -> Terminal:
 
 
 def _of_set(found: PackageSet, profile: str | None) -> dict[str, Any]:
-    atoms, use = [str(atom) for atom in found.atoms], {atom: list(flags) for atom, flags in found.use.items()}
-    return {"atoms": atoms, "use": use, "set": found.name, "profile": profile or found.profile}
+    use = {atom: list(flags) for atom, flags in found.use.items()}
+    return {"atoms": list(found.atoms), "use": use, "set": found.name, "profile": profile or found.profile}
 
 
 def _set(frame: Frame, name: str, manifests: Path | None) -> PackageSet:
-    from reconciler.swarm.sets import load_set
+    from reconciler.adapters.directory_tree import DirectoryTree
+    from reconciler.core.package_sets import load_set
+    from reconciler.swarm.sets import problems_of
 
-    if manifests:
-        from reconciler.adapters.directory_tree import DirectoryTree
-
-        return load_set(DirectoryTree(manifests), "", name)
-    tree, folder = _fetched(frame)
-    return load_set(tree, folder, name)
+    tree, folder = (DirectoryTree(manifests), "") if manifests else _fetched(frame)
+    found = load_set(tree, folder, name)
+    for problem in problems_of(found):
+        raise problem
+    return found
 
 
 def _fetched(frame: Frame) -> tuple[Tree, str]:

@@ -1,4 +1,4 @@
-"""A package set: packages/NAME.yaml as a value. Whether its atoms are some, the swarm says (`swarm/sets.py`)."""
+"""A package set: packages/NAME.yaml as it is written."""
 
 from __future__ import annotations
 
