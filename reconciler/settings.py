@@ -48,7 +48,7 @@ def load_swarm_settings(file: str | None = None, environment: Mapping[str, str] 
 def _load(file: str | None, environment: Mapping[str, str], *, whole: bool) -> Settings:
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
     explicit = bool(file or environment.get(f"{PREFIX}_CONFIG"))
-    raw, text = _read(path, environment, needed=explicit or (whole and f"{PREFIX}_REPOSITORY_URL" not in environment))
+    raw, text = _read(path, needed=explicit or (whole and f"{PREFIX}_REPOSITORY_URL" not in environment))
     source = _Source(str(path), text, environment, whole)
     settings: Settings = _section(Settings, raw, "", source)
     if whole:
@@ -103,7 +103,10 @@ def _check_trust(trust: Trust, source: _Source) -> None:
 
 def _check_swarm(settings: Settings, source: _Source) -> None:
     serve, swarm = settings.serve, settings.swarm
-    if not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", serve.listen) or _port(serve.listen) > 65535:
+    if (
+        not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", serve.listen)
+        or _port(serve.listen) > 65535
+    ):
         raise _wrong("serve.listen", serve.listen, "an address and a port, such as 127.0.0.1:8080 or [::]:8080", source)
     for name, path in (("serve.directory", serve.directory), ("serve.binhost", serve.packages)):
         if not path.startswith("/"):
@@ -147,7 +150,7 @@ def variable_of(name: str) -> str:
     return f"{PREFIX}_{name.replace('.', '_').upper()}"
 
 
-def _read(path: Path, environment: Mapping[str, str], *, needed: bool) -> tuple[dict[str, Any], str]:
+def _read(path: Path, *, needed: bool) -> tuple[dict[str, Any], str]:
     try:
         text = path.read_text()
         return tomllib.loads(text), text

@@ -1,7 +1,7 @@
 """The dispatch engine of one machine: tables of one SQLite file, which orchestrator and drones open each for itself.
 
 No server: a drone looks for its next offer more and more seldom, at last twice a second. What must outlive a power cut
-is on the disk when a method returns (offers, outcomes, withdrawals, credentials, a new leader, events). Beats, a renewed
+is on the disk when a method returns (offers, outcomes, withdrawals, credentials, events, a new leader). Beats, renewed
 leadership, and the word that an outcome is done with outlive a killed process only: the next beat, the next leader and
 the fence make up for them.
 """

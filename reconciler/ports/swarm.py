@@ -213,6 +213,9 @@ class PackageFiles(Protocol):
         No link, no folder, nothing outside of the profile's folder, nothing of the staging.
         """
 
+    def profiles(self) -> Sequence[str]:
+        """Those that have a folder, by name."""
+
     def receive(self, build: str, attempt: int, path: str, size: int, sha256: str) -> Upload:
         """Begin an upload into the staging of a lease; one of the same path before it is replaced once this is kept.
 
@@ -222,12 +225,15 @@ class PackageFiles(Protocol):
 
 
 class BuildLogs(Protocol):
-    """What builds write, piece by piece while they run; each try has its own, bounded. May be called from several threads."""
+    """What builds write, piece by piece while they run; each try has its own, bounded.
+
+    May be called from several threads.
+    """
 
     def append(self, build: str, attempt: int, offset: int, data: bytes) -> int:
         """Add what was written from `offset` (bytes) on; where it ends by now.
 
-        A piece that is there already changes nothing; one behind a gap is not taken, and the answer says where to go on.
+        A piece that is there already changes nothing; one behind a gap is not taken: the answer says where to go on.
         """
 
     def read(self, build: str, attempt: int, offset: int, limit: int = 65536) -> tuple[bytes, int]:

@@ -1,4 +1,4 @@
-"""Who may change something: people with the token, drones with their credential, and where no token is set this machine.
+"""Who may change something: people with the token, drones with a credential, and without a token this machine only.
 
 Tokens are compared as digests: equal length, and a time that tells nothing (hmac.compare_digest).
 """

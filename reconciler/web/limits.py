@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from reconciler.web.errors import HttpError, headers_of, on_the_wire, too_large
 
@@ -68,7 +68,7 @@ class _Request:
 
     async def receive(self) -> Message:
         if self._ended:
-            return await self._receive()  # waits for the end of the connection, however long that takes
+            return cast("Message", await self._receive())  # waits for the end of the connection
         try:
             async with asyncio.timeout(PAUSE):
                 message: Message = await self._receive()
