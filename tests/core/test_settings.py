@@ -187,7 +187,7 @@ def test_the_swarm_needs_neither_a_file_nor_a_repository(tmp_path: Path) -> None
     assert alone.config_directory == str(tmp_path)
 
 
-def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+def test_the_swarm_needs_a_file_that_was_named(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration) as caught:
         load_swarm_settings(str(tmp_path / "none.toml"), {})
 
