@@ -211,7 +211,7 @@ def test_orchestrator_url_stands_behind_our_own_variable_and_before_the_file(tmp
         ("serve.listen", "::1:8080"),
         ("serve.directory", "relative"),
         ("serve.binhost", "relative"),
-        ("serve.tick", "0"),
+        ("serve.heartbeat", "0"),
         ("swarm.url", "swarm.example"),
         ("swarm.url", "http://user:word@swarm.example"),
         ("swarm.deadline", "0"),
