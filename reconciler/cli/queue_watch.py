@@ -127,7 +127,8 @@ def in_words(event: Happened) -> Iterator[str]:
         counts = [f"{data[state]} {state}" for state in _ENDS if data.get(state)]
         yield f"request {data.get('request', '')}: {', '.join([str(data.get('state', '')), *counts])}"
     elif event.kind == "build_progress":
-        yield f"{data.get('package') or data.get('build', '')}: {data.get('phase') or 'begun'} on {data.get('drone', '')}"
+        subject = data.get("package") or data.get("build", "")
+        yield f"{subject}: {data.get('phase') or 'begun'} on {data.get('drone', '')}"
     else:
         yield _changed(str(data.get("drone", event.kind)), {**data, "drone": ""})
 

@@ -53,9 +53,7 @@ def serve_orchestrator(settings: Settings, token: str, say: Say, listening: Call
         serve(app, listener, say, events.close)
 
 
-def make_orchestrator(
-    settings: Settings, rules: Rules, token: str, closing: ExitStack
-) -> tuple[Orchestrator, Serving]:
+def make_orchestrator(settings: Settings, rules: Rules, token: str, closing: ExitStack) -> tuple[Orchestrator, Serving]:
     """Opens the files of `serve.directory`, and makes them where they are missing. Terminal, Busy, Transient."""
     from reconciler.web.auth import Admins
     from reconciler.web.orchestrator.serving import Serving
