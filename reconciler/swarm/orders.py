@@ -57,6 +57,16 @@ def set_drained(draft: Draft, name: str, drained: bool, reason: str) -> None:
     draft.say(events.drone_status(draft.now, known, reason))
 
 
+def restart(draft: Draft, name: str, reason: str) -> tuple[Attempt, ...]:
+    """All that it has is taken from it; it ends what it was at, and begins anew. KeyError as above."""
+    known = _known(draft, name)
+    held = draft.board.held_by(name)
+    for lease in held:
+        draft.lose(lease, "returned", reason)
+    draft.say(events.drone_status(draft.now, known, reason))
+    return held
+
+
 def leave(draft: Draft, name: str, reason: str) -> None:
     """It is forgotten, and what it had goes elsewhere. KeyError for a drone that nobody knows."""
     known = _known(draft, name)

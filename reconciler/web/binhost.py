@@ -48,7 +48,8 @@ class BinhostRoutes:
         }
         body = {"requestBody": {"required": True, "content": content}}
         path = "/binhost/{profile}/{path:path}"
-        router.api_route(path, methods=["GET", "HEAD"], response_class=Response, responses=got)(self.get)
+        router.get(path, response_class=Response, responses=got)(self.get)
+        router.head(path, response_class=Response, responses=got, operation_id="head")(self.get)
         router.put(path, response_model=Answer[UploadedOut], status_code=201, openapi_extra=body)(self.put)
         return router
 
@@ -81,8 +82,10 @@ class BinhostRoutes:
         if not sha256 or not _SHA256.fullmatch(sha256):
             raise bad_input("X-Reconciler-Sha256 is none", "it is the checksum of the whole file, 64 digits")
         await run_in_threadpool(self._insist, drone, build, attempt, profile)
-        await self._receive(request, _Coming(build, attempt, path, size, sha256.lower()))
-        await run_in_threadpool(self._insist, drone, build, attempt, profile)
+        try:
+            await self._receive(request, _Coming(build, attempt, path, size, sha256.lower()))
+        finally:  # the staging of a lease that was lost meanwhile is gone, and that is the reason to be told
+            await run_in_threadpool(self._insist, drone, build, attempt, profile)
         return {"data": {"path": path, "size": size}}
 
     def _insist(self, drone: str, build: str, attempt: int, profile: str) -> None:
