@@ -17,6 +17,7 @@ from reconciler.ports.swarm import Binhost, BuildStore, DispatchEngine
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.version import split_cpv
+from tests.support.seam import Seam
 
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 PROFILE = "amd64"
@@ -229,3 +230,38 @@ class Swarm:
         """Package -> state of its newest build."""
         builds = sorted(self.orchestrator.builds().builds, key=lambda build: build.queued)
         return {str(build.package): build.state for build in builds if build.package is not None}
+
+
+@dataclass
+class SeamedSwarm(Swarm):
+    """One whose orchestrator can die before and after each of its effects; `seam` counts from the next start on."""
+
+    seam: Seam = field(default_factory=Seam)
+
+    def wrap(self, name: str, port: Any) -> Any:
+        seamed = self.seam.wrap(name, port)
+        return _Acknowledging(self.seam, seamed) if name == "engine" else seamed
+
+
+class _Acknowledging:
+    """An engine of which the acknowledgement of an outcome is an effect, too."""
+
+    def __init__(self, seam: Seam, engine: Any) -> None:
+        self._seam, self._engine = seam, engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def outcomes(self) -> tuple[Any, ...]:
+        return tuple(_Delivered(self._seam, delivery) for delivery in self._engine.outcomes())
+
+
+class _Delivered:
+    def __init__(self, seam: Seam, delivery: Any) -> None:
+        self._seam, self._delivery = seam, delivery
+        self.outcome = delivery.outcome
+
+    def ack(self) -> None:
+        self._seam.at("before engine.ack")
+        self._delivery.ack()
+        self._seam.at("after engine.ack")
