@@ -10,7 +10,7 @@ from reconciler.model.build import Drone, Job
 from reconciler.model.swarm import Build
 from reconciler.swarm import lifecycle, retry
 from reconciler.swarm.eligible import eligible
-from tests.support.swarm import package
+from tests.support.orchestrated import package
 
 BUILD = Build("b1", "package", package("app-misc/foo-1"), "amd64", "queued", 1.0, 1.0)
 

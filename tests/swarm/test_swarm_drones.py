@@ -11,7 +11,7 @@ from reconciler.adapters.engine_embedded import EmbeddedLink
 from reconciler.errors import Transient
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
-from tests.support.swarm import PROFILE, Swarm
+from tests.support.orchestrated import PROFILE, Swarm
 
 APP, LIB = "app-misc/app-1", "dev-libs/lib-2"
 
