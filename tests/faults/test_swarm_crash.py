@@ -28,9 +28,9 @@ from reconciler.model.swarm import Artifact, Beat, Outcome
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 from tests.conftest import Tell
-from tests.support.seam import Died, Seam
 from tests.support.orchestrated import PROFILE, ScriptedDrone, SeamedSwarm, artifact, listing
 from tests.support.orchestrated_child import KeptBinhost
+from tests.support.seam import Died, Seam
 
 APP, LIB, ICU, BAD, TOP = "app-misc/app-1", "dev-libs/lib-2", "dev-libs/icu-74.1", "app-misc/bad-1", "app-misc/top-1"
 ONE, TWO = "app-misc/one-1", "app-misc/two-1"

@@ -20,8 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from reconciler.errors import Refused
 from reconciler.model.swarm import Offer, Outcome
 from reconciler.swarm.lifecycle import LEASED, progress
-from tests.support.seam import Died, Seam
 from tests.support.orchestrated import SeamedSwarm
+from tests.support.seam import Died, Seam
 
 PACKAGES = [f"app-misc/p{number}-1" for number in range(7)]
 DRONES = ("tau", "izar", "vega")

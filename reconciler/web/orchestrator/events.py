@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from reconciler.errors import Transient
 from reconciler.model.swarm import Event
@@ -158,7 +159,7 @@ class _Stream(StreamingResponse):
         super().__init__(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
         self._left = left
 
-    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
