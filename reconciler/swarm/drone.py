@@ -44,7 +44,7 @@ class Drone:
     def run(self) -> None:
         """Until it is asked to stop. Terminal when it may not go on, as with a void credential."""
         self._recover()
-        self._deliver(patient=False)  # before a first beat says that this is another start, which has no leases
+        self._deliver(patient=False)  # before a first beat says that this is another start, which holds nothing
         with self._pulse.beating():
             while not self._stopping.asked and self._pulse.broken is None:
                 self._turn()
@@ -65,7 +65,7 @@ class Drone:
 
     def _take_on(self, offer: Offer) -> None:
         """Work on it, and write down how it ended; what was withdrawn is nobody's any more."""
-        self._world.memory.keep(Taken(offer))
+        self._world.memory.keep(Taken(offer, self._pulse.boot))
         self._complaint = ""
         self._work.begin(offer)
         self._pulse.beat()
@@ -91,7 +91,7 @@ class Drone:
             f"{offer.lease}: {built.result} after {outcome.seconds:.0f} s{', ' * bool(built.reason)}{built.reason}"
         )
         files = {packed.path: str(packed.file) for packed in built.packages}
-        self._world.memory.keep(Taken(offer, outcome, files))
+        self._world.memory.keep(Taken(offer, self._pulse.boot, outcome, files))
 
     def _worked(self, offer: Offer) -> Built:
         """Whatever happens, it ends in an outcome: an offer that breaks the drone would break every other one, too."""
@@ -169,7 +169,7 @@ class Drone:
             raise error
         reason = f"what it made was not taken: {error.what}{f' ({error.why})' if error.why else ''}"
         failed = replace(outcome, result="failed", reason=reason, artifacts=())
-        self._world.memory.keep(Taken(taken.offer, failed))
+        self._world.memory.keep(replace(taken, outcome=failed))
 
     def _put_away(self, offer: Offer) -> None:
         self._work.done()
@@ -190,8 +190,10 @@ class Drone:
             reason = f"the drone was started anew while it was at {_words(taken.offer)}"
             self._world.say(f"{taken.offer.lease}: {reason}")
             outcome = Outcome(taken.offer.build, taken.offer.attempt, self._rules.name, "returned", 0.0, reason)
-            taken = Taken(taken.offer, outcome)
+            taken = replace(taken, outcome=outcome)
             self._world.memory.keep(taken)
+        else:  # it still holds what it held: another boot would say that it does not, and have it built again
+            self._pulse.boot = taken.boot
         self._work.begin(taken.offer)  # while it is brought, it may still be withdrawn
 
     def _complain(self, text: str) -> None:

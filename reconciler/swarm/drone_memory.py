@@ -11,9 +11,13 @@ from reconciler.model.swarm import Offer, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`outcome` None: it is being worked on. `files`: path of each artifact -> where it lies on this machine."""
+    """`outcome` None: it is being worked on. `files`: path of each artifact -> where it lies on this machine.
+
+    `boot`: of the start of the drone that took it on.
+    """
 
     offer: Offer
+    boot: str
     outcome: Outcome | None = None
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -19,10 +19,11 @@ class Pulse:
     """Beats, asks and ships logs beside the build, each in a thread of its own: a slow one delays no other.
 
     An engine that is away delays nothing but itself: the build goes on. `broken`: why the drone may not go on at all.
+    `boot`: see `Beat`.
     """
 
     def __init__(self, rules: DroneRules, boot: str, world: Surroundings, work: AtWork, stopping: Stopping) -> None:
-        self._rules, self._boot, self._world, self._work, self._stopping = rules, boot, world, work, stopping
+        self._rules, self.boot, self._world, self._work, self._stopping = rules, boot, world, work, stopping
         self._over = False
         self._told: dict[str, str] = {}
         self.broken: Terminal | None = None
@@ -77,7 +78,7 @@ class Pulse:
 
     def _beat(self) -> None:
         draining, now = self._stopping.asked, self._world.clock.now()
-        self._world.link.beat(self._work.beat(self._rules, self._boot, now, self._world.load(), draining=draining))
+        self._world.link.beat(self._work.beat(self._rules, self.boot, now, self._world.load(), draining=draining))
 
     def _look(self) -> None:
         offer = self._work.offer

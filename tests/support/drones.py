@@ -88,6 +88,7 @@ class DroneProcess:
     folder: Path
     around: Mapping[str, str]
     name: str = "tau"
+    profile: str = "default"
     more: str = ""
     process: subprocess.Popen[str] | None = None
     _logs: list[Path] = field(default_factory=list)
@@ -111,7 +112,7 @@ class DroneProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(
             f'{self.orchestrator.config.read_text()}\n[swarm]\nurl = "{self.orchestrator.url}"\n'
-            f'[drone]\nname = "{self.name}"\ndirectory = "{self.state}"\n{self.more}'
+            f'[drone]\nname = "{self.name}"\nprofile = "{self.profile}"\ndirectory = "{self.state}"\n{self.more}'
         )
         self._logs.append(self.folder / f"{len(self._logs)}.log")
         with self._logs[-1].open("w") as log:
