@@ -97,11 +97,12 @@ def _drawn(branches: list[tuple[str, list[str]]], signs: Signs) -> Iterator[str]
 
 
 def _in_lines(frame: Frame, asked: OrchestratorHttp, request: str) -> int:
-    """The stream first, then the question whether it is over: nothing falls in between."""
+    """The stream first, then the question whether it is over already; its end is an event, too."""
     for event in asked.events():
         if event:
             _tell(frame, event)
-        if over := _over(asked, request):
+        asks = event is None or (event.kind == "build_complete" and event.data.get("request") == request)
+        if asks and (over := _over(asked, request)):
             return _ended(frame, over)
     return 0
 
