@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.drones import state_of
@@ -58,7 +58,7 @@ _ASCII = ("|- ", "`- ", "|  ", "   ")
 Signs = tuple[str, str, str, str]
 
 
-def tree(queue: Data, drones: list[Data], now: float, signs: Signs = _UNICODE) -> list[str]:
+def tree(queue: Data, drones: Sequence[Data], now: float, signs: Signs = _UNICODE) -> list[str]:
     """Drones with what they hold, then what waits for one."""
     left = {entry["build"]["id"]: entry for entry in queue["entries"]}
     held = {build["id"] for drone in drones for build in drone["holds"]}

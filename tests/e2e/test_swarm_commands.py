@@ -365,6 +365,22 @@ def _whoever(*drones: ScriptedDrone) -> ScriptedDrone:
     return found[0]
 
 
+# ---- the manual
+
+
+def test_the_curl_of_the_manual_does_what_it_says(swarm: Orchestrator, tmp_path: Path) -> None:
+    block = re.search(r"```sh\n(.*?)```", (ROOT / "docs/swarm.md").read_text(), re.DOTALL)
+    assert block is not None
+    (tmp_path / "list").write_text(listing("app-misc/manual-1"))
+    env = environment(URL=swarm.url, TOKEN=TOKEN)
+
+    done = subprocess.run(["bash", "-ec", block[1]], cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"ok":true') == block[1].count("curl") - 1, "all but the metrics"
+    assert "app-misc/manual-1" in swarm.run("queue", "list").out
+
+
 # ---- trouble
 
 
