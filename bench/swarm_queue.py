@@ -30,7 +30,8 @@ from reconciler.swarm.rules import Rules
 
 PROFILE = "amd64"
 _NOTE = """submit: one list, until its answer. transitions: what builds go through (queued, leased, building, uploaded,
-succeeded), each committed with synchronous=FULL, per second of the whole run. commits/s: what this disk does alone."""
+succeeded), each committed with synchronous=FULL, per second of the whole run. cpu s: of the orchestrator.
+commits/s: what this disk does alone, just before."""
 
 _PAUSE = 0.03
 """Seconds between two ticks, in which drones get at the disk."""
@@ -75,6 +76,7 @@ class Through:
     transitions: int
     ticks: int
     commits: int
+    cpu: float
 
     @property
     def rate(self) -> float:
@@ -90,7 +92,7 @@ def throughput(folder: Path, builds: int, drones: int) -> Through:
     with _process(partial(_build_at_once, folder / "engine.db", credentials)):
         while orchestrator.status(time.time()).drones.get("ready", 0) < drones:
             orchestrator.tick(time.time())
-        before, began = store.transitions, time.perf_counter()
+        before, began, cpu = store.transitions, time.perf_counter(), time.process_time()
         orchestrator.submit(_listing(builds), key="k", actor="bench", profile=PROFILE, now=time.time())
         submitted, ticks, commits = time.perf_counter(), 0, store.commits
         while orchestrator.status(time.time()).requests:
@@ -99,7 +101,14 @@ def throughput(folder: Path, builds: int, drones: int) -> Through:
             time.sleep(_PAUSE)
         ended = time.perf_counter()
     made = Through(
-        builds, drones, submitted - began, ended - began, store.transitions - before, ticks, store.commits - commits
+        builds,
+        drones,
+        submitted - began,
+        ended - began,
+        store.transitions - before,
+        ticks,
+        store.commits - commits,
+        time.process_time() - cpu,
     )
     store.close()
     engine.close()
@@ -204,13 +213,13 @@ def _process(target: partial[None]) -> Iterator[None]:
 def main() -> None:
     options = _options()
     print(_NOTE)
-    print("\nbuilds  drones  submit s  all s  ticks  commits  transitions  transitions/s  commits/s", flush=True)
+    print("\nbuilds  drones  submit s  all s  cpu s  ticks  commits  transitions  transitions/s  commits/s", flush=True)
     for builds, drones in options.sizes:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             disk = commits_a_second(Path(folder))
             t = throughput(Path(folder), builds, drones)
         print(
-            f"{t.builds:6}  {t.drones:6}  {t.submit:8.2f}  {t.seconds:5.1f}  {t.ticks:5}  {t.commits:7}  "
+            f"{t.builds:6}  {t.drones:6}  {t.submit:8.2f}  {t.seconds:5.1f}  {t.cpu:5.1f}  {t.ticks:5}  {t.commits:7}  "
             f"{t.transitions:11}  {t.rate:13.0f}  {disk:9.0f}",
             flush=True,
         )

@@ -23,7 +23,7 @@ LEADER = "orchestrator"
 """The name under which orchestrators lead."""
 
 LATE = 50
-"""Builds by which the speeds of drones may lag behind: they change slowly, and take a while to find."""
+"""Builds by which estimates may lag behind: they change slowly, and take a while to make."""
 
 _PRUNE = 3600.0
 """Seconds between two times of forgetting."""
@@ -139,7 +139,7 @@ class Ticking:
     def _place(self, now: float) -> int:
         """Whoever gets what is durable before anybody is told."""
         draft = self._desk.draft(now)
-        leases = self._dispatcher.assign(draft, self._desk.times(LATE).speeds)
+        leases = self._dispatcher.assign(draft, self._desk.times(LATE))
         self._desk.commit(draft, self.fence)
         if leases:
             self._engine.offer_all([(lease.drone, offer(draft.board, lease, self._rules.timeout)) for lease in leases])
