@@ -14,8 +14,8 @@ from reconciler.cli.swarm import Data, orchestrator_of, swarm_settings_of
 from reconciler.errors import Position, ReconcilerError, Refused, Terminal, Unreachable
 
 if TYPE_CHECKING:
+    from reconciler.model.sets import PackageSet
     from reconciler.ports import Tree
-    from reconciler.swarm.sets import PackageSet
 
 LARGEST = 8 << 20
 """Bytes of a list, as the orchestrator takes it."""
@@ -128,7 +128,7 @@ def _of_set(found: PackageSet, profile: str | None) -> dict[str, Any]:
 
 
 def _set(frame: Frame, name: str, manifests: Path | None) -> PackageSet:
-    from reconciler.swarm.sets import load_set
+    from reconciler.core.packages.sets import load_set
 
     if manifests:
         from reconciler.adapters.directory_tree import DirectoryTree
