@@ -37,6 +37,11 @@ _COMMANDS = {
     "restart": "by_hand",
     "migrate": "by_hand",
     "shell": "shell",
+    "submit": "submit",
+    "queue": "queue",
+    "drones": "drones",
+    "builds": "builds",
+    "serve": "serve",
     "completion": "completion",
     "version": "version",
 }

@@ -31,29 +31,31 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
         return environment_in(env / stack) if env else {}
 
     checked = validate_tree(DirectoryTree(root), manifests, environment, with_host_files=env is not None)
+    problems = checked.problems
     data = {
         "hosts": {host: list(stacks) for host, stacks in checked.hosts.items()},
-        "problems": [as_data(problem) for problem in checked.problems],
+        "sets": {name: list(atoms) for name, atoms in checked.sets.items()},
+        "problems": [as_data(problem) for problem in problems],
     }
     lines = [f"{host}: {len(stacks)} stacks ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
-    if checked.problems:
-        lines = [line for problem in checked.problems for line in in_words(problem)]
-        count = len(checked.problems)
-        lines.append(f"{count} problem{'s' if count > 1 else ''} in {manifests or root}")
-    code = _exit_code(checked.problems)
-    first = checked.problems[0] if checked.problems and frame.machine else None
-    return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))
+    lines += [f"package set {name}: {len(atoms)} packages" for name, atoms in checked.sets.items()]
+    if problems:
+        lines = [line for problem in problems for line in in_words(problem)]
+        lines.append(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {manifests or root}")
+    code = _exit_code(problems)
+    first = problems[0] if problems and frame.machine else None
+    return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not problems, first))
 
 
 @click.command(cls=Helpful, short_help="Print the JSON Schema of our manifests.")
-@click.argument("which", type=click.Choice(("fleet", "stack")), default="fleet")
+@click.argument("which", type=click.Choice(("fleet", "stack", "packages")), default="fleet")
 @global_options
 @click.pass_obj
 def schema(frame: Frame, which: str) -> int:
-    """Print the JSON Schema of fleet.yaml, or of what we add to a Compose file, for an editor."""
+    """Print the JSON Schema of fleet.yaml, of a package set, or of what we add to a Compose file, for an editor."""
     from reconciler.core.manifest.schema import json_schema
 
-    made = json_schema("fleet" if which == "fleet" else "stack")
+    made = json_schema(which)
     if frame.machine:
         return give(frame, Answer(made))
     click.echo(json.dumps(made, indent=2))

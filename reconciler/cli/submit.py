@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def submit(
         from reconciler.cli.submit_dry import read
 
         return give(frame, read("\n".join(wanted["atoms"]) if name else wanted["text"], name or file or ""))
-    return give(frame, _sent(frame, wanted, key or f"cli-{secrets.token_hex(12)}"))
+    return give(frame, _sent(frame, wanted, key or wanted.get("key") or f"cli-{secrets.token_hex(12)}"))
 
 
 def _sent(frame: Frame, wanted: dict[str, Any], key: str) -> Answer:
@@ -123,18 +124,19 @@ def _unread(file: str, why: str, at: Position) -> Terminal:
 
 
 def _of_set(found: PackageSet, profile: str | None) -> dict[str, Any]:
-    atoms, use = [str(atom) for atom in found.atoms], {atom: list(flags) for atom, flags in found.use.items()}
-    return {"atoms": atoms, "use": use, "set": found.name, "profile": profile or found.profile}
+    """All of it, under a name of its own: a person says so, whatever became of it before."""
+    from reconciler.core.packages.handing import by_hand
+
+    asked = by_hand(replace(found, profile=profile or found.profile), secrets.token_hex(12), "")
+    use = {atom: list(flags) for atom, flags in asked.use.items()}
+    return {"atoms": list(asked.atoms), "use": use, "set": asked.set, "profile": asked.profile, "key": asked.key}
 
 
 def _set(frame: Frame, name: str, manifests: Path | None) -> PackageSet:
+    from reconciler.adapters.directory_tree import DirectoryTree
     from reconciler.core.packages.sets import load_set
 
-    if manifests:
-        from reconciler.adapters.directory_tree import DirectoryTree
-
-        return load_set(DirectoryTree(manifests), "", name)
-    tree, folder = _fetched(frame)
+    tree, folder = (DirectoryTree(manifests), "") if manifests else _fetched(frame)
     return load_set(tree, folder, name)
 
 

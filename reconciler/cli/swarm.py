@@ -23,12 +23,16 @@ _PATIENCE = 2.0
 """Seconds that whoever presses Tab waits at most."""
 
 
-def swarm_settings_of(frame: Frame) -> Settings:
-    """The host's own file, as far as there is one; `--timeout` stands for the deadline of the orchestrator."""
-    from reconciler.model.settings import Seconds
-    from reconciler.settings import load_swarm_settings
+def swarm_settings_of(frame: Frame, **instead: str) -> Settings:
+    """The host's own file, as far as there is one; `--timeout` stands for the deadline of the orchestrator.
 
-    settings = load_swarm_settings(frame.config or None)
+    `instead`: settings by their names that the command line has.
+    """
+    from reconciler.model.settings import Seconds
+    from reconciler.settings import load_swarm_settings, variable_of
+
+    given = {variable_of(name): value for name, value in instead.items()}
+    settings = load_swarm_settings(frame.config or None, {**os.environ, **given})
     if frame.timeout is None:
         return settings
     return replace(settings, swarm=replace(settings.swarm, deadline=Seconds(frame.timeout)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.core.assemble import HostSide, assemble, fleet_of
 from reconciler.core.compose.problems import LacksHostValue
@@ -13,11 +13,12 @@ from reconciler.ports import Tree
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`hosts`: the stacks of each host by name."""
+    """`hosts`: the stacks of each host by name. `sets`: what each package set that is well asks for."""
 
     hosts: Mapping[str, tuple[str, ...]]
     problems: tuple[ReconcilerError, ...]
     warnings: tuple[str, ...]
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def validate_tree(
@@ -27,6 +28,7 @@ def validate_tree(
     hosts: dict[str, tuple[str, ...]] = {}
     problems: dict[str, ReconcilerError] = {}
     warnings: dict[str, None] = {}
+    sets: dict[str, tuple[str, ...]] = {}
     try:
         fleet = fleet_of(tree, manifests)
     except ReconcilerError as error:
@@ -38,9 +40,11 @@ def validate_tree(
         made = assemble(tree, manifests, side, revision="0" * 40, owner="", checking=True)
         hosts[host.name] = tuple(stack.name for stack in made.desired.stacks)
         warnings |= dict.fromkeys(made.warnings)
+        if wanted := made.desired.packages:
+            sets = {each.name: tuple(map(str, each.atoms)) for each in wanted.sets}
         for problem in made.problems:
             if isinstance(problem, LacksHostValue) and not with_host_files:
                 warnings[f"{problem} (a host may have it)"] = None
             else:
                 problems.setdefault(f"{problem}", problem)
-    return Checked(hosts, tuple(problems.values()), tuple(warnings))
+    return Checked(hosts, tuple(problems.values()), tuple(warnings), sets)

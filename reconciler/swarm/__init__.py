@@ -1,1 +1,1 @@
-"""The build swarm: which packages are built, in which order, on which drone."""
+"""Pure decisions about building packages: text to wishes, wishes to an order, packages and drones to assignments."""

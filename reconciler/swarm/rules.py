@@ -26,3 +26,8 @@ class Rules:
     resolve: float = 5.0
     limits: Limits = Limits()
     wants: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def every(self) -> float:
+        """Seconds between two ticks; after several without one the orchestrator counts as having been away."""
+        return min(2.0, self.heartbeat / 8)

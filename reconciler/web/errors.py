@@ -8,6 +8,15 @@ from reconciler.errors import BadConfiguration, Busy, ReconcilerError, Refused, 
 
 SCHEMA = "reconciler/v1"
 
+_BY_CODE = {
+    "E-BINHOST-FULL": 507,
+    "E-BINHOST-PATH": 422,
+    "E-BINHOST-SUM": 422,
+    "E-SWARM-NAME": 422,
+    "E-SWARM-PROFILE": 422,
+}
+"""Where the type alone does not tell."""
+
 
 class HttpError(ReconcilerError):
     """An error with its status of HTTP (RFC 9110, 15); `headers` go out with it."""
@@ -44,6 +53,8 @@ def status_of(error: ReconcilerError) -> int:
     """The status of an error that does not say itself."""
     if isinstance(error, HttpError):
         return error.status
+    if error.code in _BY_CODE:
+        return _BY_CODE[error.code]
     if isinstance(error, Transient):
         return 503
     if isinstance(error, (Refused, Busy)):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from reconciler.core.manifest.checked import Name, Strict
 
-Short = Annotated[Name, Field(max_length=100)]
+Short = Annotated[Name, Field(max_length=64)]
 Flags = Annotated[str, Field(pattern=r"^\s*[+-]?[A-Za-z0-9][\w@+-]*(\s+[+-]?[A-Za-z0-9][\w@+-]*)*\s*$")]
 
 

@@ -22,11 +22,6 @@ def bare(flag: str) -> str:
     return flag.partition("(")[0]
 
 
-def plain(atom: Atom) -> Atom:
-    """The atom as a line of package.use begins with it."""
-    return replace(atom, use=(), slot_operator="")
-
-
 Lines = Mapping[str, Sequence[tuple[Atom, tuple[str, ...]]]]
 """Category/name -> the lines of package.use about it, read."""
 
@@ -52,6 +47,6 @@ def lines_of(found: PackageSet) -> dict[str, tuple[str, ...]]:
     lines = {atom: tuple(flags) for atom, flags in found.use.items()}
     for atom in found.atoms:
         if atom.use:
-            whole = str(plain(atom))
+            whole = str(replace(atom, use=()))
             lines[whole] = tuple(dict.fromkeys((*lines.get(whole, ()), *map(bare, atom.use))))
     return lines

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.manifest.checked import checked, near
 from reconciler.core.manifest.packages import PackageSetModel
 from reconciler.core.packages.atoms import read_atom
-from reconciler.core.packages.flags import bare, name_of, plain
+from reconciler.core.packages.flags import bare, name_of
 from reconciler.core.positioned import Seq
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.package import Atom
@@ -85,9 +86,13 @@ def _document(tree: Tree, file: str, name: str, known: tuple[str, ...]) -> Map:
 
 def _atom(text: str, at: Position) -> Atom:
     try:
-        return read_atom(text.strip(), at.line)
+        atom = read_atom(text.strip(), at.line)
     except ValueError as error:
         raise _wrong(f"{text[:100]!r} is no atom", str(error), at) from None
+    if atom.slot_operator:
+        why = f"`:{atom.slot_operator}` says something within an ebuild only"
+        raise _wrong(f"{text[:100]!r} ends in a slot operator", why, at)
+    return atom
 
 
 def _refuse_repeated(atoms: tuple[Atom, ...], listed: Seq) -> None:
@@ -104,8 +109,8 @@ def _flags(document: Map, model: PackageSetModel) -> Iterator[tuple[str, tuple[s
     seen: dict[str, str] = {}
     for text, words in model.use.items():
         atom, at = _atom(text, use.key_at(text)), use.key_at(text)
-        if atom.use or atom.slot_operator:
-            raise _wrong(f"use.{text} has brackets or a slot operator", "a line of package.use has none", at)
+        if atom.use:
+            raise _wrong(f"use.{text} has brackets", "a line of package.use has none", at)
         if (other := seen.setdefault(str(atom), text)) != text:
             raise _wrong(f"use.{text} is the same package as {other}", "one of the two would silently win", at)
         yield str(atom), _told_once(text, words, at)
@@ -123,7 +128,7 @@ def _told_once(text: str, words: str, at: Position) -> tuple[str, ...]:
 def _refuse_contradictions(found: PackageSet, listed: Seq) -> None:
     """Brackets of an atom become lines of package.use, too; of two that disagree one would silently win."""
     for number, atom in enumerate(found.atoms):
-        for line in {str(plain(atom)), atom.cp} & found.use.keys():
+        for line in {str(replace(atom, use=())), atom.cp} & found.use.keys():
             for flag in map(bare, atom.use):
                 other = flag[1:] if flag.startswith("-") else f"-{flag}"
                 if other in found.use[line]:

@@ -1,0 +1,89 @@
+"""Where changes are made: the board on top of the store, one change at a time, and what it tells goes out after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from typing import TypeVar
+
+from reconciler.errors import Stale
+from reconciler.model.queue import Changes
+from reconciler.ports.swarm import BuildStore, DispatchEngine
+from reconciler.swarm.board import Board
+from reconciler.swarm.draft import Draft
+from reconciler.swarm.times import Times
+
+T = TypeVar("T")
+
+_TRIES = 5
+"""How often a change is made anew when somebody else was faster."""
+
+
+class Desk:
+    """`lock`: whoever looks at the board or changes anything holds it. `loaded`: how often the board was made anew."""
+
+    def __init__(self, store: BuildStore, engine: DispatchEngine) -> None:
+        self.store, self.engine = store, engine
+        self.lock = RLock()
+        self.loaded = 0
+        self._board: Board | None = None
+        self._times: Times | None = None
+
+    @property
+    def board(self) -> Board:
+        """Made anew when another process has written."""
+        changed = self.store.changed()
+        if self._board is None or changed:
+            self._board = Board(self.store.live())
+            self._times = None
+            self.loaded += 1
+        return self._board
+
+    @property
+    def times(self) -> Times:
+        if self._times is None:
+            self._times = Times(self.store.took())
+        return self._times
+
+    def forget(self) -> None:
+        """Look anew: what the board says may not be so."""
+        self._board = None
+
+    def draft(self, now: float) -> Draft:
+        return Draft(self.board, now, self.store.builds)
+
+    def commit(self, draft: Draft, fence: int = 0) -> Changes:
+        """Durable, and on the board, when it returns. Errors as `BuildStore.commit`."""
+        changes = draft.changes()
+        if changes != Changes():
+            try:
+                self.store.commit(changes, fence)
+                draft.board.apply(changes)
+            except BaseException:
+                self.forget()
+                raise
+            if draft.board is not self._board:
+                self.forget()
+            if changes.took:
+                self._times = None
+        return changes
+
+    def change(self, now: float, make: Callable[[Draft], T]) -> T:
+        """Make a change that does not ask who leads."""
+        for attempt in range(_TRIES):
+            draft = self.draft(now)
+            made = make(draft)
+            try:
+                self.commit(draft)
+            except Stale:
+                if attempt == _TRIES - 1:
+                    raise
+            else:
+                return made
+        raise AssertionError("the last try returns or raises")
+
+    def send_events(self) -> None:
+        """What was committed is told; after a crash in between it is told again, under the same id."""
+        while events := self.store.unsent():
+            self.engine.emit(*events)
+            self.store.sent(events)

@@ -1,0 +1,164 @@
+"""What somebody hands in becomes a request: builds at once where it tells their order, else a question to Portage."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.plain import to_json
+from reconciler.errors import Refused
+from reconciler.model.package import Atom, AtomList, Listing, Message, Package
+from reconciler.model.queue import Decision, Stored
+from reconciler.model.swarm import Build, Request, Use
+from reconciler.swarm.draft import Draft
+from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.intake import Work, take, trouble
+from reconciler.swarm.submitted import read_submitted
+
+Wanted = str | Sequence[Atom] | Listing
+"""The text of emerge, or of a list of atoms, or either of them read already."""
+
+Stock = Callable[[str], Iterable[Stored]]
+"""What the binhost of a profile has."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """`digest`: the same for the same."""
+
+    read: AtomList | Listing
+    key: str
+    actor: str
+    profile: str
+    origin: str
+    use: Use
+
+    @property
+    def digest(self) -> str:
+        what = "\n".join((self.profile, self.origin, to_json(dict(sorted(self.use.items()))), to_json(self.read)))
+        return hashlib.sha256(what.encode()).hexdigest()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return self.read.messages if isinstance(self.read, Listing) else ()
+
+
+def read(wanted: Wanted, key: str, actor: str, profile: str, origin: str, use: Use | None) -> Submission:
+    """Terminal (E-PACKAGES) for a text that is neither form; Refused (E-SWARM-PROFILE) for no name of a profile."""
+    check_name(profile, "E-SWARM-PROFILE", "profile")
+    if isinstance(wanted, str):
+        found = read_submitted(wanted)
+    else:
+        found = wanted if isinstance(wanted, Listing) else AtomList(tuple(wanted))
+    usual = "emerge" if isinstance(found, Listing) else "atoms"
+    return Submission(found, key, actor, profile, origin or usual, use or {})
+
+
+def check_name(name: str, code: str, what: str) -> None:
+    """It becomes a folder, a file, a part of an address."""
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            code,
+            f"{name[:64]!r} is no name of a {what}",
+            next="letters, digits and + _ . - are good for it, 64 at most, and a letter or digit first",
+        )
+
+
+def accept(draft: Draft, id: str, submission: Submission, stock: Stock, work: Work, asks: float) -> Request:
+    """The new request, in the draft with its builds. `id`: of it; `asks`: expected seconds of a question to Portage."""
+    request = Request(
+        id, submission.key, submission.origin, submission.actor, submission.profile, draft.now, use=submission.use
+    )
+    found = submission.read
+    if isinstance(found, AtomList):
+        wrong = tuple(Decision(each.text, "refused", each.why, line=each.line) for each in found.problems)
+        return _ask(draft, request, [str(atom) for atom in found.atoms], wrong, submission.digest, asks)
+    entries = sum(entry.merges for entry in found.entries)
+    if found.tree or entries < 2:
+        return _take(draft, request, found, stock, work, submission.digest)
+    there = take(found, stock(request.profile), (), profile=request.profile, name=str, now=draft.now, work=work)
+    missing = [build for build in there.builds if build.package is not None]
+    request = replace(request, use=dict(request.use) | {atom: flags for b in missing for atom, flags in b.use.items()})
+    settled = tuple(decision for decision in there.decisions if decision.verdict != "accepted")
+    atoms = [exactly(build.package) for build in missing if build.package is not None]
+    return _ask(draft, request, atoms, settled, submission.digest, asks)
+
+
+def exactly(package: Package) -> str:
+    """The atom of this very version."""
+    return str(Atom(package.category, package.name, "=", package.version, repository=package.repository))
+
+
+def answered(draft: Draft, question: Build, text: str, stock: Stock, work: Work) -> None:
+    """The question of a request has been answered by what emerge printed: its builds follow."""
+    for request in draft.board.wanted_by(question.id):
+        _take(draft, request, read_listing(text), stock, work, "")
+
+
+def _ask(
+    draft: Draft, request: Request, atoms: Sequence[str], settled: Sequence[Decision], digest: str, asks: float
+) -> Request:
+    if not atoms:
+        return _nothing(draft, request, settled, digest)
+    question = Build(
+        f"{request.id}-0", "resolve", None, request.profile, "queued", draft.now, draft.now,
+        use=request.use, atoms=tuple(atoms), work=asks, bump=1,
+    )  # fmt: skip
+    draft.add([question], ())
+    asked = replace(request, state="resolving", atoms=tuple(atoms), builds=(question.id,), refused=_refused(settled))
+    draft.put_request(asked, settled, digest)
+    return asked
+
+
+def _take(draft: Draft, request: Request, listing: Listing, stock: Stock, work: Work, digest: str) -> Request:
+    taken = take(
+        listing,
+        stock(request.profile),
+        draft.all_live(),
+        profile=request.profile,
+        name=lambda number: f"{request.id}-{number}",
+        now=draft.now,
+        work=work,
+    )
+    decisions = (*taken.decisions, *trouble(listing.messages))
+    if not taken.wanted:
+        return _nothing(draft, request, decisions, digest)
+    draft.add(taken.builds, taken.edges)
+    taken_on = replace(
+        request,
+        state="building",
+        builds=(*request.builds, *taken.wanted),
+        refused=(*request.refused, *_refused(decisions)),
+    )
+    draft.put_request(taken_on, decisions, digest)
+    return taken_on
+
+
+def _nothing(draft: Draft, request: Request, decisions: Sequence[Decision], digest: str) -> Request:
+    """All of it is there, or none of it can be."""
+    refused = [decision for decision in decisions if decision.verdict == "refused"]
+    if refused and len(refused) == len(decisions):
+        return _refuse(draft, request, f"{refused[0].what}: {refused[0].reason}", decisions, digest)
+    done = replace(request, state="building", refused=(*request.refused, *_refused(decisions)))
+    draft.put_request(done, decisions, digest)  # without a build that has not ended, it ends with this draft
+    return done
+
+
+def _refuse(draft: Draft, request: Request, why: str, decisions: Sequence[Decision], digest: str) -> Request:
+    refused = replace(
+        request,
+        state="refused",
+        reason=why,
+        refused=(*request.refused, *_refused(decisions)),
+        ended=draft.now,
+    )
+    draft.put_request(refused, decisions, digest)
+    return refused
+
+
+def _refused(decisions: Sequence[Decision]) -> tuple[tuple[str, str], ...]:
+    return tuple((decision.what, decision.reason) for decision in decisions if decision.verdict == "refused")
