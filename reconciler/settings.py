@@ -113,7 +113,7 @@ def _check_swarm(settings: Settings, source: _Source) -> None:
             raise _wrong(name, path, "an absolute path", source)
     if not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", swarm.url):
         raise _wrong("swarm.url", swarm.url, "an address such as http://127.0.0.1:8080", source)
-    for name, duration in (("serve.tick", serve.tick), ("swarm.deadline", swarm.deadline)):
+    for name, duration in (("serve.heartbeat", serve.heartbeat), ("swarm.deadline", swarm.deadline)):
         if not duration:
             raise _wrong(name, duration, "more than zero", source)
 

@@ -111,17 +111,35 @@ def _tell(frame: Frame, event: Happened) -> None:
         say(json.dumps({"schema": SCHEMA, "event": event.kind, "seq": event.seq, **event.data}))
         return
     at = time.strftime("%H:%M:%S", time.localtime(event.data.get("at", time.time())))
-    say(f"{at}  {in_words(event)}")
+    for line in in_words(event):
+        say(f"{at}  {line}")
 
 
-def in_words(event: Happened) -> str:
-    """One line of an event; what it does not name is left out."""
+def in_words(event: Happened) -> Iterator[str]:
+    """A line for each thing that changed."""
     data = event.data
-    subject = data.get("title") or data.get("package") or data.get("drone") or data.get("request") or ""
-    where = f" on {data['drone']}" if data.get("drone") and data["drone"] != subject else ""
-    state = data.get("state") or event.kind.replace("_", " ")
-    reason = f"  ({data['reason']})" if data.get("reason") else ""
-    return f"{subject}  {state}{where}{reason}".strip()
+    if event.kind == "queue_update":
+        for build in data.get("builds", ()):
+            yield _changed(build.get("package") or build.get("build", ""), build)
+        if more := data.get("more"):
+            yield f"and {more} more"
+    elif event.kind == "build_complete":
+        counts = [f"{data[state]} {state}" for state in _ENDS if data.get(state)]
+        yield f"request {data.get('request', '')}: {', '.join([str(data.get('state', '')), *counts])}"
+    elif event.kind == "build_progress":
+        subject = data.get("package") or data.get("build", "")
+        yield f"{subject}: {data.get('phase') or 'begun'} on {data.get('drone', '')}"
+    else:
+        yield _changed(str(data.get("drone", event.kind)), {**data, "drone": ""})
+
+
+_ENDS = ("succeeded", "failed", "held", "cancelled")
+
+
+def _changed(subject: str, data: Data) -> str:
+    where = f" on {data['drone']}" if data.get("drone") else ""
+    reason = f" ({data['reason']})" if data.get("reason") else ""
+    return f"{subject}: {data.get('state', '')}{where}{reason}"
 
 
 # ---- a request

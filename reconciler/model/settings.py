@@ -114,14 +114,14 @@ class Heartbeat:
 class Serve:
     """`reconciler serve`. `listen`: HOST:PORT. `directory`: the queue and its history; `binhost`: the packages, "" for
     the folder binhost/ beside them. `token`: name of the secret that whoever changes something has to show.
-    `tick`: how often the queue is looked at.
+    `heartbeat`: how often drones give a sign of life; one that is silent for two of them is offline.
     """
 
     listen: str = "127.0.0.1:8080"
     directory: str = "/var/lib/reconciler-swarm"
     binhost: str = ""
     token: str = ""
-    tick: Seconds = Seconds(2)
+    heartbeat: Seconds = Seconds(30)
 
     @property
     def packages(self) -> str:

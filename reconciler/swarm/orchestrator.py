@@ -157,6 +157,15 @@ class Orchestrator:
         """KeyError for a drone that nobody knows."""
         self._change(now, lambda draft: orders.set_drained(draft, drone, False, f"in service again by {actor}"))
 
+    def restart(self, drone: str, actor: str, now: float) -> None:
+        """What it has is queued again; it hears so, ends it and begins clean. KeyError."""
+        with self._desk.lock:
+            leases = self._change(now, lambda draft: orders.restart(draft, drone, f"restarted by {actor}"))
+            with suppress(Transient):  # what still lies with it is found by the next comparison
+                self._engine.withdraw(drone)
+                for lease in leases:
+                    self._binhost.discard(lease.build, lease.attempt)
+
     def enroll(self, drone: str, actor: str, now: float) -> str:
         """The credential of a drone, shown this once; an older one is void. Refused (E-SWARM-NAME) for no name."""
         submit.check_name(drone, "E-SWARM-NAME", "drone")

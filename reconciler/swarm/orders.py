@@ -57,6 +57,16 @@ def set_drained(draft: Draft, name: str, drained: bool, reason: str) -> None:
     draft.say(events.drone_status(draft.now, known, reason))
 
 
+def restart(draft: Draft, name: str, reason: str) -> tuple[Attempt, ...]:
+    """What it has goes elsewhere, without a failed try. KeyError for a drone that nobody knows."""
+    known = _known(draft, name)
+    leases = tuple(draft.board.held_by(name))
+    for lease in leases:
+        draft.lose(lease, "lost", reason)
+    draft.say(events.drone_status(draft.now, known, reason))
+    return leases
+
+
 def leave(draft: Draft, name: str, reason: str) -> None:
     """It is forgotten, and what it had goes elsewhere. KeyError for a drone that nobody knows."""
     known = _known(draft, name)

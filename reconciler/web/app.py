@@ -39,6 +39,7 @@ def orchestrator_app(serving: Serving, events: Events, say: Say) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     for routes in (Api(serving), Logs(serving), events, BinhostRoutes(serving)):
         app.include_router(routes.routes())

@@ -48,7 +48,8 @@ class BinhostRoutes:
         }
         body = {"requestBody": {"required": True, "content": content}}
         path = "/binhost/{profile}/{path:path}"
-        router.api_route(path, methods=["GET", "HEAD"], response_class=Response, responses=got)(self.get)
+        router.get(path, response_class=Response, responses=got)(self.get)
+        router.head(path, response_class=Response, responses=got, operation_id="head")(self.get)
         router.put(path, response_model=Answer[UploadedOut], status_code=201, openapi_extra=body)(self.put)
         return router
 

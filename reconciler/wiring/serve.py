@@ -40,8 +40,9 @@ def serve_orchestrator(settings: Settings, token: str, say: Say, listening: Call
     refuse_open_without_token(settings.serve, token)
     with ExitStack() as closing:
         listener = closing.enter_context(listener_at(settings.serve.listen))
-        orchestrator, serving = make_orchestrator(settings, token, closing)
-        closing.enter_context(ticking(orchestrator, settings.serve.tick, say))
+        rules = Rules(heartbeat=settings.serve.heartbeat)
+        orchestrator, serving = make_orchestrator(settings, rules, token, closing)
+        closing.enter_context(ticking(orchestrator, rules.every, say))
         from reconciler.web.app import orchestrator_app
         from reconciler.web.orchestrator.events import Events
         from reconciler.web.server import serve
@@ -52,7 +53,7 @@ def serve_orchestrator(settings: Settings, token: str, say: Say, listening: Call
         serve(app, listener, say, events.close)
 
 
-def make_orchestrator(settings: Settings, token: str, closing: ExitStack) -> tuple[Orchestrator, Serving]:
+def make_orchestrator(settings: Settings, rules: Rules, token: str, closing: ExitStack) -> tuple[Orchestrator, Serving]:
     """Opens the files of `serve.directory`, and makes them where they are missing. Terminal, Busy, Transient."""
     from reconciler.web.auth import Admins
     from reconciler.web.orchestrator.serving import Serving
@@ -62,7 +63,6 @@ def make_orchestrator(settings: Settings, token: str, closing: ExitStack) -> tup
     store = SqliteStore(directory / "swarm.db")
     closing.callback(store.close)
     engine = EmbeddedEngine(directory / "engine.db")
-    rules = Rules()
     engine.open(rules.site)
     closing.callback(engine.close)
     binhost = BinhostFolder(settings.serve.packages)
@@ -71,7 +71,7 @@ def make_orchestrator(settings: Settings, token: str, closing: ExitStack) -> tup
         store, engine, binhost, rules, holder=f"{socket.gethostname()}:{os.getpid()}", ended=_Trigger(settings)
     )
     logs = LogFolder(directory / "logs")
-    patience = max(PATIENCE, 10 * settings.serve.tick)
+    patience = max(PATIENCE, 10 * rules.every)
     return orchestrator, Serving(orchestrator, binhost, binhost, logs, Admins(token), engine.whose, time.time, patience)
 
 

@@ -187,7 +187,7 @@ def test_the_swarm_needs_neither_a_file_nor_a_repository(tmp_path: Path) -> None
     assert alone.config_directory == str(tmp_path)
 
 
-def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+def test_the_swarm_needs_a_file_that_was_named(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration) as caught:
         load_swarm_settings(str(tmp_path / "none.toml"), {})
 
@@ -211,7 +211,7 @@ def test_orchestrator_url_stands_behind_our_own_variable_and_before_the_file(tmp
         ("serve.listen", "::1:8080"),
         ("serve.directory", "relative"),
         ("serve.binhost", "relative"),
-        ("serve.tick", "0"),
+        ("serve.heartbeat", "0"),
         ("swarm.url", "swarm.example"),
         ("swarm.url", "http://user:word@swarm.example"),
         ("swarm.deadline", "0"),
