@@ -12,12 +12,14 @@ import click
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of, table
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
+from reconciler.core.wording import packages_of
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
 from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
+    from reconciler.model.sets import PackageDrift
     from reconciler.model.settings import Settings
 
 EX_DRIFT = 2
@@ -38,7 +40,7 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
     """Desired and running revision, sync and health of this host.
 
     Asks the engine, not the remote: DESIRED is what the latest pass went for. SYNC is one of synced, drift, behind,
-    held (the head is blocked), paused, and unknown (the manifests cannot be read).
+    held (the head is blocked), paused, and unknown (the manifests cannot be read, or what packages there are).
     """
     while watch:
         answer = _status(frame)
@@ -100,13 +102,19 @@ def _status(frame: Frame) -> Answer:
     held = (
         seen.target.held or make_heartbeat(settings).read().held
     )  # the head itself may be newer than what is looked at
-    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause)
+    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause, seen.packages)
     health, sick = _health(plan)
     checked = max(last.ended or last.started, quick_look(settings))
-    lines = _row(settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick))
+    lines = _row(
+        settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick, seen.packages)
+    )
     if frame.wide or sync == "drift":
         lines += [f"  {step.slot}: {step.action} ({'; '.join(step.reasons)})" for step in plan.steps]
         lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
+    if seen.packages and (frame.wide or not seen.packages.in_sync):
+        from reconciler.core.packages.wording import package_counts, package_lines
+
+        lines += [*package_lines(seen.packages), f"  {package_counts(seen.packages)}"]
     if frame.wide:
         lines += [f"  {done.slot}: {_state(done.container)}" for done in plan.satisfied]
     data = {
@@ -123,6 +131,7 @@ def _status(frame: Frame) -> Answer:
         "drift": [str(step.slot) for step in plan.steps],
         "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
+        "packages": packages_of(seen.packages),
         **_signs(settings),
     }
     return Answer(data, lines, [settings.host], (*seen.warnings, *_nags(settings, pause)))
@@ -175,6 +184,7 @@ def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: 
         "drift": [],
         "working_tree": [],
         "unhealthy": [],
+        "packages": None,
     }
     lines = _row(host, last.revision, running, sync, "unknown", checked, _note(pause, str(error), last, []))
     return Answer(data, lines, [host], (str(error),))
@@ -189,14 +199,18 @@ def _state(container: Container) -> str:
     return container.state if container.health == "none" else f"{container.state}, {container.health}"
 
 
-def _sync(plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None) -> str:
+def _sync(
+    plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None, packages: PackageDrift | None
+) -> str:
     if pause:
         return "paused"
     if held:
         return "held"
     if running != plan.revision:
         return "behind"
-    return "synced" if plan.empty and not drifted else "drift"
+    if not plan.empty or drifted or (packages and packages.lacks):
+        return "drift"
+    return "unknown" if packages and packages.unknown else "synced"
 
 
 def _health(plan: Plan) -> tuple[str, list[str]]:
@@ -209,7 +223,7 @@ def _health(plan: Plan) -> tuple[str, list[str]]:
     return ("sick" if sick else "starting" if starting else "ok"), sick
 
 
-def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
+def _note(pause: Pause | None, held: str, last: Run, sick: list[str], packages: PackageDrift | None = None) -> str:
     if pause:
         left = f", {span(pause.left)} left" if pause.left else ""
         return f'"{pause.reason or "no reason given"}" {pause.holder}{left}'.strip()
@@ -217,4 +231,8 @@ def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
         return held
     if last.outcome not in ("succeeded", "unchanged", ""):
         return f"last pass: {last.outcome}: {last.reason}"
-    return f"sick: {', '.join(sick)}" if sick else ""
+    if sick:
+        return f"sick: {', '.join(sick)}"
+    if packages is None or packages.in_sync:
+        return ""
+    return f"packages: {packages.unknown}" if packages.unknown else f"{len(packages.lacks)} packages lack"

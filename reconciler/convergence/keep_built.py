@@ -77,4 +77,5 @@ def _noted(result: Result, drift: PackageDrift, handed: int) -> Result:
     note = package_note(drift, handed)
     if not note or result.outcome not in VERIFYING:
         return replace(result, packages=drift)
-    return replace(result, packages=drift, reason=f"{result.reason}; {note}")
+    done = "no container to change" if result.reason == "nothing to do" else result.reason
+    return replace(result, packages=drift, reason=f"{done}; {note}")

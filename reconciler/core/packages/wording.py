@@ -69,10 +69,7 @@ def handed_line(each: SetDrift, answer: Answer) -> str:
     return f"{each.name}: {len(lacks)} handed over as request {answer.request.id}{known}: {told}{more}"
 
 
-def package_data(drift: PackageDrift | None) -> dict[str, Any] | None:
-    """For programs; None when the manifests have no set for this host."""
-    if drift is None:
-        return None
+def package_data(drift: PackageDrift) -> dict[str, Any]:
     return {
         "in_sync": drift.in_sync,
         "unknown": drift.unknown,
