@@ -208,9 +208,9 @@ def _write(database: sqlite3.Connection, changes: Changes) -> None:
         f"INSERT INTO builds (cpv, {BUILD}) VALUES ({','.join('?' * 19)})",
         [(cpv_of(build), *row_of(build)) for build in changes.builds],
     )
-    database.executemany("INSERT OR IGNORE INTO edges (first, then_) VALUES (?,?)", changes.edges)
     for move in changes.moves:
         _move(database, move)
+    _put_edges(database, changes.edges)
     _put_attempts(database, changes.attempts)
     for request_id, decisions in changes.decisions.items():
         rows = [(request_id, to_json(decision)) for decision in decisions]
@@ -248,6 +248,19 @@ def _move(database: sqlite3.Connection, move: Move) -> None:
             f"{before.id} is not {before.state} under attempt {before.attempt} any more",
             next="nothing: the next tick looks anew",
         )
+
+
+def _put_edges(database: sqlite3.Connection, edges: Sequence[tuple[str, str]]) -> None:
+    """Whoever saw a build come to nothing held what needed it then; nothing new may need it."""
+    database.executemany("INSERT OR IGNORE INTO edges (first, then_) VALUES (?,?)", edges)
+    gone = database.execute(
+        f"""SELECT builds.id, builds.state FROM builds JOIN edges ON first = builds.id JOIN builds AS needing
+            ON needing.id = then_ WHERE builds.id IN (SELECT value FROM json_each(?))
+            AND builds.state IN {ENDED} AND builds.state != 'succeeded' AND needing.state NOT IN {ENDED}""",
+        (json.dumps(sorted({first for first, _ in edges})),),
+    ).fetchone()
+    if gone is not None:
+        raise Stale("E-SWARM-STALE", f"{gone[0]} is {gone[1]} by now", next="nothing: it is looked at anew")
 
 
 def _put_attempts(database: sqlite3.Connection, attempts: Iterable[Attempt]) -> None:

@@ -124,10 +124,16 @@ class Draft:
                 self.move(retry.after_loss(build, self.now, reason))
         self.end_lease(lease, result, reason)
 
-    def changes(self) -> Changes:
-        """All of it, with what follows: dependants are held, requests end, events go out."""
+    def follow(self) -> None:
+        """What follows from the changes so far: dependants are held, requests end."""
         self._hold_dependants()
         self._end_requests()
+
+    def changes(self) -> Changes:
+        """All of it, with what follows, and the events that go out."""
+        self.follow()
+        ended = [request for request in self._requests.values() if request.ended is not None]
+        completed = [events.build_complete(self.now, request, self.ended(request)) for request in ended]
         return Changes(
             builds=tuple(self._new),
             edges=tuple(self._edges),
@@ -140,7 +146,7 @@ class Draft:
             gone=tuple(self._gone),
             told=tuple(self._told),
             took=tuple(self._took),
-            events=(*events.queue_update(self.now, self._new, self._moves), *self._events),
+            events=(*events.queue_update(self.now, self._new, self._moves), *self._events, *completed),
         )
 
     def _hold_dependants(self) -> None:
@@ -166,9 +172,6 @@ class Draft:
                     self.put_request(replace(request, state="refused", reason=builds[0].reason, ended=self.now))
                 else:
                     self.put_request(replace(request, state="complete", reason=_summary(builds), ended=self.now))
-        for request in self._requests.values():
-            if request.ended is not None:
-                self.say(events.build_complete(self.now, request, self.ended(request)))
 
     def ended(self, request: Request) -> tuple[Build, ...]:
         """Its builds as they will be, what ended long ago among them."""

@@ -47,9 +47,9 @@ def may(build: Build, happening: Happening) -> bool:
     return (build.state, happening) in TABLE
 
 
-def progress(build: Build) -> tuple[int, int]:
-    """Grows with every transition: the attempt that is to come or goes on, and how far that is."""
-    return build.attempt + (build.state == "queued"), _RANK[build.state]
+def progress(build: Build) -> tuple[bool, int, int]:
+    """Grows with every transition: whether it is over, the attempt that is to come or goes on, and how far that is."""
+    return build.ended, build.attempt + (build.state == "queued"), _RANK[build.state]
 
 
 def leased(build: Build, drone: str, attempt: int, now: float, *, lead: str = "", reason: str = "") -> Build:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 from reconciler.errors import Refused, Transient
 from reconciler.model.queue import (
     Answer,
+    Attempt,
     BuildPage,
     BuildQuery,
     BuildView,
@@ -115,6 +116,7 @@ class Orchestrator:
     def _accept(self, draft: Draft, id: str, submission: Submission) -> Answer:
         work = self._desk.times.work
         request = submit.accept(draft, id, submission, self._binhost.index, work, self._rules.resolve)
+        draft.follow()
         return Answer(draft.request(request), draft.decided(id), submission.messages)
 
     def cancel(self, id: str, actor: str, now: float) -> tuple[str, ...]:
@@ -131,10 +133,7 @@ class Orchestrator:
 
         with self._desk.lock:
             ids, leases = self._change(now, cancelled)
-            with suppress(Transient):  # what still lies with a drone is found by the next comparison
-                for lease in leases:
-                    self._engine.withdraw(lease.drone, lease.build, lease.attempt)
-                    self._binhost.discard(lease.build, lease.attempt)
+            self._withdraw(leases)
             return ids
 
     def bump(self, id: str, actor: str, now: float) -> tuple[str, ...]:
@@ -158,13 +157,15 @@ class Orchestrator:
         self._change(now, lambda draft: orders.set_drained(draft, drone, False, f"in service again by {actor}"))
 
     def restart(self, drone: str, actor: str, now: float) -> None:
-        """What it has is queued again; it hears so, ends it and begins clean. KeyError."""
+        """It ends what it does and begins anew; its builds are queued again, and count as no failure. KeyError.
+
+        It is the work that is taken from it, and its process goes on: a drone kills a build whose lease is gone, with
+        all that belongs to it, and begins the next one in a clean folder.
+        """
         with self._desk.lock:
-            leases = self._change(now, lambda draft: orders.restart(draft, drone, f"restarted by {actor}"))
-            with suppress(Transient):  # what still lies with it is found by the next comparison
-                self._engine.withdraw(drone)
-                for lease in leases:
-                    self._binhost.discard(lease.build, lease.attempt)
+            self._withdraw(
+                self._change(now, lambda draft: orders.restart(draft, drone, f"{drone} was restarted by {actor}"))
+            )
 
     def enroll(self, drone: str, actor: str, now: float) -> str:
         """The credential of a drone, shown this once; an older one is void. Refused (E-SWARM-NAME) for no name."""
@@ -187,6 +188,12 @@ class Orchestrator:
             with suppress(Transient):  # the next tick sends them
                 self._desk.send_events()
             return made
+
+    def _withdraw(self, leases: Sequence[Attempt]) -> None:
+        with suppress(Transient):  # what still lies with a drone is found by the next comparison
+            for lease in leases:
+                self._engine.withdraw(lease.drone, lease.build, lease.attempt)
+                self._binhost.discard(lease.build, lease.attempt)
 
     def _find(self, draft: Draft, id: str) -> Build | Request:
         """What has not ended of that id."""

@@ -58,13 +58,13 @@ def set_drained(draft: Draft, name: str, drained: bool, reason: str) -> None:
 
 
 def restart(draft: Draft, name: str, reason: str) -> tuple[Attempt, ...]:
-    """What it has goes elsewhere, without a failed try. KeyError for a drone that nobody knows."""
+    """All that it has is taken from it; it ends what it was at, and begins anew. KeyError as above."""
     known = _known(draft, name)
-    leases = tuple(draft.board.held_by(name))
-    for lease in leases:
-        draft.lose(lease, "lost", reason)
+    held = draft.board.held_by(name)
+    for lease in held:
+        draft.lose(lease, "returned", reason)
     draft.say(events.drone_status(draft.now, known, reason))
-    return leases
+    return held
 
 
 def leave(draft: Draft, name: str, reason: str) -> None:

@@ -20,8 +20,8 @@ AWAY = 0.5
 
 
 def heard(known: Known, beat: Beat, now: float) -> Known:
-    """After a beat; one that is known already, as after a restart of ours, is no news."""
-    if known.beat is not None and (known.beat.boot, known.beat.at) == (beat.boot, beat.at):
+    """After a beat; the very one that is known already, as after a restart of ours, is no news."""
+    if known.beat == beat:
         return known
     return replace(known, beat=beat, heard=now)
 

@@ -10,6 +10,7 @@ from reconciler.model.queue import DroneView, Known, Pending, Queue
 from reconciler.model.swarm import Build
 from reconciler.swarm.board import Board
 from reconciler.swarm.estimate import band
+from reconciler.swarm.fleet import Fleet
 from reconciler.swarm.placement import forecast
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.times import Times
@@ -33,9 +34,10 @@ def queue(board: Board, rules: Rules, times: Times, why: Mapping[str, str], now:
             return Band(0.0, 0.0, 0.0)
         return band(max(0.0, ends[build.id] - now), times.error) if build.id in ends else None
 
-    entries = [
-        Pending(build, _why(board, build, why), left(build)) for build in sorted(board.builds.values(), key=place)
-    ]
+    takers = Fleet(fleet, rules.limits.retries)
+    reasons = {**why, **{id: reason for id, job in jobs.items() if (reason := takers.nowhere(job))}}
+    builds = sorted(board.builds.values(), key=place)
+    entries = [Pending(build, _why(board, build, reasons), left(build)) for build in builds]
     last = max(ends.values(), default=None)
     drain = None if last is None else band(max(0.0, last - now), times.error)
     return Queue(now, tuple(entries), drain, times.error, Counter(build.state for build in board.builds.values()))
@@ -54,7 +56,7 @@ def _why(board: Board, build: Build, why: Mapping[str, str]) -> str:
     if needs:
         more = f" and {len(needs) - _NAMED} more" if len(needs) > _NAMED else ""
         return f"needs {', '.join(needs[:_NAMED])}{more}"
-    return why.get(build.id, build.reason)
+    return why.get(build.id) or build.reason or "waits for its turn"
 
 
 def drone(board: Board, known: Known, speeds: Mapping[str, float]) -> DroneView:

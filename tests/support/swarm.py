@@ -200,3 +200,32 @@ class Swarm:
             drone.link.close()
         self.store.close()  # type: ignore[attr-defined]
         self.engine.close()
+
+    def beat(self, *names: str) -> None:
+        """Of the named drones, or of all."""
+        for name in names or self.drones:
+            self.drones[name].beat(self.now)
+
+    def take(self) -> dict[str, Offer]:
+        """Whoever is free takes what lies there, and says so; what each holds now."""
+        for drone in self.drones.values():
+            if drone.holding is None and drone.take() is not None:
+                drone.beat(self.now)
+        return {name: drone.holding for name, drone in self.drones.items() if drone.holding is not None}
+
+    def work(self, ticks: int = 50) -> None:
+        """Everybody builds what there is, until nothing is left to do."""
+        for _ in range(ticks):
+            self.beat()
+            ticked = self.tick()
+            for drone in self.drones.values():
+                while drone.take() is not None:
+                    drone.finish()
+            if not ticked.outcomes and not self.orchestrator.queue(self.now).entries:
+                return
+        raise AssertionError(f"there is something left: {self.orchestrator.queue(self.now).entries}")
+
+    def states(self) -> dict[str, str]:
+        """Package -> state of its newest build."""
+        builds = sorted(self.orchestrator.builds().builds, key=lambda build: build.queued)
+        return {str(build.package): build.state for build in builds if build.package is not None}
