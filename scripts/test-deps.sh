@@ -49,4 +49,5 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt_install "${missing[@]}"
 fi
 quietly "$here/compose-v2.sh" || fail "the tests start projects with Docker Compose v2, too" # beside 1.29
+"$here/systemd-image.sh" --prepare # now: within a test it would count against the time of that test
 [ "$(id -u)" = 0 ] || fail "the tests start private Docker engines, which needs root"
