@@ -51,6 +51,8 @@ class HttpBuildSwarm(BuildSwarm):
             return ()
         if answer.status != 200:
             raise _no_index(url, f"it answered {answer.status}")
+        if answer.headers.get("content-length", str(len(answer.body))) != str(len(answer.body)):
+            raise _no_index(url, f"{len(answer.body)} bytes came of {answer.headers['content-length']}")
         try:
             return stored(whole(read_index(answer.body.decode())))
         except ValueError as error:

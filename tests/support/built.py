@@ -33,10 +33,13 @@ class Maker:
 
     def fail(self, reason: str, times: int = 3) -> None:
         """The next build fails as often as it is offered."""
-        for _ in range(times):
-            offer = self.drone.take()
-            self.drone.finish(offer, "failed", reason=reason, log="the last lines\n")
-        self._ended(offer, "failed")
+        builds = [self._failed(reason) for _ in range(times)]
+        self._ended(builds[-1], "failed")
+
+    def _failed(self, reason: str) -> Offer:
+        offer = self.drone.take()
+        self.drone.finish(offer, "failed", reason=reason, log="the last lines\n")
+        return offer
 
     def _made(self, offer: Offer, package: Package) -> Artifact:
         path = f"{package.cp}/{package.name}-{package.version}-1.gpkg.tar"
