@@ -37,16 +37,19 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
         return environment_in(env / stack) if env else {}
 
     checked = validate_tree(DirectoryTree(root), manifests, environment, with_host_files=env is not None)
+    problems = checked.problems
     data = {
         "hosts": {host: list(stacks) for host, stacks in checked.hosts.items()},
-        "problems": [as_data(problem) for problem in checked.problems],
+        "sets": {name: list(atoms) for name, atoms in checked.sets.items()},
+        "problems": [as_data(problem) for problem in problems],
     }
     lines = [f"{host}: {count(len(stacks), 'stack')} ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
-    if checked.problems:
-        lines = [*_told(checked.problems), f"{count(len(checked.problems), 'problem')} in {manifests or root}"]
-    code = _exit_code(checked.problems)
-    first = checked.problems[0] if checked.problems and frame.machine else None
-    return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not checked.problems, first))
+    lines += [f"package set {name}: {count(len(atoms), 'package')}" for name, atoms in checked.sets.items()]
+    if problems:
+        lines = [*_told(problems), f"{count(len(problems), 'problem')} in {manifests or root}"]
+    code = _exit_code(problems)
+    first = problems[0] if problems and frame.machine else None
+    return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not problems, first))
 
 
 @click.command(cls=Helpful, short_help="Print the JSON Schema of our manifests.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from reconciler.core.build_context import build_id, read_context
 from reconciler.core.compose.load import HostContext, LoadedStack, try_stack
@@ -23,6 +24,9 @@ from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
 from reconciler.model.gate import CiRules
 from reconciler.model.images import ImageDrift
 from reconciler.ports import Tree
+
+if TYPE_CHECKING:
+    from reconciler.core.packages.wanted import Wanted
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
@@ -125,6 +129,11 @@ def assemble_for(
         except ReconcilerError as problem:
             problems += problem.each
     problems += _same_name(stacks)
+    wanted = _packages(tree, manifests, fleet, host)
+    if wanted:
+        problems += wanted.problems
+        warnings += wanted.warnings
+        reads |= {each.file for each in wanted.packages.sets}
     desired = Desired(
         revision,
         host.name,
@@ -135,8 +144,18 @@ def assemble_for(
         tuple(sorted(reads)),
         fleet.ignore,
         fleet.quiet,
+        wanted.packages if wanted else None,
     )
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
+
+
+def _packages(tree: Tree, manifests: str, fleet: Fleet, host: Host) -> Wanted | None:
+    """Whoever has no package set does not pay for their models."""
+    if not tree.children(posixpath.join(manifests, "packages")):
+        return None
+    from reconciler.core.packages.wanted import packages_of
+
+    return packages_of(tree, manifests, fleet, host)
 
 
 def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:

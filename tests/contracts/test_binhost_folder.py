@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Busy, Refused, Terminal
-from reconciler.swarm.atoms import read_atom
 from reconciler.swarm.retention import Retention
 from tests.support.binhost import HEADER, PROFILE, artifact, bring, index_of, upload
 

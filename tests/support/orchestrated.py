@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
 from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.core.packages.version import split_cpv
 from reconciler.errors import Terminal
 from reconciler.model.package import Edge, Listed, Listing, Package
 from reconciler.model.queue import Stored, Ticked
@@ -16,7 +17,6 @@ from reconciler.model.swarm import Artifact, Beat, Build, Offer, Outcome, Reques
 from reconciler.ports.swarm import Binhost, BuildStore, DispatchEngine
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
-from reconciler.swarm.version import split_cpv
 from tests.support.seam import Seam
 
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z

@@ -13,12 +13,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.packages.atoms import read_atom, read_atoms
+from reconciler.core.packages.version import split_cpv
 from reconciler.errors import Terminal
 from reconciler.model.package import AtomList, Listing
-from reconciler.swarm.atoms import read_atom, read_atoms
 from reconciler.swarm.emerge import read_listing
 from reconciler.swarm.submitted import form_of, read_submitted
-from reconciler.swarm.version import split_cpv
 
 SAMPLES = {file.stem: file.read_text() for file in sorted((Path(__file__).parent / "samples").glob("*.txt"))}
 TEXTS = int(os.environ.get("RECONCILER_FUZZ", "250"))

@@ -105,6 +105,10 @@ class QueueOut(Wire):
         return cls.model_validate({**known, "requests": list(requests)})
 
 
+class RequestsOut(Wire):
+    requests: list[RequestOut]
+
+
 class DecisionOut(Wire):
     """`line` of the text, 0 where there is none; `build` that does it, "" where none is needed."""
 
