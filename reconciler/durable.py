@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 
-def put(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put content there, with exactly that mode; the folder is made. OSError, and then nothing has changed."""
+def put(path: Path, content: bytes, mode: int = 0o600, mtime: int | None = None) -> None:
+    """Put content there, with exactly that mode; the folder is made. OSError, and then nothing has changed.
+
+    `mtime`: of the file, in whole seconds since the epoch.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,6 +25,8 @@ def put(path: Path, content: bytes, mode: int = 0o600) -> None:
             os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
+            if mtime is not None:
+                os.utime(descriptor, (mtime, mtime))
             os.fsync(descriptor)
         os.replace(temporary, path)
     except OSError:

@@ -12,7 +12,7 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -35,8 +35,13 @@ class Response:
     body: bytes
 
 
-def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float) -> Response:
-    """The answer, whatever its status. NoAnswer when none came in time. HTTPS_PROXY and its kin are obeyed."""
+def send(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float, largest: int = LARGEST
+) -> Response:
+    """The answer, whatever its status. NoAnswer when none came in time. HTTPS_PROXY and its kin are obeyed.
+
+    `largest`: bytes of its body that are read.
+    """
     answered: queue.SimpleQueue[Response | NoAnswer] = queue.SimpleQueue()
     try:
         parts = urlsplit(url)
@@ -46,7 +51,7 @@ def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
 
     def work() -> None:
         try:
-            answered.put(_exchange(connection, method, target, body, headers))
+            answered.put(_exchange(connection, method, target, body, headers, largest))
         except (OSError, HTTPException, ValueError, AttributeError) as error:
             answered.put(NoAnswer(_why(error)))
         finally:
@@ -63,13 +68,37 @@ def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
     return answer
 
 
+def lines(url: str, headers: Mapping[str, str], silence: float) -> Iterator[str]:
+    """The lines of an answer that need not end. NoAnswer after `silence` seconds without a byte, or not for a 200."""
+    try:
+        connection, target = _connection(urlsplit(url), silence)
+    except ValueError as error:
+        raise NoAnswer("the address is none") from error
+    try:
+        connection.request("GET", target, headers=dict(headers))
+        with connection.getresponse() as response:
+            if response.status != 200:
+                raise NoAnswer(f"it answered {response.status}")
+            while line := response.readline(LARGEST):
+                yield line.decode(errors="replace").rstrip("\r\n")
+    except (OSError, HTTPException, ValueError, AttributeError) as error:
+        raise NoAnswer(_why(error)) from error
+    finally:
+        connection.close()
+
+
 def _exchange(
-    connection: HTTPConnection, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    connection: HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    largest: int,
 ) -> Response:
     connection.request(method, target, body=body, headers={**headers, "Connection": "close"})
     with connection.getresponse() as response:
         told = {name.lower(): value for name, value in response.getheaders()}
-        return Response(response.status, told, response.read(LARGEST))
+        return Response(response.status, told, response.read(largest))
 
 
 def _connection(parts: SplitResult, seconds: float) -> tuple[HTTPConnection, str]:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from reconciler.errors import BadConfiguration, Position
-from reconciler.model.settings import Seconds, Settings, Trust
+from reconciler.model.settings import Drone, Seconds, Settings, Trust
 
 DEFAULT_FILE = "/etc/reconciler/reconciler.toml"
 PREFIX = "RECONCILER"
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -32,11 +33,28 @@ def seconds_of(text: str) -> float | None:
 
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
+    return _load(file, environment, whole=True)
+
+
+def load_swarm_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The same for what follows no repository: host and repository may be left out, and so may the whole file.
+
+    ORCHESTRATOR_URL stands for `swarm.url` where nothing of ours sets it in the environment.
+    """
+    if address := environment.get("ORCHESTRATOR_URL"):
+        environment = {variable_of("swarm.url"): address, **environment}
+    return _load(file, environment, whole=False)
+
+
+def _load(file: str | None, environment: Mapping[str, str], *, whole: bool) -> Settings:
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
-    raw, text = _read(path, explicit=bool(file or environment.get(f"{PREFIX}_CONFIG")), environment=environment)
-    source = _Source(str(path), text, environment)
+    explicit = bool(file or environment.get(f"{PREFIX}_CONFIG"))
+    raw, text = _read(path, needed=explicit or (whole and f"{PREFIX}_REPOSITORY_URL" not in environment))
+    source = _Source(str(path), text, environment, whole)
     settings: Settings = _section(Settings, raw, "", source)
-    _check(settings, source)
+    if whole:
+        _check(settings, source)
+    _check_swarm(settings, source)
     return replace(settings, config_file=str(path.absolute()), config_directory=str(path.resolve().parent))
 
 
@@ -84,11 +102,53 @@ def _check_trust(trust: Trust, source: _Source) -> None:
         raise _wrong("trust.allowed_signers", "", "a file of keys; without one nobody may sign", source)
 
 
+def _check_swarm(settings: Settings, source: _Source) -> None:
+    serve, swarm = settings.serve, settings.swarm
+    if (
+        not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", serve.listen)
+        or _port(serve.listen) > 65535
+    ):
+        raise _wrong("serve.listen", serve.listen, "an address and a port, such as 127.0.0.1:8080 or [::]:8080", source)
+    for name, path in (("serve.directory", serve.directory), ("serve.binhost", serve.packages)):
+        if not path.startswith("/"):
+            raise _wrong(name, path, "an absolute path", source)
+    if not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", swarm.url):
+        raise _wrong("swarm.url", swarm.url, "an address such as http://127.0.0.1:8080", source)
+    for name, duration in (("serve.heartbeat", serve.heartbeat), ("swarm.deadline", swarm.deadline)):
+        if not duration:
+            raise _wrong(name, duration, "more than zero", source)
+    _check_drone(settings.drone, source)
+
+
+def _check_drone(drone: Drone, source: _Source) -> None:
+    for name, value in (("name", drone.name or "any"), ("profile", drone.profile)):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9+_.-]{0,99}", value):
+            raise _wrong(f"drone.{name}", value, "a name of letters, digits, . _ + and -", source)
+    for name, path in (
+        ("directory", drone.directory),
+        ("engine", drone.engine or "/"),
+        ("builds", drone.builds or "/"),
+    ):
+        if not path.startswith("/"):
+            raise _wrong(f"drone.{name}", path, "an absolute path", source)
+    if drone.binhost and not re.fullmatch(r"(?:https?|file)://[^\s?#]+", drone.binhost):
+        raise _wrong("drone.binhost", drone.binhost, "an address such as http://binhost/amd64", source)
+    if drone.nice > 19:
+        raise _wrong("drone.nice", drone.nice, "from 0 to 19", source)
+    if not drone.timeout:
+        raise _wrong("drone.timeout", drone.timeout, "more than zero", source)
+
+
+def _port(listen: str) -> int:
+    return int(listen.rpartition(":")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     file: str
     text: str
     environment: Mapping[str, str]
+    whole: bool = True
 
     def at(self, name: str) -> Position:
         """The line of a setting or section; the variable where that sets it; else the file alone."""
@@ -111,12 +171,12 @@ def variable_of(name: str) -> str:
     return f"{PREFIX}_{name.replace('.', '_').upper()}"
 
 
-def _read(path: Path, *, explicit: bool, environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+def _read(path: Path, *, needed: bool) -> tuple[dict[str, Any], str]:
     try:
         text = path.read_text()
         return tomllib.loads(text), text
     except FileNotFoundError:
-        if not explicit and f"{PREFIX}_REPOSITORY_URL" in environment:
+        if not needed:
             return {}, ""
         raise BadConfiguration(
             "E-SETTINGS-FILE",
@@ -163,6 +223,8 @@ def _value(spec: Field[Any], hint: type[Any], raw: Any, name: str, source: _Sour
         return _from_text(hint, source.environment[variable], name, source)
     if raw is not None:
         return _typed(hint, raw, name, source)
+    if spec.default is MISSING and not source.whole:
+        return ""
     if spec.default is MISSING:
         raise BadConfiguration(
             "E-SETTINGS-MISSING",
@@ -179,6 +241,8 @@ def _from_text(hint: type[Any], text: str, name: str, source: _Source) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if hint is int:
         return _typed(hint, int(text) if re.fullmatch(r"-?\d+", text) else text, name, source)
+    if hint is bool:
+        return _typed(hint, _BOOLEANS.get(text.strip().lower(), text), name, source)
     return _typed(hint, text, name, source)
 
 
@@ -189,8 +253,8 @@ def _typed(hint: type[Any], raw: Any, name: str, source: _Source) -> Any:
         raise _wrong(name, raw, "a list of texts", source)
     if hint is Seconds:
         return _seconds(raw, name, source)
-    if not isinstance(raw, hint) or isinstance(raw, bool):
-        raise _wrong(name, raw, {str: "a text", int: "a whole number"}[hint], source)
+    if not isinstance(raw, hint) or (isinstance(raw, bool) and hint is not bool):
+        raise _wrong(name, raw, {str: "a text", int: "a whole number", bool: "true or false"}[hint], source)
     if hint is int and raw < 0:
         raise _wrong(name, raw, "zero or more", source)
     return raw

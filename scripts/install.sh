@@ -74,8 +74,15 @@ make_group() {
     if command -v groupadd >/dev/null; then groupadd --system reconciler-web; else addgroup -S reconciler-web; fi
 }
 
+make_user() { # who `reconciler serve` runs as
+    if grep -q '^reconciler-swarm:' /etc/passwd; then return; fi
+    useradd --system --user-group --home-dir /var/lib/reconciler-swarm --no-create-home --shell /usr/sbin/nologin \
+        reconciler-swarm
+}
+
 install_units() {
-    for unit in reconciler.service reconciler.timer reconciler.path; do
+    make_user
+    for unit in reconciler.service reconciler.timer reconciler.path reconciler-serve.service reconciler-drone.service; do
         sed "s|/opt/reconciler/|$prefix/|g" "systemd/$unit" >"/etc/systemd/system/$unit"
     done
     mkdir -p /etc/tmpfiles.d
@@ -93,8 +100,10 @@ start_units() {
 }
 
 install_service() {
-    sed "s|/opt/reconciler/|$prefix/|g" systemd/reconciler.openrc >/etc/init.d/reconciler
-    chmod 755 /etc/init.d/reconciler
+    for service in reconciler reconciler-drone; do
+        sed "s|/opt/reconciler/|$prefix/|g" "systemd/$service.openrc" >"/etc/init.d/$service"
+        chmod 755 "/etc/init.d/$service"
+    done
 }
 
 install_manual() {
@@ -112,6 +121,14 @@ if [ ! -e "$config" ]; then say "there is no $config yet, so nothing was started
 if command -v systemctl >/dev/null; then
     install_units
     if [ -e "$config" ]; then start_units; else say "then: make install (once more), and it runs by itself"; fi
+    if systemctl --quiet is-enabled reconciler-serve.service 2>/dev/null; then
+        if [ -d /run/systemd/system ]; then systemctl try-restart reconciler-serve.service; fi
+    else
+        say "the build swarm (docs/swarm.md) is off; its orchestrator: systemctl enable --now reconciler-serve"
+    fi
+    if [ -d /run/systemd/system ]; then # what it builds may end first, and nobody waits for that
+        systemctl --no-block try-restart reconciler-drone.service
+    fi
 elif command -v openrc-run >/dev/null; then
     install_service
     say "when there is one: rc-update add reconciler default; rc-service reconciler restart"

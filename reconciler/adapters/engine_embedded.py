@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar
 
 from reconciler.core.plain import from_json, to_json
@@ -178,6 +179,7 @@ class EmbeddedLink(DroneLink):
     def __init__(self, path: str | Path, credential: str) -> None:
         self._path, self._credential = path, _hashed(credential)
         self._opened: Database | None = None
+        self._opening = Lock()
 
     def close(self) -> None:
         if self._opened is not None:
@@ -248,8 +250,9 @@ class EmbeddedLink(DroneLink):
 
     @property
     def _database(self) -> Database:
-        if self._opened is None:
-            self._opened = Database(self._path, KIND, make=False)
+        with self._opening:
+            if self._opened is None:
+                self._opened = Database(self._path, KIND, make=False)
         self._opened.reopen_when_replaced()
         return self._opened
 

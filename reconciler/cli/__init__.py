@@ -37,6 +37,12 @@ _COMMANDS = {
     "restart": "by_hand",
     "migrate": "by_hand",
     "shell": "shell",
+    "submit": "submit",
+    "queue": "queue",
+    "drones": "drones",
+    "builds": "builds",
+    "serve": "serve",
+    "drone": "drone",
     "completion": "completion",
     "version": "version",
 }

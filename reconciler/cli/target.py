@@ -27,7 +27,7 @@ def complete_target(ctx: click.Context, _param: click.Parameter | None, incomple
 
     try:
         deepest = incomplete.count("/") + 1
-        known = _known(load_settings(_config(ctx)))
+        known = _known(load_settings(config_of(ctx)))
         return [name for name in known if name.startswith(incomplete) and name.count("/") <= deepest]
     except Exception:  # noqa: BLE001  whoever presses Tab must not be shown an error
         return []
@@ -43,7 +43,7 @@ def _known(settings: Settings) -> list[str]:
     return list(targets(Objects(clone).tree(revision), settings.repository.path, settings.host))
 
 
-def _config(ctx: click.Context) -> str | None:
+def config_of(ctx: click.Context) -> str | None:
     """`--config`, wherever on the line it stands."""
     here: click.Context | None = ctx
     while here is not None:

@@ -111,6 +111,59 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """`reconciler serve`. `listen`: HOST:PORT. `directory`: the queue and its history; `binhost`: the packages, "" for
+    the folder binhost/ beside them. `token`: name of the secret that whoever changes something has to show.
+    `heartbeat`: how often drones give a sign of life; one that is silent for two of them is offline.
+    """
+
+    listen: str = "127.0.0.1:8080"
+    directory: str = "/var/lib/reconciler-swarm"
+    binhost: str = ""
+    token: str = ""
+    heartbeat: Seconds = Seconds(30)
+
+    @property
+    def packages(self) -> str:
+        return self.binhost or f"{self.directory}/binhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """The orchestrator as this machine reaches it. `token`: name of its secret. `deadline`: for one question."""
+
+    url: str = "http://127.0.0.1:8080"
+    token: str = ""
+    deadline: Seconds = Seconds(30)
+
+
+@dataclass(frozen=True, slots=True)
+class Drone:
+    """`reconciler drone`. `name`: "" is this machine's own; `credential`: name of the secret that has its credential.
+
+    `profile`: whose packages it builds. `engine`: the engine's file, "" for that of `serve` on this machine; `binhost`:
+    where Portage gets packages from, "" for the orchestrator. `directory`: what it keeps; `builds`: where it unpacks
+    and compiles, "" for Portage's own. `cores` 0: all. `nice`: of builds. `timeout`: of one build, `drain`: how long it
+    may go on when the drone is to stop.
+    """
+
+    name: str = ""
+    credential: str = "drone"
+    profile: str = "default"
+    engine: str = ""
+    binhost: str = ""
+    directory: str = "/var/lib/reconciler-drone"
+    builds: str = ""
+    emerge: str = "emerge"
+    cores: int = 0
+    nice: int = 10
+    sweeper: bool = False
+    verify: bool = False
+    timeout: Seconds = Seconds(24 * 3600)
+    drain: Seconds = Seconds(600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
 
@@ -129,5 +182,8 @@ class Settings:
     look: Look = Look()
     watch: Watch = Watch()
     heartbeat: Heartbeat = Heartbeat()
+    serve: Serve = Serve()
+    swarm: Swarm = Swarm()
+    drone: Drone = Drone()
     config_file: str = field(default="", metadata={"derived": True})
     config_directory: str = field(default="", metadata={"derived": True})

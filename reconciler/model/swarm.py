@@ -109,12 +109,16 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A binary package that was uploaded. `entry`: its stanza of the drone's `Packages`; `sha256` in hex."""
+    """A binary package that was uploaded. `entry`: its stanza of the drone's `Packages`; `sha256` in hex.
+
+    `header`: what stands at the head of that `Packages`; clients learn from it which flags need no IUSE.
+    """
 
     path: str
     size: int
     sha256: str
     entry: Mapping[str, str]
+    header: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from reconciler.model.queue import (
@@ -191,3 +192,54 @@ class RequestEnded(Protocol):
 
     def __call__(self, request: Request, builds: Sequence[Build]) -> None:
         """At least once for each request, with the same id; Transient: to be tried again."""
+
+
+class Upload(Protocol):
+    """A file that is coming in. It counts for nothing, and is in nobody's way, until it is kept."""
+
+    def write(self, data: bytes) -> None:
+        """The next piece. Transient (E-BINHOST-FULL) when the disk takes no more."""
+
+    def keep(self) -> None:
+        """That was all; durable when it returns. Refused (E-BINHOST-SUM) when size or checksum are not as told."""
+
+    def drop(self) -> None:
+        """It did not come to its end; nothing is left of it. Nothing happens after `keep`."""
+
+
+class PackageFiles(Protocol):
+    """The binhost's files as HTTP gives and takes them. May be called from several threads."""
+
+    def served(self, profile: str, path: str) -> Path | None:
+        """The file that clients get under /binhost/PROFILE/PATH; None for what is not there or not for them.
+
+        No link, no folder, nothing outside of the profile's folder, nothing of the staging.
+        """
+
+    def profiles(self) -> Sequence[str]:
+        """Those that have a folder, by name."""
+
+    def receive(self, build: str, attempt: int, path: str, size: int, sha256: str) -> Upload:
+        """Begin an upload into the staging of a lease; one of the same path before it is replaced once this is kept.
+
+        `path` as the drone's `Packages` has it. Refused (E-BINHOST-PATH) for one that is no path of a package.
+        Transient (E-BINHOST-FULL) when there is no room for it.
+        """
+
+
+class BuildLogs(Protocol):
+    """What builds write, piece by piece while they run; each try has its own, bounded.
+
+    May be called from several threads.
+    """
+
+    def append(self, build: str, attempt: int, offset: int, data: bytes) -> int:
+        """Add what was written from `offset` (bytes) on; where it ends by now.
+
+        A piece that is there already changes nothing; one behind a gap is not taken: the answer says where to go on.
+        """
+
+    def read(self, build: str, attempt: int, offset: int, limit: int = 65536) -> tuple[bytes, int]:
+        """What follows `offset`, and where that ends; nothing for a log that nobody has written."""
+
+    def size(self, build: str, attempt: int) -> int: ...

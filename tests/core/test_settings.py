@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.errors import BadConfiguration
 from reconciler.model.settings import Seconds, Settings
-from reconciler.settings import load_settings, seconds_of, variable_of
+from reconciler.settings import load_settings, load_swarm_settings, seconds_of, variable_of
 
 LEAST = 'host = "a"\n[repository]\nurl = "file:///r"\n'
 
@@ -51,11 +51,23 @@ def sample(name: str, kind: type) -> tuple[str, str, Any]:
         return '"1.5m"', "90", 90.0
     if kind is int:
         return "7", "7", 7
+    if kind is bool:
+        return "true", "yes", True
     if kind == tuple[str, ...]:
         return '["/x", "/y"]', " /x, /y ,", ("/x", "/y")
-    value = {"state.directory": "/absolute", "inbox.directory": "/absolute", "heartbeat.textfile": "/x/y.prom"}.get(
-        name, "some"
-    )
+    value = {
+        "state.directory": "/absolute",
+        "inbox.directory": "/absolute",
+        "heartbeat.textfile": "/x/y.prom",
+        "serve.listen": "[::1]:80",
+        "serve.directory": "/absolute",
+        "serve.binhost": "/absolute",
+        "swarm.url": "https://swarm.example/at",
+        "drone.engine": "/absolute",
+        "drone.directory": "/absolute",
+        "drone.builds": "/absolute",
+        "drone.binhost": "https://binhost.example/amd64",
+    }.get(name, "some")
     return f'"{value}"', value, value
 
 
@@ -167,3 +179,66 @@ def test_a_mistake_in_the_environment_names_the_variable(tmp_path: Path) -> None
 )  # fmt: skip
 def test_durations(text: str, seconds: float | None) -> None:
     assert seconds_of(text) == seconds
+
+
+# ---- what needs no repository
+
+
+def test_the_swarm_needs_neither_a_file_nor_a_repository(tmp_path: Path) -> None:
+    bare = load_swarm_settings(None, {"HOME": "/"}) if not Path("/etc/reconciler/reconciler.toml").exists() else None
+    alone = load_swarm_settings(write(tmp_path, '[serve]\nlisten = "127.0.0.1:9"\n'), {})
+
+    assert bare is None or bare.swarm.url == "http://127.0.0.1:8080"
+    assert (alone.serve.listen, alone.host, alone.repository.url) == ("127.0.0.1:9", "", "")
+    assert alone.config_directory == str(tmp_path)
+
+
+def test_the_swarm_needs_a_file_that_was_named(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        load_swarm_settings(str(tmp_path / "none.toml"), {})
+
+    assert caught.value.code == "E-SETTINGS-FILE"
+
+
+def test_orchestrator_url_stands_behind_our_own_variable_and_before_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, '[swarm]\nurl = "http://file"\n')
+    theirs, ours = {"ORCHESTRATOR_URL": "http://theirs"}, {"RECONCILER_SWARM_URL": "http://ours"}
+
+    assert load_swarm_settings(file, {}).swarm.url == "http://file"
+    assert load_swarm_settings(file, theirs).swarm.url == "http://theirs"
+    assert load_swarm_settings(file, theirs | ours).swarm.url == "http://ours"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("serve.listen", "8080"),
+        ("serve.listen", "127.0.0.1:99999"),
+        ("serve.listen", "::1:8080"),
+        ("serve.directory", "relative"),
+        ("serve.binhost", "relative"),
+        ("serve.heartbeat", "0"),
+        ("swarm.url", "swarm.example"),
+        ("swarm.url", "http://user:word@swarm.example"),
+        ("swarm.deadline", "0"),
+        ("drone.name", "a/b"),
+        ("drone.profile", ""),
+        ("drone.profile", "default/linux"),
+        ("drone.directory", ""),
+        ("drone.directory", "relative"),
+        ("drone.engine", "relative"),
+        ("drone.builds", "relative"),
+        ("drone.binhost", "binhost.example"),
+        ("drone.timeout", "0s"),
+        ("drone.sweeper", "maybe"),
+    ],
+)
+def test_a_wrong_setting_of_the_swarm_is_named(name: str, value: str, tmp_path: Path) -> None:
+    section, _, key = name.partition(".")
+    with pytest.raises(BadConfiguration) as caught:
+        load_swarm_settings(write(tmp_path, f'[{section}]\n{key} = "{value}"\n'), {})
+
+    assert caught.value.code == "E-SETTINGS-VALUE"
+    assert caught.value.what.startswith(name)
+    assert caught.value.at is not None
+    assert caught.value.at.line == 2

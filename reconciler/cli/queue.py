@@ -1,0 +1,84 @@
+"""queue: what the build swarm has to do, and in which order."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
+from reconciler.cli.swarm import Data, about, complete_pending, off_by, orchestrator_of
+from reconciler.cli.times import ago
+
+
+@click.group(cls=HelpfulGroup, short_help="What is to be built; watch it, cancel or bump it.")
+@global_options
+def queue() -> None:
+    """What the build swarm has to do."""
+
+
+@queue.command("list", short_help="What has not ended, in the order in which it will be built.")
+@global_options
+@click.pass_obj
+def list_all(frame: Frame) -> int:
+    """What drones hold, then what waits, in the order in which it will be built; LEFT has its error in parentheses."""
+    told = orchestrator_of(frame).get("queue")
+    entries = told["entries"]
+    rows = [_row(entry, wide=frame.wide) for entry in entries]
+    head = ["ID", "PACKAGE", "STATE", "DRONE", "TRY", "LEFT", "WAITS FOR"] + (["PROFILE", "QUEUED"] * frame.wide)
+    lines = [*(table([head, *rows]) if rows else []), in_short(told)]
+    return give(frame, Answer(told, lines, [entry["build"]["id"] for entry in entries]))
+
+
+def _row(entry: Data, *, wide: bool) -> list[str]:
+    build = entry["build"]
+    more = [build["profile"], ago(build["queued"])] if wide else []
+    tried = str(build["attempt"] or "-")
+    shown = [build["id"], build["title"], build["state"], build["drone"] or "-", tried]
+    return [*shown, about(entry["left"]) or "-", entry["why"] or build["reason"], *more]
+
+
+def in_short(told: Data) -> str:
+    """The whole queue in a line."""
+    if not told["entries"]:
+        return "nothing is queued"
+    states = ", ".join(f"{count} {state}" for state, count in told["states"].items() if count)
+    drain = about(told["drain"])
+    ends = f"all of it has ended in {drain}" if drain else "nobody can say how long it takes"
+    return f"{states}; {ends}; {off_by(told['error'])}"
+
+
+@queue.command(short_help="Follow it: a live tree on a terminal, else a line for each change.")
+@click.argument("request", required=False, shell_complete=complete_pending)
+@global_options
+@click.pass_obj
+def watch(frame: Frame, request: str | None) -> int:
+    """Follow what the drones do: as a live tree on a terminal, else one line for each change.
+
+    With the id of a REQUEST until that has ended: exit 0 when all of it was built, 1 when not. Else until Ctrl-C.
+    """
+    from reconciler.cli.queue_watch import watch as follow
+
+    return follow(frame, orchestrator_of(frame), request or "")
+
+
+@queue.command(short_help="Take back a request, or a build.")
+@click.argument("id", shell_complete=complete_pending)
+@global_options
+@click.pass_obj
+def cancel(frame: Frame, id: str) -> int:
+    """Take back a request or a build. What another request wants as well goes on."""
+    told = orchestrator_of(frame).delete("queue", id)
+    return give(frame, _changed(told, "cancelled", "nothing had to end: others want it, too"))
+
+
+@queue.command(short_help="Build a request, or a build, before everything else.")
+@click.argument("id", shell_complete=complete_pending)
+@global_options
+@click.pass_obj
+def bump(frame: Frame, id: str) -> int:
+    """Build a request or a build before everything else, with what it needs."""
+    told = orchestrator_of(frame).post("queue", id, "bump")
+    return give(frame, _changed(told, "goes first", "nothing of it waits any more"))
+
+
+def _changed(told: Data, done: str, nothing: str) -> Answer:
+    return Answer(told, [f"{build}: {done}" for build in told["builds"]] or [nothing], told["builds"])

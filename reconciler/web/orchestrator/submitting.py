@@ -1,0 +1,66 @@
+"""The body of a submission, in the forms that people have at hand: JSON, or the text itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from reconciler.web.errors import HttpError, bad_input
+from reconciler.web.wire import Submission
+
+_SHOWN = 5
+TAKES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Submission.model_json_schema()},
+            "text/plain": {"schema": {"type": "string"}},
+        },
+    }
+}
+"""For the OpenAPI: the body is read by hand, after it is known who asks."""
+
+
+async def submitted(request: Request) -> Submission:
+    """The dependency of the route. `text/plain` is the text alone; ?profile= and ?set= go with it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return _checked(await request.body())
+    if kind == "text/plain":
+        return _alone(await request.body(), dict(request.query_params))
+    raise HttpError(
+        415,
+        "E-HTTP-TYPE",
+        "the body is of another type",
+        why=f"Content-Type is {kind[:80] or 'missing'!r}",
+        next="send application/json, or text/plain with the list itself",
+    )
+
+
+def _checked(body: bytes) -> Submission:
+    """Read by pydantic's own reader: it is strict about UTF-8, and bounds depth and digits."""
+    try:
+        wanted = Submission.model_validate_json(body)
+    except ValidationError as error:
+        raise bad_input("the body is not as it has to be", complaints(error.errors(include_url=False))) from None
+    if bool(wanted.atoms) == bool(wanted.text):
+        raise bad_input("the body is not as it has to be", "it has either `atoms` or `text`")
+    return wanted
+
+
+def _alone(body: bytes, query: dict[str, str]) -> Submission:
+    try:
+        known = {name: query[name] for name in ("profile", "set") if name in query}
+        return Submission.model_validate({"text": body.decode(), **known})
+    except UnicodeDecodeError as error:
+        raise bad_input("the text is not UTF-8", f"byte {error.start} cannot be read") from None
+    except ValidationError as error:
+        raise bad_input("the request is not as it has to be", complaints(error.errors(include_url=False))) from None
+
+
+def complaints(errors: Any) -> str:
+    """What pydantic says, bounded and without what was sent."""
+    told = [f"{'.'.join(str(part)[:40] for part in each['loc'][:6]) or 'body'}: {each['msg'][:200]}" for each in errors]
+    return "; ".join(told[:_SHOWN]) + (f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else "")
