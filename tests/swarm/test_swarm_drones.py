@@ -11,7 +11,7 @@ from reconciler.adapters.engine_embedded import EmbeddedLink
 from reconciler.errors import Transient
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
-from tests.support.orchestrated import PROFILE, Swarm
+from tests.support.orchestrated import PROFILE, Swarm, upload
 
 APP, LIB = "app-misc/app-1", "dev-libs/lib-2"
 
@@ -88,11 +88,12 @@ def test_a_drone_that_comes_back_late_finds_its_lease_gone(pair: Swarm) -> None:
     pass_time(pair, 2.5, other)
     assert not late.link.working(offer)
     assert not pair.orchestrator.holds(name, offer.build, 1), "its upload is refused"
-    late.binhost.uploads[offer.build, 1] = ()  # what it had sent by then
+    upload(pair.binhost.receive, offer, name)  # what it had sent by then
+    assert pair.binhost.staged() == [(offer.build, 1)]
     late.finish()
     late.beat(pair.now)
     ticked = pair.tick(0.0)
-    assert ticked.stale == 1 and late.binhost.uploads == {}
+    assert ticked.stale == 1 and pair.binhost.staged() == []
     assert pair.orchestrator.drone(name).drone.state == "ready"
     pair.drones[other].take()
     pair.drones[other].finish()
@@ -256,11 +257,11 @@ def test_what_the_engine_has_lost_is_given_out_anew(pair: Swarm) -> None:
 
 def test_what_nobody_stands_behind_is_withdrawn(pair: Swarm) -> None:
     pair.engine.offer("tau", Offer("nobody", 3, "package", ("=a/b-1",), PROFILE))
-    pair.binhost.uploads["nobody", 3] = ()
+    upload(pair.binhost.receive, Offer("nobody", 3, "package", ("=a/b-1",), PROFILE), "tau")
     for _ in range(62):
         pair.beat()
         pair.tick()
-    assert pair.engine.outstanding("tau") == frozenset() and pair.binhost.uploads == {}
+    assert pair.engine.outstanding("tau") == frozenset() and pair.binhost.staged() == []
 
 
 def test_a_lost_engine_costs_the_builds_in_hand_and_nothing_else(pair: Swarm) -> None:
@@ -285,7 +286,7 @@ def test_a_lost_engine_costs_the_builds_in_hand_and_nothing_else(pair: Swarm) ->
 @pytest.fixture
 def second(pair: Swarm) -> Iterator[Swarm]:
     """Another process on the same files."""
-    other = Swarm(pair.folder, pair.rules, pair.now, binhost=pair.binhost, holder="two")
+    other = Swarm(pair.folder, pair.rules, pair.now, beside=pair, holder="two")
     yield other
     other.close()
 
