@@ -163,6 +163,19 @@ def test_nobody_is_lost_while_the_orchestrator_itself_was_away(pair: Swarm) -> N
     assert pair.build_of(APP).state == "queued"
 
 
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_clock_that_is_set_ends_no_build(pair: Swarm, years: int) -> None:
+    name, other, offer = building(pair)
+    pair.now += years * 365 * 86400
+    for _ in range(20):
+        pair.beat()
+        pair.tick(pair.rules.every)
+    assert (pair.build_of(APP).state, pair.build_of(APP).attempt) == ("building", 1)
+    assert pair.drones[name].link.working(offer)
+    pass_time(pair, 2.2, other)
+    assert pair.build_of(APP).attempt == 2, "and who is lost then is lost"
+
+
 def test_nobody_is_lost_while_the_engine_did_not_answer(pair: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
     _, other, _ = building(pair)
 
@@ -298,6 +311,14 @@ def test_one_leads_and_the_other_stands_by(pair: Swarm, second: Swarm) -> None:
     assert pair.build_of(APP).state == "queued"
     assert pair.tick(0.1).offered == 1
     assert second.build_of(APP).state == "leased", "whoever asks sees the same"
+
+
+def test_one_that_ends_in_order_is_followed_at_once(pair: Swarm, second: Swarm) -> None:
+    second.now = pair.now
+    pair.tick(0.1)
+    assert not second.tick(0.1).leading
+    pair.orchestrator.stand_down()
+    assert second.tick(0.1).leading and not pair.tick(0.1).leading
 
 
 def test_what_the_one_that_stands_by_takes_on_is_built(pair: Swarm, second: Swarm) -> None:
