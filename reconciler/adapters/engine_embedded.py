@@ -104,13 +104,17 @@ class EmbeddedEngine(DispatchEngine):
         return str(rows[0][0]) if rows else ""
 
     def offer(self, drone: str, offer: Offer) -> None:
+        self.offer_all([(drone, offer)])
+
+    def offer_all(self, offers: Sequence[tuple[str, Offer]]) -> None:
         with self._database.writing() as database:
-            added = database.execute(
+            database.executemany(
                 "INSERT OR IGNORE INTO offers (build, attempt, drone, state, body) VALUES (?,?,?,'offered',?)",
-                (offer.build, offer.attempt, drone, to_json(offer)),
+                [(offer.build, offer.attempt, drone, to_json(offer)) for drone, offer in offers],
             )
-            if added.rowcount and added.lastrowid and added.lastrowid % 100 == 0:
-                _forget(database, added.lastrowid - OFFERS)
+            database.execute(
+                "DELETE FROM offers WHERE seq <= (SELECT max(seq) FROM offers) - ? AND state != 'offered'", (OFFERS,)
+            )
 
     def withdraw(self, drone: str, build: str = "", attempt: int = 0) -> None:
         with self._database.writing() as database:
@@ -278,10 +282,6 @@ def _withdraw(database: sqlite3.Connection, drone: str, build: str = "", attempt
            AND (:build = '' OR build = :build) AND (:attempt = 0 OR attempt = :attempt)""",
         {"drone": drone, "build": build, "attempt": attempt},
     )
-
-
-def _forget(database: sqlite3.Connection, until: int) -> None:
-    database.execute("DELETE FROM offers WHERE seq <= ? AND state != 'offered'", (until,))
 
 
 def _hashed(credential: str) -> str:

@@ -47,6 +47,7 @@ class Pulse:
             self._over = True
             for thread in threads:
                 thread.join(5)
+            self.beat()
 
     def beat(self) -> None:
         """One more, at once."""

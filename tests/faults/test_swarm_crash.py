@@ -147,7 +147,7 @@ def test_a_death_at_any_point_changes_nothing_of_the_end(
 ) -> None:
     trace, expected = undisturbed
     kinds = {point.partition(".")[2].partition(" ")[0] for point in trace}
-    assert kinds >= {"commit", "lease", "offer", "ack", "publish", "withdraw", "discard", "emit", "sent", "prune"}
+    assert kinds >= {"commit", "lease", "offer_all", "ack", "publish", "withdraw", "discard", "emit", "sent", "prune"}
     for number in range(len(trace)):
         seam = Seam(number)
         with story(in_memory / str(number), seam) as told:

@@ -12,6 +12,7 @@ from reconciler.errors import Refused, Terminal, Transient
 from reconciler.model.package import Listed, Listing, Problem
 from reconciler.model.queue import BuildQuery
 from reconciler.model.swarm import Build, Request
+from reconciler.swarm import board
 from reconciler.swarm.atoms import read_atom
 from tests.support.orchestrated import PROFILE, Swarm, listing, package
 
@@ -58,6 +59,14 @@ def test_a_request_is_built_in_order_and_told_once(pair: Swarm) -> None:
     assert {key: complete[0].data[key] for key in ("succeeded", "failed", "held", "state")} == {
         "succeeded": 3, "failed": 0, "held": 0, "state": "complete",
     }  # fmt: skip
+
+
+def test_a_long_life_forgets_what_it_has_built(pair: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "_MANY", 2)
+    pair.submit({f"app-misc/p{n}-1": [f"app-misc/p{n // 2}-1"] if n else [] for n in range(12)})
+    pair.work(ticks=100)
+    assert len(pair.orchestrator._desk.board.done) <= 3
+    assert [request.reason for request, _ in pair.ended] == ["12 built"]
 
 
 def test_an_offer_says_what_to_build_with_which_flags(pair: Swarm) -> None:
@@ -528,7 +537,8 @@ def test_the_queue_tells_what_each_build_waits_for_and_how_long(pair: Swarm) -> 
     left = {str(entry.build.package): entry.left for entry in queue.entries}
     ends = [band.expected for band in left.values() if band is not None]
     assert len(ends) == 7 and queue.drain.expected == max(ends)
-    assert left[APP] is not None and left[LIB] is not None and left[APP].expected > left[LIB].expected
+    app, lib = left[APP], left[LIB]
+    assert app is not None and lib is not None and app.expected > lib.expected
     assert queue.states == {"building": 2, "queued": 5}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -199,16 +199,19 @@ def test_an_offer_that_did_not_get_out_is_made_by_the_next_tick(
     pair: Swarm, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     pair.submit({APP: []})
-    offer = pair.engine.offer
     left = [times]
 
-    def fails(drone: str, what: Offer) -> None:
-        if left[0]:
-            left[0] -= 1
-            raise Transient("E-TEST", "it does not answer")
-        offer(drone, what)
+    def failing(really: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: object) -> None:
+            if left[0]:
+                left[0] -= 1
+                raise Transient("E-TEST", "it does not answer")
+            really(*given)
 
-    monkeypatch.setattr(pair.engine, "offer", fails)
+        return call
+
+    for method in ("offer", "offer_all"):
+        monkeypatch.setattr(pair.engine, method, failing(getattr(pair.engine, method)))
     for _ in range(times):
         with pytest.raises(Transient):
             pair.tick(0.1)
