@@ -23,7 +23,7 @@ import pytest
 
 from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
 from reconciler.adapters.swarm_store import SqliteStore
-from reconciler.model.queue import BuildQuery
+from reconciler.model.queue import Attempt, BuildQuery
 from reconciler.model.swarm import Artifact, Beat, Outcome
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
@@ -115,6 +115,13 @@ class Story:
             ),
         }
 
+    def built_in_vain(self) -> list[Attempt]:
+        """What a drone finished, and nobody knew of."""
+        orchestrator = self.swarm.orchestrator
+        builds = orchestrator.builds(BuildQuery(limit=1000)).builds
+        attempts = [attempt for build in builds for attempt in orchestrator.build(build.id).attempts]
+        return [attempt for attempt in attempts if "the engine does not have" in attempt.reason]
+
 
 @contextmanager
 def story(folder: Path, seam: Seam) -> Any:
@@ -156,6 +163,7 @@ def test_a_death_at_any_point_changes_nothing_of_the_end(
                 continue
             point = seam.trace[-1]
             assert told.ending() == expected, f"it died {point}"
+            assert not told.built_in_vain(), f"it died {point}"
             notices = Counter(request.id for request, _ in told.swarm.ended)
             assert len(notices) == 3 and max(notices.values()) <= 2
             if "commit" not in point:

@@ -123,6 +123,25 @@ def test_what_a_restarted_drone_had_is_given_out_anew_at_once(pair: Swarm) -> No
     assert pair.build_of(APP).state == "succeeded"
 
 
+def test_what_an_old_attempt_brings_is_stale_on_the_same_drone_too(pair: Swarm) -> None:
+    """It began anew, got the build once more, and tells of the first time only now."""
+    pair.orchestrator.drain("izar", "ana", pair.now)
+    pair.tick(0.0)
+    name, _, first = building(pair)
+    drone = pair.drones[name]
+    drone.boot, drone.holding = "boot-2", None
+    drone.beat(pair.now)
+    pair.tick(0.0)
+    second = drone.link.next(0)
+    assert second is not None and second.attempt == 2
+    drone.holding = first
+    drone.finish("failed", "of the first time")
+    assert pair.tick(0.0).stale == 1
+    build = pair.build_of(APP)
+    assert (build.state, build.attempt, build.failures) == ("leased", 2, ())
+    assert drone.link.working(second)
+
+
 def test_a_drone_that_drains_itself_gets_nothing_new(pair: Swarm) -> None:
     for drone in pair.drones.values():
         drone.draining = True
