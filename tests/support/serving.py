@@ -157,8 +157,10 @@ class Orchestrator:
 
 
 @contextmanager
-def orchestrator_at(folder: Path, token: str = "", more: str = "") -> Iterator[Orchestrator]:
-    made = Orchestrator(folder, token, more)
+def orchestrator_at(
+    folder: Path, token: str = "", more: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Orchestrator]:
+    made = Orchestrator(folder, token, more, env=dict(env or {}))
     made.start()
     try:
         yield made
