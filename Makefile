@@ -1,13 +1,13 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo demo-down install uninstall hook test mutants bench lint format lock man
+.PHONY: help demo demo-down install uninstall hook test mutants bench bench-swarm lint format lock man
 
 VENV := .venv/bin
 WORKERS ?= 2 # each has a Docker engine of its own
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## converge the example fleet for real: git push -> running containers, step by step
 	@scripts/bootstrap.sh
@@ -35,6 +35,11 @@ bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PE
 	@$(VENV)/python -m bench $(or $(N),$(if $(QUICK),10)) $(if $(QUICK),--rounds 1 --each 1,--watch) $(if $(JSON),--json) \
 		$(if $(filter undefined,$(origin PEERS)),,--peers $(PEERS))
 	@$(if $(JSON),,$(VENV)/python -m bench.rollback $(if $(QUICK),--rounds 1))
+
+bench-swarm: ## simulate the placing of builds on drones, and measure the queue (SEEDS=20, QUICK=1)
+	@scripts/bootstrap.sh --dev
+	@$(VENV)/python -m bench.swarm $(if $(QUICK),--quick --seeds $(or $(SEEDS),3),$(if $(SEEDS),--seeds $(SEEDS)))
+	@$(VENV)/python -m bench.swarm_queue $(if $(QUICK),200/8 --heartbeats 1)
 
 mutants: ## break the invariants one by one, and see whether the tests notice (ONLY="a dead")
 	@scripts/bootstrap.sh --dev

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from reconciler.errors import BadConfiguration, Position
-from reconciler.model.settings import Seconds, Settings, Trust
+from reconciler.model.settings import Drone, Seconds, Settings, Trust
 
 DEFAULT_FILE = "/etc/reconciler/reconciler.toml"
 PREFIX = "RECONCILER"
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -120,6 +121,26 @@ def _check_swarm(settings: Settings, source: _Source) -> None:
     ):
         if not duration:
             raise _wrong(name, duration, "more than zero", source)
+    _check_drone(settings.drone, source)
+
+
+def _check_drone(drone: Drone, source: _Source) -> None:
+    for name, value in (("name", drone.name or "any"), ("profile", drone.profile)):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9+_.-]{0,99}", value):
+            raise _wrong(f"drone.{name}", value, "a name of letters, digits, . _ + and -", source)
+    for name, path in (
+        ("directory", drone.directory),
+        ("engine", drone.engine or "/"),
+        ("builds", drone.builds or "/"),
+    ):
+        if not path.startswith("/"):
+            raise _wrong(f"drone.{name}", path, "an absolute path", source)
+    if drone.binhost and not re.fullmatch(r"(?:https?|file)://[^\s?#]+", drone.binhost):
+        raise _wrong("drone.binhost", drone.binhost, "an address such as http://binhost/amd64", source)
+    if drone.nice > 19:
+        raise _wrong("drone.nice", drone.nice, "from 0 to 19", source)
+    if not drone.timeout:
+        raise _wrong("drone.timeout", drone.timeout, "more than zero", source)
 
 
 def _port(listen: str) -> int:
@@ -224,6 +245,8 @@ def _from_text(hint: type[Any], text: str, name: str, source: _Source) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if hint is int:
         return _typed(hint, int(text) if re.fullmatch(r"-?\d+", text) else text, name, source)
+    if hint is bool:
+        return _typed(hint, _BOOLEANS.get(text.strip().lower(), text), name, source)
     return _typed(hint, text, name, source)
 
 
@@ -234,8 +257,8 @@ def _typed(hint: type[Any], raw: Any, name: str, source: _Source) -> Any:
         raise _wrong(name, raw, "a list of texts", source)
     if hint is Seconds:
         return _seconds(raw, name, source)
-    if not isinstance(raw, hint) or isinstance(raw, bool):
-        raise _wrong(name, raw, {str: "a text", int: "a whole number"}[hint], source)
+    if not isinstance(raw, hint) or (isinstance(raw, bool) and hint is not bool):
+        raise _wrong(name, raw, {str: "a text", int: "a whole number", bool: "true or false"}[hint], source)
     if hint is int and raw < 0:
         raise _wrong(name, raw, "zero or more", source)
     return raw

@@ -82,7 +82,7 @@ make_user() { # who `reconciler serve` runs as
 
 install_units() {
     make_user
-    for unit in reconciler.service reconciler.timer reconciler.path reconciler-serve.service; do
+    for unit in reconciler.service reconciler.timer reconciler.path reconciler-serve.service reconciler-drone.service; do
         sed "s|/opt/reconciler/|$prefix/|g" "systemd/$unit" >"/etc/systemd/system/$unit"
     done
     mkdir -p /etc/tmpfiles.d
@@ -100,8 +100,10 @@ start_units() {
 }
 
 install_service() {
-    sed "s|/opt/reconciler/|$prefix/|g" systemd/reconciler.openrc >/etc/init.d/reconciler
-    chmod 755 /etc/init.d/reconciler
+    for service in reconciler reconciler-drone; do
+        sed "s|/opt/reconciler/|$prefix/|g" "systemd/$service.openrc" >"/etc/init.d/$service"
+        chmod 755 "/etc/init.d/$service"
+    done
 }
 
 install_manual() {
@@ -123,6 +125,9 @@ if command -v systemctl >/dev/null; then
         if [ -d /run/systemd/system ]; then systemctl try-restart reconciler-serve.service; fi
     else
         say "the build swarm (docs/swarm.md) is off; its orchestrator: systemctl enable --now reconciler-serve"
+    fi
+    if [ -d /run/systemd/system ]; then # what it builds may end first, and nobody waits for that
+        systemctl --no-block try-restart reconciler-drone.service
     fi
 elif command -v openrc-run >/dev/null; then
     install_service

@@ -25,6 +25,12 @@ needs=(
     groff:groff-base # reads the manual page as man does
     promtool:prometheus # reads our metrics as Prometheus does
     prometheus-node-exporter:prometheus-node-exporter # serves them
+    # what a real Portage builds tiny packages with
+    gcc:gcc
+    /usr/include/stdio.h:libc6-dev
+    scanelf:pax-utils # which libraries a package brings and needs
+    zstd:zstd         # how binary packages are packed
+    wget:wget         # how they are fetched
 )
 # Debian 13 puts the client into a package of its own.
 if ! command -v docker >/dev/null && apt_knows docker-cli; then needs+=(docker:docker-cli); fi

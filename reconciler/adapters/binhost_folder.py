@@ -71,7 +71,7 @@ class BinhostFolder(Binhost, PackageFiles):
 
     def index(self, profile: str) -> Sequence[Stored]:
         with self._lock, usable("read its index"):
-            index = self._files(profile).read()
+            index = self._read(profile)
             if index is None:
                 return ()
             if profile not in self._shown or self._shown[profile][0] is not index:
@@ -110,7 +110,7 @@ class BinhostFolder(Binhost, PackageFiles):
 
     def publish(self, profile: str, build: str, attempt: int, artifacts: Sequence[Artifact]) -> Sequence[str]:
         with self._lock, usable("take packages in"):
-            index = self._files(profile).begin(self._clock())
+            index = self._read(profile) or self._files(profile).begin(self._clock())
             known = {entry[LEASE]: path_of(entry) for entry in index.entries if LEASE in entry}
             if missing := [each for each in artifacts if _lease(build, attempt, each) not in known]:
                 pending = self._plan(profile, index, build, attempt, missing)
@@ -126,7 +126,7 @@ class BinhostFolder(Binhost, PackageFiles):
         """Forget what has had its day; (path, why) of each. Its file goes `grace` seconds later, with another call."""
         with self._lock, usable("be pruned"):
             files, shelf, now = self._files(profile), self._shelf(profile), self._clock()
-            index = files.read()
+            index = self._read(profile)
             if index is None:
                 return ()
             gone = {each.path: why for each, why in superseded(self.index(profile), retention)}
@@ -202,7 +202,7 @@ class BinhostFolder(Binhost, PackageFiles):
         files, shelf, folder = self._files(profile), self._shelf(profile), self._root / profile
         shelf.sweep()
         files.mend()
-        index = files.read() or self._made_again(profile)
+        index = self._read(profile) or self._made_again(profile)
         there = [entry for entry in index.entries if _fits(folder, entry)]
         if len(there) < len(index.entries):
             self.losses.append(
@@ -225,6 +225,19 @@ class BinhostFolder(Binhost, PackageFiles):
         there = [(entry, headers) for entry, headers in noted if _fits(folder, entry)]
         header = joined_header({}, (each for _, headers in there for each in headers))
         return files.write(header, [entry for entry, _ in there], self._clock())
+
+    def _read(self, profile: str) -> Index | None:
+        """The index. What another program (`emaint`) dropped from packages of ours is put back: it knows no line of
+        ours, makes no checksums, and takes the build id from inside the package. What it changed is left."""
+        files, shelf = self._files(profile), self._shelf(profile)
+        index = files.read()
+        if index is None or not files.foreign:
+            return index
+        entries = [_restored(entry, shelf.note_of(path_of(entry))) for entry in index.entries]
+        if entries != list(index.entries):
+            return files.write(index.header, entries, self._clock())
+        files.take_over()
+        return index
 
     def _take_away(self, profile: str, waiting: Mapping[str, float], until: float) -> None:
         due = [path for path, at in waiting.items() if at <= until]
@@ -270,6 +283,12 @@ def _fits(folder: Path, entry: Entry) -> bool:
         return file.is_file() and str(file.stat().st_size) == entry.get("SIZE")
     except FileNotFoundError:
         return False
+
+
+def _restored(entry: Entry, noted: Entry | None) -> Entry:
+    if noted is None or noted.get("SIZE") != entry.get("SIZE"):
+        return entry
+    return {**noted, **entry, "BUILD_ID": noted["BUILD_ID"]}
 
 
 def _lease(build: str, attempt: int, artifact: Artifact) -> str:

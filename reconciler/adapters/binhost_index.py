@@ -1,7 +1,8 @@
 """`Packages` and `Packages.gz` of one profile: two copies of its index, each whole or not there.
 
 Clients ask for the compressed one first, and take an index only when its time, in whole seconds, is later than that of
-the one they have: so both carry their TIMESTAMP as the time of the file, and it grows with every writing.
+the one they have by more than Portage's tolerance: so both carry their TIMESTAMP as the time of the file, and it grows
+by more than that with every writing, though it then runs ahead of the clock for a while.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from reconciler import durable
 from reconciler.swarm.index import Entry, Index, joined_header, read_index, write_index
 
 PLAIN, COMPRESSED = "Packages", "Packages.gz"
+_STEP = 6
+"""Seconds; Portage asks for what is more than 5 s newer (portage.util._urlopen.TIMESTAMP_TOLERANCE)."""
+
 _LARGEST = 1 << 30
 """Bytes of an index that is read; the largest of Gentoo's own has a hundredth of it."""
 
@@ -23,13 +27,19 @@ _LARGEST = 1 << 30
 class IndexFiles:
     """The index of the profile whose folder it is. Raises OSError. Not safe for several writers at once.
 
-    `ahead`: a file that keeps the TIMESTAMP when it runs ahead of the clock, as it does when two writings come within a
-    second; should the index be lost, the next one is later than that, too.
+    `ahead`: a file that keeps the TIMESTAMP while it runs ahead of the clock; should the index be lost, the next one is
+    later than that, too.
     """
 
     def __init__(self, folder: Path, ahead: Path) -> None:
         self._folder, self._ahead = folder, ahead
         self._known: tuple[tuple[int, ...], Index] | None = None
+        self._written: tuple[int, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another program wrote the index since we did, or nobody knows."""
+        return _sign(self._folder / PLAIN) != self._written
 
     def read(self) -> Index | None:
         """As it is on the disk; None when neither copy is there and whole."""
@@ -43,15 +53,20 @@ class IndexFiles:
     def write(self, header: Entry, entries: Sequence[Entry], now: float) -> Index:
         """Put it there in place of the old one, which may be there still when this raises."""
         before = self.read()
-        timestamp = max(int(now), (before.timestamp if before else self._last_ahead()) + 1)
+        timestamp = max(int(now), (before.timestamp if before else self._last_ahead()) + _STEP)
         if timestamp > int(now):
             durable.put(self._ahead, str(timestamp).encode())
         text = write_index(Index(header, tuple(entries)), timestamp).encode()
         durable.put(self._folder / PLAIN, text, 0o644, timestamp)
         self._put_compressed(text, timestamp)
         index = read_index(text.decode())
-        self._known = (_sign(self._folder / PLAIN), index)
+        self._written = _sign(self._folder / PLAIN)
+        self._known = (self._written, index)
         return index
+
+    def take_over(self) -> None:
+        """What is there now is as we would have written it."""
+        self._written = _sign(self._folder / PLAIN)
 
     def mend(self) -> None:
         """Make the copies agree after a crash between them, and their times with what they say; the plain one leads."""
@@ -60,7 +75,7 @@ class IndexFiles:
         if index is None or not index.timestamp:
             return
         if self._read_plain() is None:
-            self.write(index.header, index.entries, index.timestamp + 1)
+            self.write(index.header, index.entries, index.timestamp)
             return
         text = (self._folder / PLAIN).read_bytes()
         if self._compressed() != text:

@@ -59,6 +59,14 @@ class Shelf:
     def forget(self, path: str) -> None:
         (self._entries / f"{path}.json").unlink(missing_ok=True)
 
+    def note_of(self, path: str) -> Entry | None:
+        """A package's lines, as we had them in the index; None when they are not there, or torn."""
+        try:
+            entry: Entry = read_sealed(self._entries / f"{path}.json")["entry"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return entry
+
     def noted(self) -> Iterator[tuple[Entry, tuple[Entry, ...]]]:
         """Every package's lines, and the headers they came with; what is torn is left out."""
         for file in sorted(self._entries.rglob("*.json")):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar
 
 from reconciler.core.plain import from_json, to_json
@@ -103,13 +104,17 @@ class EmbeddedEngine(DispatchEngine):
         return str(rows[0][0]) if rows else ""
 
     def offer(self, drone: str, offer: Offer) -> None:
+        self.offer_all([(drone, offer)])
+
+    def offer_all(self, offers: Sequence[tuple[str, Offer]]) -> None:
         with self._database.writing() as database:
-            added = database.execute(
+            database.executemany(
                 "INSERT OR IGNORE INTO offers (build, attempt, drone, state, body) VALUES (?,?,?,'offered',?)",
-                (offer.build, offer.attempt, drone, to_json(offer)),
+                [(offer.build, offer.attempt, drone, to_json(offer)) for drone, offer in offers],
             )
-            if added.rowcount and added.lastrowid and added.lastrowid % 100 == 0:
-                _forget(database, added.lastrowid - OFFERS)
+            database.execute(
+                "DELETE FROM offers WHERE seq <= (SELECT max(seq) FROM offers) - ? AND state != 'offered'", (OFFERS,)
+            )
 
     def withdraw(self, drone: str, build: str = "", attempt: int = 0) -> None:
         with self._database.writing() as database:
@@ -174,6 +179,7 @@ class EmbeddedLink(DroneLink):
     def __init__(self, path: str | Path, credential: str) -> None:
         self._path, self._credential = path, _hashed(credential)
         self._opened: Database | None = None
+        self._opening = Lock()
 
     def close(self) -> None:
         if self._opened is not None:
@@ -244,8 +250,9 @@ class EmbeddedLink(DroneLink):
 
     @property
     def _database(self) -> Database:
-        if self._opened is None:
-            self._opened = Database(self._path, KIND, make=False)
+        with self._opening:
+            if self._opened is None:
+                self._opened = Database(self._path, KIND, make=False)
         self._opened.reopen_when_replaced()
         return self._opened
 
@@ -275,10 +282,6 @@ def _withdraw(database: sqlite3.Connection, drone: str, build: str = "", attempt
            AND (:build = '' OR build = :build) AND (:attempt = 0 OR attempt = :attempt)""",
         {"drone": drone, "build": build, "attempt": attempt},
     )
-
-
-def _forget(database: sqlite3.Connection, until: int) -> None:
-    database.execute("DELETE FROM offers WHERE seq <= ? AND state != 'offered'", (until,))
 
 
 def _hashed(credential: str) -> str:

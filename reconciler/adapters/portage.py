@@ -123,6 +123,7 @@ class PortageBuilder(Builder):
             return Built("failed", f"the question cannot be asked: {error}")
 
     def clean(self, keep: str = "") -> None:
+        _ = self._facts  # a machine without Portage says so before it takes anything on
         with _usable():
             if pid := end_recorded(self._record):
                 self._forget_run(pid)

@@ -42,6 +42,7 @@ _COMMANDS = {
     "drones": "drones",
     "builds": "builds",
     "serve": "serve",
+    "drone": "drone",
     "completion": "completion",
     "version": "version",
 }

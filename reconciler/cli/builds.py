@@ -11,7 +11,7 @@ from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_optio
 from reconciler.cli.streams import say
 from reconciler.cli.swarm import Data, complete_build, complete_drone, orchestrator_of
 from reconciler.cli.times import ago, span
-from reconciler.model.swarm import BuildState
+from reconciler.model.swarm import ENDED, BuildState
 
 if TYPE_CHECKING:
     from reconciler.adapters.orchestrator_http import OrchestratorHttp
@@ -107,29 +107,34 @@ def _attempt(each: Data) -> str:
 
 
 def _follow(frame: Frame, asked: OrchestratorHttp, id: str) -> int:
-    """One try after the other; a build that is queued again goes on with its next one."""
-    shown = _Shown(frame)
-    attempt: int | None = None
-    after = 0
+    """One try after the other, from the first; a build that is queued again goes on with its next one."""
+    shown, tried = _Shown(frame), 0
     while True:
-        piece = asked.get("builds", id, "log", after=after, attempt=attempt)
-        if attempt is None and piece["attempt"]:
-            attempt = piece["attempt"]
-        shown.write(piece)
-        after, over = piece["next"], piece["ended"]
-        if over and piece["state"] not in ("queued", "leased", "building", "uploaded"):
+        told = asked.get("builds", id)
+        if tried < len(told["attempts"]):
+            _follow_try(asked, id, told["attempts"][tried]["attempt"], shown)
+            tried += 1
+        elif told["build"]["state"] in ENDED:
             break
-        if over and attempt is not None and asked.get("builds", id)["attempts"][-1]["attempt"] > attempt:
-            attempt, after = attempt + 1, 0
-        elif not piece["text"]:
+        else:
             time.sleep(FOLLOW)
-    shown.close()
-    build = asked.get("builds", id)["build"]
+    build = told["build"]
     code = 0 if build["state"] == "succeeded" else 1
     if frame.machine:
         return give(frame, Answer({"build": build}), one_line=True) or code
     say(f"{build['title']}: {build['state']} ({build['reason'] or 'no reason'})")
     return code
+
+
+def _follow_try(asked: OrchestratorHttp, id: str, attempt: int, shown: _Shown) -> None:
+    after, ended = 0, False
+    while not ended:
+        piece = asked.get("builds", id, "log", after=after, attempt=attempt)
+        shown.write(piece)
+        after, ended = piece["next"], piece["ended"]
+        if not piece["text"] and not ended:
+            time.sleep(FOLLOW)
+    shown.end()
 
 
 class _Shown:
@@ -144,9 +149,11 @@ class _Shown:
         for line in lines:
             self._line(line)
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """A last line without an end of its own."""
         if self._rest:
             self._line(self._rest)
+        self._rest = ""
 
     def _line(self, line: str) -> None:
         import json

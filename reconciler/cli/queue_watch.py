@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.drones import state_of
@@ -58,7 +58,7 @@ _ASCII = ("|- ", "`- ", "|  ", "   ")
 Signs = tuple[str, str, str, str]
 
 
-def tree(queue: Data, drones: list[Data], now: float, signs: Signs = _UNICODE) -> list[str]:
+def tree(queue: Data, drones: Sequence[Data], now: float, signs: Signs = _UNICODE) -> list[str]:
     """Drones with what they hold, then what waits for one."""
     left = {entry["build"]["id"]: entry for entry in queue["entries"]}
     held = {build["id"] for drone in drones for build in drone["holds"]}
@@ -97,11 +97,12 @@ def _drawn(branches: list[tuple[str, list[str]]], signs: Signs) -> Iterator[str]
 
 
 def _in_lines(frame: Frame, asked: OrchestratorHttp, request: str) -> int:
-    """The stream first, then the question whether it is over: nothing falls in between."""
+    """The stream first, then the question whether it is over already; its end is an event, too."""
     for event in asked.events():
         if event:
             _tell(frame, event)
-        if over := _over(asked, request):
+        asks = event is None or (event.kind == "build_complete" and event.data.get("request") == request)
+        if asks and (over := _over(asked, request)):
             return _ended(frame, over)
     return 0
 

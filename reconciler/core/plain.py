@@ -29,8 +29,11 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def plain(value: object) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
+    kind: Any = type(value)
+    if kind in _SIMPLE:
+        return value
+    if names := _names(kind):
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (tuple, list)):
@@ -38,9 +41,13 @@ def plain(value: object) -> Any:
     return value
 
 
+_SIMPLE = frozenset((str, int, float, bool, NoneType))
+
+
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    """Of the fields; nothing for what is no noun."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 @cache

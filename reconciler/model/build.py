@@ -98,7 +98,7 @@ class Limits:
 
     `prefetch`: units that lie in a drone's queue beside what it builds; they are given when the drone is to be free
     within `lead` seconds. `retries`: failed tries after which one last is made. `spread`: standard deviation of
-    log(actual / estimated), measured. `lookahead`: units that are not ready yet for which room is kept.
+    log(actual / estimated), measured. `lookahead`: units that are not ready yet for which room is kept, at most.
     """
 
     prefetch: int = 1

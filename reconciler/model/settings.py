@@ -148,6 +148,32 @@ class Swarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Drone:
+    """`reconciler drone`. `name`: "" is this machine's own; `credential`: name of the secret that has its credential.
+
+    `profile`: whose packages it builds. `engine`: the engine's file, "" for that of `serve` on this machine; `binhost`:
+    where Portage gets packages from, "" for the orchestrator. `directory`: what it keeps; `builds`: where it unpacks
+    and compiles, "" for Portage's own. `cores` 0: all. `nice`: of builds. `timeout`: of one build, `drain`: how long it
+    may go on when the drone is to stop.
+    """
+
+    name: str = ""
+    credential: str = "drone"
+    profile: str = "default"
+    engine: str = ""
+    binhost: str = ""
+    directory: str = "/var/lib/reconciler-drone"
+    builds: str = ""
+    emerge: str = "emerge"
+    cores: int = 0
+    nice: int = 10
+    sweeper: bool = False
+    verify: bool = False
+    timeout: Seconds = Seconds(24 * 3600)
+    drain: Seconds = Seconds(600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`host`: which host of fleet.yaml this is. `config_directory`: the folder of the file, with secrets/ and env/.
 
@@ -168,5 +194,6 @@ class Settings:
     heartbeat: Heartbeat = Heartbeat()
     serve: Serve = Serve()
     swarm: Swarm = Swarm()
+    drone: Drone = Drone()
     config_file: str = field(default="", metadata={"derived": True})
     config_directory: str = field(default="", metadata={"derived": True})

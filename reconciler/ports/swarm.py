@@ -34,7 +34,7 @@ class DispatchEngine(Protocol):
     Everything is delivered at least once; the fence (build and attempt) makes repeats harmless.
     """
 
-    EFFECTS: ClassVar[tuple[str, ...]] = ("enroll", "revoke", "offer", "withdraw", "lease", "emit")
+    EFFECTS: ClassVar[tuple[str, ...]] = ("enroll", "revoke", "offer", "offer_all", "withdraw", "lease", "emit")
 
     def open(self, site: str) -> None: ...
 
@@ -51,6 +51,9 @@ class DispatchEngine(Protocol):
 
     def offer(self, drone: str, offer: Offer) -> None:
         """Durable when it returns; the same build and attempt again is no second offer, whatever became of it."""
+
+    def offer_all(self, offers: Sequence[tuple[str, Offer]]) -> None:
+        """As `offer` for each (drone, offer), in one go: what an error left out may be made again."""
 
     def withdraw(self, drone: str, build: str = "", attempt: int = 0) -> None:
         """A drone's offers (all, of one build, or of one attempt of it) are gone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.model.build import Drone, Held, Job, Ranking
 from reconciler.model.queue import Attempt, Changes, Known, Live
@@ -12,6 +12,7 @@ from reconciler.swarm.estimate import SERIAL
 from reconciler.swarm.graph import Graph
 from reconciler.swarm.lifecycle import LEASED
 from reconciler.swarm.ranking import rank
+from reconciler.swarm.times import Times
 
 _MANY = 1000
 """Builds that have succeeded since the graph was made, after which it is made anew without them."""
@@ -75,7 +76,7 @@ class Board:
         if build.state == "succeeded":
             self.done.add(build.id)
             if len(self.done) > _MANY + len(self.builds):
-                self._graph = None
+                self._graph = self._ranking = None
 
     def _put(self, request: Request) -> None:
         if request.ended is None:
@@ -117,13 +118,13 @@ class Board:
             self._graph = graphs.build(self._edges, self.builds)
         return self._graph
 
-    def jobs(self, wants: Mapping[str, tuple[int, int]]) -> dict[str, Job]:
+    def jobs(self, wants: Mapping[str, tuple[int, int]], times: Times) -> dict[str, Job]:
         """What is to be built, what drones hold included; what is uploaded is nobody's job any more."""
-        return {build.id: job(build, wants) for build in self.builds.values() if build.state != "uploaded"}
+        return {build.id: _job(build, wants, times) for build in self.builds.values() if build.state != "uploaded"}
 
-    def fleet(self, speeds: Mapping[str, float]) -> tuple[Drone, ...]:
-        """The drones as `place` wants them; `speeds`: as measured, by name."""
-        return tuple(self._drone(known, speeds) for known in self.drones.values() if known.beat is not None)
+    def fleet(self, times: Times) -> tuple[Drone, ...]:
+        """The drones as `place` wants them."""
+        return tuple(self._drone(known, times.speeds) for known in self.drones.values() if known.beat is not None)
 
     def _drone(self, known: Known, speeds: Mapping[str, float]) -> Drone:
         assert known.beat is not None
@@ -141,18 +142,21 @@ class Board:
             held,
         )
 
-    def ranking(self, jobs: Mapping[str, Job], drones: Iterable[Drone]) -> Ranking:
+    def ranking(self, jobs: Mapping[str, Job], fleet: Sequence[Drone], times: Times) -> Ranking:
         """It holds until estimates, bumps or the fleet change; what ends leaves the others' chains as they are."""
-        fleet = tuple(drones)
         traits = {
             (drone.name, drone.cores, drone.memory, drone.profile, drone.state == "offline", drone.drained, drone.speed)
             for drone in fleet
         }
-        if self._ranking is None or self._ranked_for != traits:
-            self._ranking, self._ranked_for = rank(self.graph, jobs, fleet), traits
+        if self._ranking is None or self._ranked_for != (times, traits):
+            self._ranking, self._ranked_for = rank(self.graph, jobs, fleet), (times, traits)
         return self._ranking
 
 
-def job(build: Build, wants: Mapping[str, tuple[int, int]]) -> Job:
-    cores, memory = wants.get(build.package.cp, (0, 0)) if build.package else (0, 0)
-    return Job(build.id, build.work, SERIAL, build.profile, cores, memory, build.failures, build.bump)
+def _job(build: Build, wants: Mapping[str, tuple[int, int]], times: Times) -> Job:
+    """With what is expected of it by now: others that are built meanwhile teach something."""
+    if (package := build.package) is None:
+        return Job(build.id, build.work, profile=build.profile, failed_on=build.failures, bump=build.bump)
+    cores, memory = wants.get(package.cp, (0, 0))
+    work = times.work(package.cp)
+    return Job(build.id, work, SERIAL, build.profile, cores, memory, build.failures, build.bump)

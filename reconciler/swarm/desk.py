@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TypeVar
 
 from reconciler.errors import Stale
-from reconciler.model.queue import Changes
+from reconciler.model.queue import Changes, Took
 from reconciler.ports.swarm import BuildStore, DispatchEngine
 from reconciler.swarm.board import Board
 from reconciler.swarm.draft import Draft
@@ -27,7 +27,9 @@ class Desk:
         self.lock = RLock()
         self.loaded = 0
         self._board: Board | None = None
+        self._took: list[Took] | None = None
         self._times: Times | None = None
+        self._counted = 0
 
     @property
     def board(self) -> Board:
@@ -35,15 +37,22 @@ class Desk:
         changed = self.store.changed()
         if self._board is None or changed:
             self._board = Board(self.store.live())
-            self._times = None
+            self._took = None
             self.loaded += 1
         return self._board
 
-    @property
-    def times(self) -> Times:
-        if self._times is None:
-            self._times = Times(self.store.took())
+    def times(self, patience: int = 0) -> Times:
+        """What builds took; the last ones may be missing, so many at most."""
+        if self._took is None:
+            self._took, self._times = list(self.store.took()), None
+        if self._times is None or len(self._took) - self._counted > patience:
+            self._times, self._counted = Times(self._took), len(self._took)
         return self._times
+
+    def prune(self) -> None:
+        """Forget the oldest of what has ended."""
+        self.store.prune()
+        self._took = None
 
     def forget(self) -> None:
         """Look anew: what the board says may not be so."""
@@ -64,8 +73,8 @@ class Desk:
                 raise
             if draft.board is not self._board:
                 self.forget()
-            if changes.took:
-                self._times = None
+            if self._took is not None:
+                self._took += changes.took
         return changes
 
     def change(self, now: float, make: Callable[[Draft], T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.model.build import Assignment
@@ -14,6 +14,7 @@ from reconciler.swarm.board import Board
 from reconciler.swarm.draft import Draft
 from reconciler.swarm.placement import place
 from reconciler.swarm.rules import Rules
+from reconciler.swarm.times import Times
 
 
 @dataclass(slots=True)
@@ -24,20 +25,20 @@ class Dispatcher:
     why: dict[str, str] = field(default_factory=dict)
     _decided: tuple[int, float] = (-1, 0.0)
 
-    def assign(self, draft: Draft, speeds: Mapping[str, float]) -> tuple[Attempt, ...]:
+    def assign(self, draft: Draft, times: Times) -> tuple[Attempt, ...]:
         """The leases that are to be offered once they are committed."""
         board = draft.board
         if not self._worth_a_look(board, draft.now):
             return ()
-        jobs, fleet = board.jobs(self.rules.wants), board.fleet(speeds)
+        jobs, fleet = board.jobs(self.rules.wants, times), board.fleet(times)
         decision = place(
             board.graph,
             jobs,
             fleet,
             draft.now,
             done=board.done,
-            limits=self.rules.limits,
-            ranking=board.ranking(jobs, fleet),
+            limits=times.limits(self.rules.limits),
+            ranking=board.ranking(jobs, fleet, times),
         )
         self.why = {job: each.reason for each in (*decision.waiting, *decision.stuck) for job in each.jobs}
         leases = tuple(_lease(draft, each) for each in decision.assignments if _all_wait(draft, each))

@@ -33,7 +33,7 @@ from reconciler.swarm.dispatch import Dispatcher
 from reconciler.swarm.draft import Draft
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.submit import Submission, Wanted
-from reconciler.swarm.ticking import Ticking
+from reconciler.swarm.ticking import LATE, Ticking
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class Orchestrator:
         return Answer(request, tuple(self._store.decisions(request.id)), submission.messages, repeated=True)
 
     def _accept(self, draft: Draft, id: str, submission: Submission) -> Answer:
-        work = self._desk.times.work
+        work = self._desk.times().work
         request = submit.accept(draft, id, submission, self._binhost.index, work, self._rules.resolve)
         draft.follow()
         return Answer(draft.request(request), draft.decided(id), submission.messages)
@@ -234,17 +234,17 @@ class Orchestrator:
 
     def queue(self, now: float) -> Queue:
         with self._desk.lock:
-            return views.queue(self._desk.board, self._rules, self._desk.times, self._dispatcher.why, now)
+            return views.queue(self._desk.board, self._rules, self._desk.times(), self._dispatcher.why, now)
 
     def drones(self) -> tuple[DroneView, ...]:
         """By name."""
         with self._desk.lock:
-            board, speeds = self._desk.board, self._desk.times.speeds
+            board, speeds = self._desk.board, self._desk.times(LATE).speeds
             return tuple(views.drone(board, board.drones[name], speeds) for name in sorted(board.drones))
 
     def drone(self, name: str) -> DroneView:
         with self._desk.lock:
-            return views.drone(self._desk.board, self._desk.board.drones[name], self._desk.times.speeds)
+            return views.drone(self._desk.board, self._desk.board.drones[name], self._desk.times(LATE).speeds)
 
     def builds(self, query: BuildQuery = BuildQuery()) -> BuildPage:
         """ValueError for an `after` that no page had."""

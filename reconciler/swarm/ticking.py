@@ -22,6 +22,9 @@ from reconciler.swarm.watch import watch
 LEADER = "orchestrator"
 """The name under which orchestrators lead."""
 
+LATE = 50
+"""Builds by which estimates may lag behind: they change slowly, and take a while to make."""
+
 _PRUNE = 3600.0
 """Seconds between two times of forgetting."""
 
@@ -101,7 +104,7 @@ class Ticking:
         return settled.stale, len(lost)
 
     def _answered(self, draft: Draft, question: Build, text: str) -> None:
-        submit.answered(draft, question, text, self._binhost.index, self._desk.times.work)
+        submit.answered(draft, question, text, self._binhost.index, self._desk.times().work)
 
     def _store(self, now: float) -> int:
         draft = self._desk.draft(now)
@@ -124,7 +127,7 @@ class Ticking:
         with self._noting("binhost"):
             self._clear_staging()
         if self._pruned is None or not 0 <= now - self._pruned < _PRUNE:
-            self._desk.store.prune()
+            self._desk.prune()
             self._pruned = now
 
     def _clear_staging(self) -> None:
@@ -136,10 +139,10 @@ class Ticking:
     def _place(self, now: float) -> int:
         """Whoever gets what is durable before anybody is told."""
         draft = self._desk.draft(now)
-        leases = self._dispatcher.assign(draft, self._desk.times.speeds)
+        leases = self._dispatcher.assign(draft, self._desk.times(LATE))
         self._desk.commit(draft, self.fence)
-        for lease in leases:
-            self._engine.offer(lease.drone, offer(draft.board, lease, self._rules.timeout))
+        if leases:
+            self._engine.offer_all([(lease.drone, offer(draft.board, lease, self._rules.timeout)) for lease in leases])
         return len(leases)
 
     def _tell_ends(self, now: float) -> int:

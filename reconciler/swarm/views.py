@@ -21,9 +21,9 @@ _NAMED = 3
 
 def queue(board: Board, rules: Rules, times: Times, why: Mapping[str, str], now: float) -> Queue:
     """With estimated ends: what the drones hold first, then in the order in which builds choose their drone."""
-    jobs, fleet = board.jobs(rules.wants), board.fleet(times.speeds)
-    ends = forecast(board.graph, jobs, fleet, now, done=board.done, limits=rules.limits)
-    rank = {unit: place for place, unit in enumerate(board.ranking(jobs, fleet).order)}
+    jobs, fleet = board.jobs(rules.wants, times), board.fleet(times)
+    ends = forecast(board.graph, jobs, fleet, now, done=board.done, limits=times.limits(rules.limits))
+    rank = {unit: place for place, unit in enumerate(board.ranking(jobs, fleet, times).order)}
     unit = board.graph.unit
 
     def place(build: Build) -> tuple[int, float]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from reconciler.web.auth import drone_of
 from reconciler.web.conditional import Piece, etag_of, is_unchanged, last_modified, piece_of
@@ -82,8 +83,10 @@ class BinhostRoutes:
         if not sha256 or not _SHA256.fullmatch(sha256):
             raise bad_input("X-Reconciler-Sha256 is none", "it is the checksum of the whole file, 64 digits")
         await run_in_threadpool(self._insist, drone, build, attempt, profile)
-        await self._receive(request, _Coming(build, attempt, path, size, sha256.lower()))
-        await run_in_threadpool(self._insist, drone, build, attempt, profile)
+        try:
+            await self._receive(request, _Coming(build, attempt, path, size, sha256.lower()))
+        finally:  # the staging of a lease that was lost meanwhile is gone, and that is the reason to be told
+            await run_in_threadpool(self._insist, drone, build, attempt, profile)
         return {"data": {"path": path, "size": size}}
 
     def _insist(self, drone: str, build: str, attempt: int, profile: str) -> None:
@@ -160,18 +163,27 @@ def _sent(request: Request, file: BinaryIO, index: str | None) -> Response:
     if request.method == "HEAD":
         file.close()
         return Response(status_code=200, headers=headers, media_type=kind)
-    return StreamingResponse(
-        _read(file, piece), status_code=206 if piece.partial else 200, headers=headers, media_type=kind
-    )
+    return _File(file, piece, 206 if piece.partial else 200, headers, kind)
+
+
+class _File(StreamingResponse):
+    """A piece of an open file, which is closed however that ends."""
+
+    def __init__(self, file: BinaryIO, piece: Piece, status: int, headers: Mapping[str, str], kind: str) -> None:
+        super().__init__(_read(file, piece), status_code=status, headers=headers, media_type=kind)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
 async def _read(file: BinaryIO, piece: Piece) -> AsyncIterator[bytes]:
     """What was opened stays what it is, whatever is renamed over its name meanwhile."""
     left = piece.length
-    try:
-        await run_in_threadpool(file.seek, piece.start)
-        while left and (data := await run_in_threadpool(file.read, min(left, _CHUNK))):
-            left -= len(data)
-            yield data
-    finally:
-        file.close()
+    await run_in_threadpool(file.seek, piece.start)
+    while left and (data := await run_in_threadpool(file.read, min(left, _CHUNK))):
+        left -= len(data)
+        yield data

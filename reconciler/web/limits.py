@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, MutableMapping
-from typing import Any, cast
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.web.errors import HttpError, headers_of, on_the_wire, too_large
 
@@ -18,10 +18,6 @@ PAUSE = 30.0
 SLOWEST = 16 << 10
 """Bytes a second that a body has to come with, beyond the first `PAUSE` seconds."""
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Any]
-Send = Callable[[Message], Any]
 
 _ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _NO_STORE = (b"cache-control", b"no-store")
@@ -30,7 +26,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 class Limits:
     """ASGI middleware, outside of everything else."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,10 +64,10 @@ class _Request:
 
     async def receive(self) -> Message:
         if self._ended:
-            return cast("Message", await self._receive())  # waits for the end of the connection
+            return await self._receive()  # waits for the end of the connection
         try:
             async with asyncio.timeout(PAUSE):
-                message: Message = await self._receive()
+                message = await self._receive()
         except TimeoutError:
             raise _too_slow() from None
         if message["type"] != "http.request":

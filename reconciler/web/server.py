@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -80,8 +81,14 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "abort": transport.abort}
+        self.app_state = {**self.app_state, "abort": self._abort}
         self._await_head()
+
+    def _abort(self) -> None:
+        """With a reset: the kernel, too, forgets what waits to be sent."""
+        if (connection := self.transport.get_extra_info("socket")) is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -96,7 +103,7 @@ class _Connection(H11Protocol):
 
     def _await_head(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD, self.transport.abort)
+            self._deadline = self.loop.call_later(HEAD, self._abort)
 
     def _head_is_whole(self) -> None:
         if self._deadline is not None:

@@ -40,7 +40,7 @@ def serve_orchestrator(settings: Settings, token: str, say: Say, listening: Call
     refuse_open_without_token(settings.serve, token)
     with ExitStack() as closing:
         listener = closing.enter_context(listener_at(settings.serve.listen))
-        rules = Rules(heartbeat=settings.serve.heartbeat)
+        rules = Rules(heartbeat=settings.serve.heartbeat, lease=settings.serve.heartbeat)
         orchestrator, serving = make_orchestrator(settings, rules, token, closing)
         closing.enter_context(ticking(orchestrator, rules.every, say))
         from reconciler.web.app import orchestrator_app

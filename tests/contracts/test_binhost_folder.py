@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -281,7 +282,7 @@ def test_the_time_of_the_index_grows_with_every_writing_whatever_the_clock_says(
         bring(binhost, f"b{number}", "a/b-1", b"%d" % number)
         times.append(index_of(root).timestamp)
 
-    assert times == sorted(set(times))
+    assert all(later - earlier > 5 for earlier, later in pairwise(times)), "Portage's tolerance"
     assert times[-1] == int(clock.now)
 
 

@@ -186,6 +186,17 @@ def test_the_same_offer_again_is_no_second_one(engine: DispatchEngine, factory: 
     assert tau.next(0) is None and engine.outstanding("tau") == frozenset()
 
 
+def test_many_offers_in_one_go_are_as_many_offers(engine: DispatchEngine, factory: Factory, tau: DroneLink) -> None:
+    izar = factory.link(engine.enroll("izar"))
+    engine.offer("tau", build("b1"))
+    engine.offer_all([("tau", build("b1")), ("tau", build("b2")), ("izar", build("b3"))])
+    engine.offer_all([("izar", build("b3")), ("izar", build("b4"))])
+    engine.offer_all([])
+    assert engine.outstanding("tau") == {("b1", 1), ("b2", 1)}
+    assert engine.outstanding("izar") == {("b3", 1), ("b4", 1)}
+    assert tau.next(5) == build("b1") and izar.next(5) == build("b3")
+
+
 def test_a_withdrawn_offer_does_not_come_back_by_being_made_again(engine: DispatchEngine, tau: DroneLink) -> None:
     engine.offer("tau", OFFER)
     engine.withdraw("tau", "b1")

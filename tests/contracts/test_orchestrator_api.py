@@ -241,7 +241,7 @@ def test_every_route_that_changes_something_is_among_them(swarm: Orchestrator) -
 def test_without_a_token_pages_of_others_and_other_names_may_change_nothing(tmp_path: Path) -> None:
     with orchestrator_at(tmp_path) as open_one:
         here = f"127.0.0.1:{open_one.port}"
-        cases = (
+        cases: tuple[tuple[dict[str, str], int], ...] = (
             ({}, 202),
             ({"Origin": f"http://{here}"}, 202),
             ({"Origin": "https://elsewhere.example"}, 403),

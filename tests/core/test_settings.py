@@ -51,6 +51,8 @@ def sample(name: str, kind: type) -> tuple[str, str, Any]:
         return '"1.5m"', "90", 90.0
     if kind is int:
         return "7", "7", 7
+    if kind is bool:
+        return "true", "yes", True
     if kind == tuple[str, ...]:
         return '["/x", "/y"]', " /x, /y ,", ("/x", "/y")
     value = {
@@ -61,6 +63,10 @@ def sample(name: str, kind: type) -> tuple[str, str, Any]:
         "serve.directory": "/absolute",
         "serve.binhost": "/absolute",
         "swarm.url": "https://swarm.example/at",
+        "drone.engine": "/absolute",
+        "drone.directory": "/absolute",
+        "drone.builds": "/absolute",
+        "drone.binhost": "https://binhost.example/amd64",
     }.get(name, "some")
     return f'"{value}"', value, value
 
@@ -223,6 +229,16 @@ def test_a_pass_hands_nothing_over_unless_its_orchestrator_is_named(tmp_path: Pa
         ("swarm.url", "http://user:word@swarm.example"),
         ("swarm.deadline", "0"),
         ("swarm.every", "0"),
+        ("drone.name", "a/b"),
+        ("drone.profile", ""),
+        ("drone.profile", "default/linux"),
+        ("drone.directory", ""),
+        ("drone.directory", "relative"),
+        ("drone.engine", "relative"),
+        ("drone.builds", "relative"),
+        ("drone.binhost", "binhost.example"),
+        ("drone.timeout", "0s"),
+        ("drone.sweeper", "maybe"),
     ],
 )
 def test_a_wrong_setting_of_the_swarm_is_named(name: str, value: str, tmp_path: Path) -> None:

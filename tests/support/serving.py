@@ -61,6 +61,7 @@ class Orchestrator:
     folder: Path
     token: str = ""
     more: str = ""
+    serve: str = ""
     process: subprocess.Popen[str] | None = None
     port: int = 0
     env: dict[str, str] = field(default_factory=dict)
@@ -82,10 +83,9 @@ class Orchestrator:
     def start(self) -> None:
         """Until it answers. The port of the first time is kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(
-            f'[serve]\nlisten = "127.0.0.1:{self.port}"\ndirectory = "{self.state}"\nheartbeat = {HEARTBEAT}\n'
-            f'[inbox]\ndirectory = "{self.folder}/inbox"\n{self.more}'
-        )
+        ours = f'listen = "127.0.0.1:{self.port}"\ndirectory = "{self.state}"\nheartbeat = {HEARTBEAT}\n'
+        inbox = f'[inbox]\ndirectory = "{self.folder}/inbox"\n'
+        self.config.write_text(f"[serve]\n{ours}{self.serve}{inbox}{self.more}")
         env = environment(**self.env, **({"SWARM_ADMIN_KEY": self.token} if self.token else {}))
         words = [*COMMAND, "serve", "--config", str(self.config), "--json"]
         log = (self.folder / "serve.err").open("a")
@@ -158,9 +158,10 @@ class Orchestrator:
 
 @contextmanager
 def orchestrator_at(
-    folder: Path, token: str = "", more: str = "", env: Mapping[str, str] | None = None
+    folder: Path, token: str = "", more: str = "", serve: str = "", env: Mapping[str, str] | None = None
 ) -> Iterator[Orchestrator]:
-    made = Orchestrator(folder, token, more, env=dict(env or {}))
+    """`more`: sections of its file; `serve`: lines of the section of that name."""
+    made = Orchestrator(folder, token, more, serve, env=dict(env or {}))
     made.start()
     try:
         yield made

@@ -1,231 +1,118 @@
-"""A swarm to test with: the real store and engine on a real disk, drones that do what a test tells them."""
+"""Swarms to decide about: fleets and graphs made of few words, and random ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
-from reconciler.adapters.swarm_store import SqliteStore
-from reconciler.core.packages.version import split_cpv
-from reconciler.errors import Terminal
-from reconciler.model.package import Edge, Listed, Listing, Package
-from reconciler.model.queue import Stored, Ticked
-from reconciler.model.swarm import Artifact, Beat, Build, Offer, Outcome, Request, Result
-from reconciler.ports.swarm import Binhost, BuildStore, DispatchEngine
-from reconciler.swarm.orchestrator import Orchestrator
-from reconciler.swarm.rules import Rules
+from hypothesis import strategies as st
 
-NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
-PROFILE = "amd64"
+from reconciler.model.build import Drone, Held, Job, Limits
+from reconciler.swarm.graph import Graph, build
+
+EXACT = Limits(spread=0.0)
+
+Edges = list[tuple[str, str]]
 
 
-def package(cpv: str, **more: object) -> Package:
-    parts = split_cpv(cpv)
-    assert parts is not None, cpv
-    return replace(Package(*parts), **more)  # type: ignore[arg-type]
+def jobs_of(**works: float) -> dict[str, Job]:
+    """Perfectly parallel jobs: `a=8` takes 8 s on one core, 1 s on eight."""
+    return {key: Job(key, work, serial=0.0) for key, work in works.items()}
 
 
-def listing(tree: Mapping[str, Sequence[str]], **flags: str) -> Listing:
-    """cpv -> the cpv's that it needs, as `emerge -p --tree` would list them."""
-    entries = tuple(Listed(package(cpv, slot="0", repository="gentoo"), "ebuild", "N") for cpv in tree)
-    edges = tuple(Edge(cpv, needed) for cpv, needs in tree.items() for needed in needs)
-    return Listing(entries, edges=edges, tree=True)
+def edges_of(text: str) -> Edges:
+    """`a>b>c a>d`: what stands first is built first."""
+    chains = [chain.split(">") for chain in text.split()]
+    return [pair for chain in chains for pair in pairwise(chain)]
 
 
-class MemoryBinhost(Binhost):
-    """What the port promises, in memory: what was published once has its path for good."""
-
-    EFFECTS: ClassVar[tuple[str, ...]] = Binhost.EFFECTS
-
-    def __init__(self) -> None:
-        self.stored: dict[str, dict[str, Stored]] = {}
-        self.uploads: dict[tuple[str, int], tuple[Artifact, ...]] = {}
-        self.published: dict[tuple[str, int], tuple[str, ...]] = {}
-        self.broken: Exception | None = None
-
-    def index(self, profile: str) -> Sequence[Stored]:
-        return tuple(self.stored.get(profile, {}).values())
-
-    def publish(self, profile: str, build: str, attempt: int, artifacts: Sequence[Artifact]) -> Sequence[str]:
-        if self.broken is not None:
-            raise self.broken
-        if (done := self.published.get((build, attempt))) is not None:
-            return done
-        uploaded = self.uploads.get((build, attempt), ())
-        if not all(each in uploaded for each in artifacts):
-            raise Terminal("E-TEST", "there is no such upload")
-        paths = tuple(self._put(profile, artifact) for artifact in artifacts)
-        self.published[build, attempt] = paths
-        self.uploads.pop((build, attempt), None)
-        return paths
-
-    def _put(self, profile: str, artifact: Artifact) -> str:
-        there = self.stored.setdefault(profile, {})
-        made = package(artifact.entry["CPV"], slot="0", repository="gentoo")
-        number = 1 + sum(each.package.cpv == made.cpv for each in there.values())
-        path = f"{made.cpv}-{number}.gpkg.tar"
-        there[path] = Stored(made, path, number, artifact.size)
-        return path
-
-    def discard(self, build: str, attempt: int) -> None:
-        self.uploads.pop((build, attempt), None)
-
-    def staged(self) -> Sequence[tuple[str, int]]:
-        return tuple(self.uploads)
+def running(*jobs: str, expected: float, since: float = 0.0) -> Held:
+    return Held(jobs, expected, since)
 
 
-@dataclass
-class ScriptedDrone:
-    """A drone's end of the engine, in the hands of a test. `holding`: the offer that it works on."""
-
-    name: str
-    link: EmbeddedLink
-    binhost: MemoryBinhost
-    orchestrator: Orchestrator
-    boot: str = "boot-1"
-    cores: int = 8
-    sweeper: bool = False
-    profile: str = PROFILE
-    holding: Offer | None = None
-    draining: bool = False
-
-    def beat(self, now: float, phase: str = "") -> None:
-        offer = self.holding
-        self.link.beat(
-            Beat(
-                self.name,
-                self.boot,
-                now,
-                self.cores,
-                8 << 30,
-                self.profile,
-                sweeper=self.sweeper,
-                draining=self.draining,
-                build=offer.build if offer else "",
-                attempt=offer.attempt if offer else 0,
-                package=offer.atoms[0] if offer else "",
-                phase=phase,
-            )
-        )
-
-    def take(self) -> Offer | None:
-        self.holding = self.link.next(0)
-        return self.holding
-
-    def upload(self, offer: Offer) -> tuple[Artifact, ...]:
-        """As HTTP would take it: refused without the live lease."""
-        if not self.orchestrator.holds(self.name, offer.build, offer.attempt):
-            return ()
-        made = tuple(artifact(atom) for atom in offer.atoms)
-        self.binhost.uploads[offer.build, offer.attempt] = made
-        return made
-
-    def finish(self, result: Result = "succeeded", reason: str = "", text: str = "", seconds: float = 60.0) -> None:
-        offer = self.holding
-        assert offer is not None
-        made = self.upload(offer) if result == "succeeded" and offer.kind == "package" else ()
-        outcome = Outcome(offer.build, offer.attempt, self.name, result, seconds, reason, made, text, log="the log\n")
-        self.link.finish(offer, outcome)
-        self.holding = None
-
-
-def artifact(atom: str) -> Artifact:
-    cpv = atom.lstrip("=").partition("::")[0]
-    return Artifact(f"{cpv}-1.gpkg.tar", 1000, "0" * 64, {"CPV": cpv})
-
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Swarm:
-    """An orchestrator whose time is the test's."""
+    """A state as an orchestrator may find it."""
 
-    folder: Path
-    rules: Rules = field(default_factory=Rules)
-    now: float = NOON
-    ended: list[tuple[Request, Sequence[Build]]] = field(default_factory=list)
-    drones: dict[str, ScriptedDrone] = field(default_factory=dict)
-    binhost: MemoryBinhost = field(default_factory=MemoryBinhost)
-    holder: str = "one"
+    jobs: dict[str, Job]
+    edges: Edges
+    drones: tuple[Drone, ...]
+    done: frozenset[str]
 
-    def __post_init__(self) -> None:
-        self.start()
+    @property
+    def graph(self) -> Graph:
+        return build(self.edges, self.jobs)
 
-    def start(self) -> None:
-        self.store: BuildStore = self.wrap("store", SqliteStore(self.folder / "swarm.db", lambda: self.now))
-        self.engine: DispatchEngine = self.wrap("engine", EmbeddedEngine(self.folder / "engine.db", lambda: self.now))
-        self.orchestrator = Orchestrator(
-            self.store,
-            self.engine,
-            self.wrap("binhost", self.binhost),
-            self.rules,
-            holder=self.holder,
-            ended=lambda request, builds: self.ended.append((request, tuple(builds))),
+
+KEYS = [f"j{number}" for number in range(12)]
+
+
+@st.composite
+def edges_strategy(draw: st.DrawFn, keys: Sequence[str], *, cyclic: bool) -> Edges:
+    places = st.integers(0, len(keys) - 1)
+    pairs = draw(st.lists(st.tuples(places, places), max_size=2 * len(keys)))
+    return [(keys[a], keys[b]) for a, b in pairs if cyclic or a < b]
+
+
+@st.composite
+def fleets(draw: st.DrawFn, *, troubled: bool = True) -> tuple[Drone, ...]:
+    """Cores and speeds whose quotients are exact; `troubled`: some are away, full, sweepers or of another profile."""
+    count = draw(st.integers(1, 5))
+    states = st.sampled_from(["ready", "ready", "building", "degraded", "offline"] if troubled else ["ready"])
+    seldom = st.sampled_from([False, False, False, True]) if troubled else st.just(False)
+    return tuple(
+        Drone(
+            name=f"d{number}",
+            cores=draw(st.sampled_from([1, 2, 4, 8])),
+            memory=draw(st.sampled_from([4, 8])),
+            profile=draw(st.sampled_from(["", "p"])) if troubled else "",
+            state=draw(states),  # type: ignore[arg-type]
+            drained=draw(seldom),
+            sweeper=draw(seldom),
+            speed=draw(st.sampled_from([0.5, 1.0, 2.0])),
         )
-        for drone in self.drones.values():
-            drone.orchestrator = self.orchestrator
+        for number in range(count)
+    )
 
-    def wrap(self, name: str, port: Any) -> Any:
-        return port
 
-    def restart(self) -> None:
-        """Another process goes on with the same files."""
-        self.store.close()  # type: ignore[attr-defined]
-        self.engine.close()
-        self.start()
+@st.composite
+def swarms(draw: st.DrawFn, *, cyclic: bool = True, troubled: bool = True, linked: bool = True) -> Swarm:
+    """What is done is closed (nothing is built before what it depends on); what drones hold was ready."""
+    keys = KEYS[: draw(st.integers(1, len(KEYS)))]
+    edges = draw(edges_strategy(keys, cyclic=cyclic)) if linked else []
+    drones = draw(fleets(troubled=troubled))
+    names = [drone.name for drone in drones]
+    jobs = {
+        key: Job(
+            key,
+            work=float(draw(st.integers(1, 60)) * 16),
+            serial=0.0,
+            profile=draw(st.sampled_from(["", "", "p"])) if troubled else "",
+            cores=draw(st.sampled_from([0, 0, 4])) if troubled else 0,
+            memory=draw(st.sampled_from([0, 0, 8])) if troubled else 0,
+            failed_on=tuple(draw(st.lists(st.sampled_from(names), max_size=2))) if troubled else (),
+            bump=draw(st.sampled_from([0, 0, 0, 1])),
+        )
+        for key in keys
+    }
+    graph = build(edges, keys)
+    done = frozenset(job for unit in graph.order[: draw(st.integers(0, len(keys)))] for job in graph.members[unit])
+    ready = list(graph.ready(done))
+    holding = []
+    for _ in drones:
+        units = [ready.pop() for _ in range(draw(st.integers(0, 2))) if ready]
+        held = [Held(graph.members[unit], float(draw(st.integers(1, 40)) * 16)) for unit in units]
+        if held:
+            held[0] = Held(held[0].jobs, held[0].expected, started=float(-16 * draw(st.integers(0, 3))))
+        holding.append(held)
+    return Swarm(
+        jobs=jobs,
+        edges=edges,
+        drones=tuple(with_held(drone, held) for drone, held in zip(drones, holding, strict=True)),
+        done=done,
+    )
 
-    def drone(self, name: str, **more: object) -> ScriptedDrone:
-        credential = self.orchestrator.enroll(name, "ana", self.now)
-        link = EmbeddedLink(self.folder / "engine.db", credential)
-        made = ScriptedDrone(name, link, self.binhost, self.orchestrator, **more)  # type: ignore[arg-type]
-        self.drones[name] = made
-        made.beat(self.now)
-        return made
 
-    def submit(self, tree: Mapping[str, Sequence[str]], key: str = "k1") -> Request:
-        answer = self.orchestrator.submit(listing(tree), key=key, actor="ana", profile=PROFILE, now=self.now)
-        return answer.request
-
-    def tick(self, seconds: float = 1.0) -> Ticked:
-        self.now += seconds
-        return self.orchestrator.tick(self.now)
-
-    def build_of(self, cpv: str) -> Build:
-        found = [b for b in self.orchestrator.builds().builds if b.package is not None and b.package.cpv == cpv]
-        return max(found, key=lambda build: build.queued)
-
-    def close(self) -> None:
-        for drone in self.drones.values():
-            drone.link.close()
-        self.store.close()  # type: ignore[attr-defined]
-        self.engine.close()
-
-    def beat(self, *names: str) -> None:
-        """Of the named drones, or of all."""
-        for name in names or self.drones:
-            self.drones[name].beat(self.now)
-
-    def take(self) -> dict[str, Offer]:
-        """Whoever is free takes what lies there, and says so; what each holds now."""
-        for drone in self.drones.values():
-            if drone.holding is None and drone.take() is not None:
-                drone.beat(self.now)
-        return {name: drone.holding for name, drone in self.drones.items() if drone.holding is not None}
-
-    def work(self, ticks: int = 50) -> None:
-        """Everybody builds what there is, until nothing is left to do."""
-        for _ in range(ticks):
-            self.beat()
-            ticked = self.tick()
-            for drone in self.drones.values():
-                while drone.take() is not None:
-                    drone.finish()
-            if not ticked.outcomes and not self.orchestrator.queue(self.now).entries:
-                return
-        raise AssertionError(f"there is something left: {self.orchestrator.queue(self.now).entries}")
-
-    def states(self) -> dict[str, str]:
-        """Package -> state of its newest build."""
-        builds = sorted(self.orchestrator.builds().builds, key=lambda build: build.queued)
-        return {str(build.package): build.state for build in builds if build.package is not None}
+def with_held(drone: Drone, held: Sequence[Held]) -> Drone:
+    return replace(drone, held=tuple(held))

@@ -10,7 +10,7 @@ from reconciler.model.package import Edge, Kind, Listed, Listing, Message, Probl
 from reconciler.model.queue import Decision, Stored
 from reconciler.model.swarm import Build
 from reconciler.swarm.intake import Intake, take, trouble
-from tests.support.swarm import PROFILE, listing, package
+from tests.support.orchestrated import PROFILE, listing, package
 
 APP, LIB, ICU = "app-misc/app-1", "dev-libs/lib-2", "dev-libs/icu-74.1"
 

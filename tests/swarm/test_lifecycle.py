@@ -10,7 +10,7 @@ import pytest
 from reconciler.model.swarm import ENDED, Build, BuildState
 from reconciler.swarm import lifecycle
 from reconciler.swarm.lifecycle import TABLE, Happening, may, progress
-from tests.support.swarm import package
+from tests.support.orchestrated import package
 
 STATES: tuple[BuildState, ...] = get_args(BuildState)
 HAPPENINGS: tuple[Happening, ...] = get_args(Happening)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from reconciler.swarm.eligible import eligible
 
 from reconciler.model.build import Drone, Job
 from reconciler.model.swarm import Build
 from reconciler.swarm import lifecycle, retry
-from tests.support.swarm import package
+from reconciler.swarm.eligible import eligible
+from tests.support.orchestrated import package
 
 BUILD = Build("b1", "package", package("app-misc/foo-1"), "amd64", "queued", 1.0, 1.0)
 

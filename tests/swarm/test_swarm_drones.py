@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from reconciler.adapters.engine_embedded import EmbeddedLink
 from reconciler.errors import Transient
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
-from tests.support.swarm import PROFILE, Swarm
+from tests.support.orchestrated import PROFILE, Swarm
 
 APP, LIB = "app-misc/app-1", "dev-libs/lib-2"
 
@@ -123,6 +123,25 @@ def test_what_a_restarted_drone_had_is_given_out_anew_at_once(pair: Swarm) -> No
     assert pair.build_of(APP).state == "succeeded"
 
 
+def test_what_an_old_attempt_brings_is_stale_on_the_same_drone_too(pair: Swarm) -> None:
+    """It began anew, got the build once more, and tells of the first time only now."""
+    pair.orchestrator.drain("izar", "ana", pair.now)
+    pair.tick(0.0)
+    name, _, first = building(pair)
+    drone = pair.drones[name]
+    drone.boot, drone.holding = "boot-2", None
+    drone.beat(pair.now)
+    pair.tick(0.0)
+    second = drone.link.next(0)
+    assert second is not None and second.attempt == 2
+    drone.holding = first
+    drone.finish("failed", "of the first time")
+    assert pair.tick(0.0).stale == 1
+    build = pair.build_of(APP)
+    assert (build.state, build.attempt, build.failures) == ("leased", 2, ())
+    assert drone.link.working(second)
+
+
 def test_a_drone_that_drains_itself_gets_nothing_new(pair: Swarm) -> None:
     for drone in pair.drones.values():
         drone.draining = True
@@ -199,16 +218,19 @@ def test_an_offer_that_did_not_get_out_is_made_by_the_next_tick(
     pair: Swarm, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     pair.submit({APP: []})
-    offer = pair.engine.offer
     left = [times]
 
-    def fails(drone: str, what: Offer) -> None:
-        if left[0]:
-            left[0] -= 1
-            raise Transient("E-TEST", "it does not answer")
-        offer(drone, what)
+    def failing(really: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: object) -> None:
+            if left[0]:
+                left[0] -= 1
+                raise Transient("E-TEST", "it does not answer")
+            really(*given)
 
-    monkeypatch.setattr(pair.engine, "offer", fails)
+        return call
+
+    for method in ("offer", "offer_all"):
+        monkeypatch.setattr(pair.engine, method, failing(getattr(pair.engine, method)))
     for _ in range(times):
         with pytest.raises(Transient):
             pair.tick(0.1)

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from reconciler.errors import Transient
 from reconciler.model.swarm import Event
@@ -40,10 +41,11 @@ class Events:
     def __init__(self, read: Read, clients: int = CLIENTS) -> None:
         self._read, self._most = read, clients
         self._kept: deque[Event] = deque(maxlen=KEPT)
-        self._newest: int | None = None
+        self._newest = 0
+        self._looking = asyncio.Lock()
         self._clients = 0
         self._closed = False
-        self._came: asyncio.Event | None = None
+        self._came = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
     def routes(self) -> APIRouter:
@@ -74,7 +76,13 @@ class Events:
                 headers={"Retry-After": "30"},
             )
         self._clients += 1  # here, and not when its first piece is sent: the limit is one
-        return _Stream(self._pieces(after), self._left)
+        try:
+            await self._look()  # where "from now on" begins is known before the answer does: nothing falls in between
+        except BaseException:
+            self._left()
+            raise
+        known = after is not None and after <= self._newest  # greater: of an engine that was begun anew since
+        return _Stream(self._pieces(after if after is not None and known else self._newest), self._left)
 
     def close(self) -> None:
         """Every stream ends at its next piece."""
@@ -83,13 +91,10 @@ class Events:
 
     # ---- one client
 
-    async def _pieces(self, after: int | None) -> AsyncIterator[str]:
+    async def _pieces(self, at: int) -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
-        while self._newest is None and not self._closed:
-            await self._more()
-        at = self._newest or 0 if after is None else after
         while not self._closed:
             came = self._came
             if found := await self._after(at):
@@ -99,7 +104,7 @@ class Events:
                 yield ": ping\n\n"
 
     async def _after(self, at: int) -> Sequence[Event]:
-        if self._newest is not None and at >= self._newest:
+        if at >= self._newest:
             return ()
         if self._kept and at >= self._kept[0].seq - 1:
             return [event for event in self._kept if event.seq > at]
@@ -124,22 +129,17 @@ class Events:
             await asyncio.sleep(EVERY)
 
     async def _look(self) -> None:
-        """Until nothing is new; at the first time to the end of what there is."""
-        while True:
-            found = await asyncio.to_thread(self._read, self._newest or 0, KEPT)
-            if found:
+        """Until nothing is new."""
+        async with self._looking:
+            before = self._newest
+            while found := await asyncio.to_thread(self._read, self._newest, KEPT):
                 self._kept.extend(found)
                 self._newest = found[-1].seq
-            elif self._newest is None:
-                self._newest = 0
-            if len(found) < KEPT:
-                break
-        if found or self._came is None:
-            self._wake()
+            if self._newest != before:
+                self._wake()
 
     async def _more(self) -> bool:
         """Wait until something comes, or it is time for a ping: False."""
-        self._came = self._came or asyncio.Event()
         try:
             async with asyncio.timeout(PING):
                 await self._came.wait()
@@ -149,8 +149,7 @@ class Events:
 
     def _wake(self) -> None:
         came, self._came = self._came, asyncio.Event()
-        if came is not None:
-            came.set()
+        came.set()
 
 
 class _Stream(StreamingResponse):
@@ -160,7 +159,7 @@ class _Stream(StreamingResponse):
         super().__init__(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
         self._left = left
 
-    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:

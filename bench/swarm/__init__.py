@@ -1,0 +1,1 @@
+"""How well packages are placed on drones: simulated makespans beside an honest lower bound. Nothing is asserted."""

@@ -1,0 +1,267 @@
+"""A swarm to test with: the real store and engine on a real disk, drones that do what a test tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
+from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.core.packages.version import split_cpv
+from reconciler.errors import Terminal
+from reconciler.model.package import Edge, Listed, Listing, Package
+from reconciler.model.queue import Stored, Ticked
+from reconciler.model.swarm import Artifact, Beat, Build, Offer, Outcome, Request, Result
+from reconciler.ports.swarm import Binhost, BuildStore, DispatchEngine
+from reconciler.swarm.orchestrator import Orchestrator
+from reconciler.swarm.rules import Rules
+from tests.support.seam import Seam
+
+NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
+PROFILE = "amd64"
+
+
+def package(cpv: str, **more: object) -> Package:
+    parts = split_cpv(cpv)
+    assert parts is not None, cpv
+    return replace(Package(*parts), **more)  # type: ignore[arg-type]
+
+
+def listing(tree: Mapping[str, Sequence[str]], **flags: str) -> Listing:
+    """cpv -> the cpv's that it needs, as `emerge -p --tree` would list them."""
+    entries = tuple(Listed(package(cpv, slot="0", repository="gentoo"), "ebuild", "N") for cpv in tree)
+    edges = tuple(Edge(cpv, needed) for cpv, needs in tree.items() for needed in needs)
+    return Listing(entries, edges=edges, tree=True)
+
+
+class MemoryBinhost(Binhost):
+    """What the port promises, in memory: what was published once has its path for good."""
+
+    EFFECTS: ClassVar[tuple[str, ...]] = Binhost.EFFECTS
+
+    def __init__(self) -> None:
+        self.stored: dict[str, dict[str, Stored]] = {}
+        self.uploads: dict[tuple[str, int], tuple[Artifact, ...]] = {}
+        self.published: dict[tuple[str, int], tuple[str, ...]] = {}
+        self.broken: Exception | None = None
+
+    def index(self, profile: str) -> Sequence[Stored]:
+        return tuple(self.stored.get(profile, {}).values())
+
+    def publish(self, profile: str, build: str, attempt: int, artifacts: Sequence[Artifact]) -> Sequence[str]:
+        if self.broken is not None:
+            raise self.broken
+        if (done := self.published.get((build, attempt))) is not None:
+            return done
+        uploaded = self.uploads.get((build, attempt), ())
+        if not all(each in uploaded for each in artifacts):
+            raise Terminal("E-TEST", "there is no such upload")
+        paths = tuple(self._put(profile, artifact) for artifact in artifacts)
+        self.published[build, attempt] = paths
+        self.uploads.pop((build, attempt), None)
+        return paths
+
+    def _put(self, profile: str, artifact: Artifact) -> str:
+        there = self.stored.setdefault(profile, {})
+        made = package(artifact.entry["CPV"], slot="0", repository="gentoo")
+        number = 1 + sum(each.package.cpv == made.cpv for each in there.values())
+        path = f"{made.cpv}-{number}.gpkg.tar"
+        there[path] = Stored(made, path, number, artifact.size)
+        return path
+
+    def discard(self, build: str, attempt: int) -> None:
+        self.uploads.pop((build, attempt), None)
+
+    def staged(self) -> Sequence[tuple[str, int]]:
+        return tuple(self.uploads)
+
+
+@dataclass
+class ScriptedDrone:
+    """A drone's end of the engine, in the hands of a test. `holding`: the offer that it works on."""
+
+    name: str
+    link: EmbeddedLink
+    binhost: MemoryBinhost
+    orchestrator: Orchestrator
+    boot: str = "boot-1"
+    cores: int = 8
+    sweeper: bool = False
+    profile: str = PROFILE
+    holding: Offer | None = None
+    draining: bool = False
+
+    def beat(self, now: float, phase: str = "") -> None:
+        offer = self.holding
+        self.link.beat(
+            Beat(
+                self.name,
+                self.boot,
+                now,
+                self.cores,
+                8 << 30,
+                self.profile,
+                sweeper=self.sweeper,
+                draining=self.draining,
+                build=offer.build if offer else "",
+                attempt=offer.attempt if offer else 0,
+                package=offer.atoms[0] if offer else "",
+                phase=phase,
+            )
+        )
+
+    def take(self) -> Offer | None:
+        self.holding = self.link.next(0)
+        return self.holding
+
+    def upload(self, offer: Offer) -> tuple[Artifact, ...]:
+        """As HTTP would take it: refused without the live lease."""
+        if not self.orchestrator.holds(self.name, offer.build, offer.attempt):
+            return ()
+        made = tuple(artifact(atom) for atom in offer.atoms)
+        self.binhost.uploads[offer.build, offer.attempt] = made
+        return made
+
+    def finish(self, result: Result = "succeeded", reason: str = "", text: str = "", seconds: float = 60.0) -> None:
+        offer = self.holding
+        assert offer is not None
+        made = self.upload(offer) if result == "succeeded" and offer.kind == "package" else ()
+        outcome = Outcome(offer.build, offer.attempt, self.name, result, seconds, reason, made, text, log="the log\n")
+        self.link.finish(offer, outcome)
+        self.holding = None
+
+
+def artifact(atom: str) -> Artifact:
+    cpv = atom.lstrip("=").partition("::")[0]
+    return Artifact(f"{cpv}-1.gpkg.tar", 1000, "0" * 64, {"CPV": cpv})
+
+
+@dataclass
+class Swarm:
+    """An orchestrator whose time is the test's."""
+
+    folder: Path
+    rules: Rules = field(default_factory=Rules)
+    now: float = NOON
+    ended: list[tuple[Request, Sequence[Build]]] = field(default_factory=list)
+    drones: dict[str, ScriptedDrone] = field(default_factory=dict)
+    binhost: MemoryBinhost = field(default_factory=MemoryBinhost)
+    holder: str = "one"
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.store: BuildStore = self.wrap("store", SqliteStore(self.folder / "swarm.db", lambda: self.now))
+        self.engine: DispatchEngine = self.wrap("engine", EmbeddedEngine(self.folder / "engine.db", lambda: self.now))
+        self.orchestrator = Orchestrator(
+            self.store,
+            self.engine,
+            self.wrap("binhost", self.binhost),
+            self.rules,
+            holder=self.holder,
+            ended=lambda request, builds: self.ended.append((request, tuple(builds))),
+        )
+        for drone in self.drones.values():
+            drone.orchestrator = self.orchestrator
+
+    def wrap(self, name: str, port: Any) -> Any:
+        return port
+
+    def restart(self) -> None:
+        """Another process goes on with the same files."""
+        self.store.close()  # type: ignore[attr-defined]
+        self.engine.close()
+        self.start()
+
+    def drone(self, name: str, **more: object) -> ScriptedDrone:
+        credential = self.orchestrator.enroll(name, "ana", self.now)
+        link = EmbeddedLink(self.folder / "engine.db", credential)
+        made = ScriptedDrone(name, link, self.binhost, self.orchestrator, **more)  # type: ignore[arg-type]
+        self.drones[name] = made
+        made.beat(self.now)
+        return made
+
+    def submit(self, tree: Mapping[str, Sequence[str]], key: str = "k1") -> Request:
+        answer = self.orchestrator.submit(listing(tree), key=key, actor="ana", profile=PROFILE, now=self.now)
+        return answer.request
+
+    def tick(self, seconds: float = 1.0) -> Ticked:
+        self.now += seconds
+        return self.orchestrator.tick(self.now)
+
+    def build_of(self, cpv: str) -> Build:
+        found = [b for b in self.orchestrator.builds().builds if b.package is not None and b.package.cpv == cpv]
+        return max(found, key=lambda build: build.queued)
+
+    def close(self) -> None:
+        for drone in self.drones.values():
+            drone.link.close()
+        self.store.close()  # type: ignore[attr-defined]
+        self.engine.close()
+
+    def beat(self, *names: str) -> None:
+        """Of the named drones, or of all."""
+        for name in names or self.drones:
+            self.drones[name].beat(self.now)
+
+    def take(self) -> dict[str, Offer]:
+        """Whoever is free takes what lies there, and says so; what each holds now."""
+        for drone in self.drones.values():
+            if drone.holding is None and drone.take() is not None:
+                drone.beat(self.now)
+        return {name: drone.holding for name, drone in self.drones.items() if drone.holding is not None}
+
+    def work(self, ticks: int = 50) -> None:
+        """Everybody builds what there is, until nothing is left to do."""
+        for _ in range(ticks):
+            self.beat()
+            ticked = self.tick()
+            for drone in self.drones.values():
+                while drone.take() is not None:
+                    drone.finish()
+            if not ticked.outcomes and not self.orchestrator.queue(self.now).entries:
+                return
+        raise AssertionError(f"there is something left: {self.orchestrator.queue(self.now).entries}")
+
+    def states(self) -> dict[str, str]:
+        """Package -> state of its newest build."""
+        builds = sorted(self.orchestrator.builds().builds, key=lambda build: build.queued)
+        return {str(build.package): build.state for build in builds if build.package is not None}
+
+
+@dataclass
+class SeamedSwarm(Swarm):
+    """One whose orchestrator can die before and after each of its effects; `seam` counts from the next start on."""
+
+    seam: Seam = field(default_factory=Seam)
+
+    def wrap(self, name: str, port: Any) -> Any:
+        seamed = self.seam.wrap(name, port)
+        return _Acknowledging(self.seam, seamed) if name == "engine" else seamed
+
+
+class _Acknowledging:
+    """An engine of which the acknowledgement of an outcome is an effect, too."""
+
+    def __init__(self, seam: Seam, engine: Any) -> None:
+        self._seam, self._engine = seam, engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def outcomes(self) -> tuple[Any, ...]:
+        return tuple(_Delivered(self._seam, delivery) for delivery in self._engine.outcomes())
+
+
+class _Delivered:
+    def __init__(self, seam: Seam, delivery: Any) -> None:
+        self._seam, self._delivery = seam, delivery
+        self.outcome = delivery.outcome
+
+    def ack(self) -> None:
+        self._seam.at("before engine.ack")
+        self._delivery.ack()
+        self._seam.at("after engine.ack")
