@@ -29,7 +29,7 @@ def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStac
     credential = _credential(settings, name)
     folder = Path(wanted.directory)
     closing.callback(os.close, _held(folder))
-    binhost = wanted.binhost or f"{settings.swarm.url.rstrip('/')}/binhost/{wanted.profile}"
+    binhost = wanted.binhost or f"{settings.swarm.address.rstrip('/')}/binhost/{wanted.profile}"
     link = EmbeddedLink(wanted.engine or f"{settings.serve.directory}/engine.db", credential)
     closing.callback(link.close)
     builder = PortageBuilder(
@@ -46,7 +46,7 @@ def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStac
     )
     world = Surroundings(
         link=link,
-        uplink=UplinkHttp(settings.swarm.url, wanted.profile, binhost, credential),
+        uplink=UplinkHttp(settings.swarm.address, wanted.profile, binhost, credential),
         builder=builder,
         memory=TakenFile(folder),
         clock=SystemClock(),

@@ -28,10 +28,8 @@ FOO, BAR = Package("app-misc", "foo", "1.2", use=("x",)), Package("dev-libs", "b
 def orchestrator(host: Host, tmp_path: Path) -> Iterator[Orchestrator]:
     """It triggers the passes of this host."""
     (host.folder / "inbox").mkdir()
-    with orchestrator_at(tmp_path / "orchestrator", TOKEN) as made:
-        made.stop()
-        made.env["RECONCILER_INBOX_DIRECTORY"] = str(host.folder / "inbox")
-        made.start()
+    env = {"RECONCILER_INBOX_DIRECTORY": str(host.folder / "inbox")}
+    with orchestrator_at(tmp_path / "orchestrator", TOKEN, env=env) as made:
         yield made
 
 
@@ -110,7 +108,7 @@ def test_what_failed_is_told_everywhere_and_a_person_gives_it_another_try(
 ) -> None:
     maker = Maker(orchestrator, "p")
     push(host, SET.replace(", dev-libs/bar", ""))
-    host.converge()
+    assert states(host.converge().data["packages"]) == {"app-misc/foo": "building"}
     maker.resolve(FOO)
     maker.fail("emerge ended with 1")
 

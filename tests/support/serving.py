@@ -157,9 +157,11 @@ class Orchestrator:
 
 
 @contextmanager
-def orchestrator_at(folder: Path, token: str = "", more: str = "", serve: str = "") -> Iterator[Orchestrator]:
+def orchestrator_at(
+    folder: Path, token: str = "", more: str = "", serve: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Orchestrator]:
     """`more`: sections of its file; `serve`: lines of the section of that name."""
-    made = Orchestrator(folder, token, more, serve)
+    made = Orchestrator(folder, token, more, serve, env=dict(env or {}))
     made.start()
     try:
         yield made

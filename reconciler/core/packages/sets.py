@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.core.document import Map, parse, read_file
@@ -22,14 +22,17 @@ FOLDER, SUFFIX = "packages", ".yaml"
 
 
 def load_sets(tree: Tree, manifests: str) -> tuple[tuple[PackageSet, ...], tuple[ReconcilerError, ...]]:
-    """All of them by name, and what is wrong with those that cannot be read."""
+    """All of them by name, and everything that is wrong with those that cannot be read."""
     sets: list[PackageSet] = []
     problems: list[ReconcilerError] = list(_no_sets(tree, posixpath.join(manifests, FOLDER)))
     for name in set_names(tree, manifests):
         try:
-            sets.append(load_set(tree, manifests, name))
+            found, wrong = _read(tree, manifests, name)
         except ReconcilerError as problem:
             problems.append(problem)
+            continue
+        problems += wrong
+        sets += [] if wrong else [found]
     return tuple(sets), tuple(problems)
 
 
@@ -40,19 +43,27 @@ def set_names(tree: Tree, manifests: str) -> tuple[str, ...]:
 
 
 def load_set(tree: Tree, manifests: str, name: str) -> PackageSet:
-    """BadConfiguration when there is no such set, or it is wrong: with the line."""
+    """BadConfiguration when there is no such set, or it is wrong: the first mistake with its line."""
+    found, wrong = _read(tree, manifests, name)
+    for problem in wrong:
+        raise problem
+    return found
+
+
+def _read(tree: Tree, manifests: str, name: str) -> tuple[PackageSet, list[BadConfiguration]]:
+    """As far as it is well, and each line of it that is not. BadConfiguration for a file that is no set at all."""
     file = posixpath.join(manifests, FOLDER, f"{name}{SUFFIX}")
     document = _document(tree, file, name, set_names(tree, manifests))
     model = checked(PackageSetModel, document, file)
     if model.name != name:
         raise _wrong(f"the set is called {model.name!r}", f"its file is {name}{SUFFIX}", document.at("name"))
-    listed = document["atoms"]
-    assert isinstance(listed, Seq)
-    atoms = tuple(_atom(text, listed.at(number)) for number, text in enumerate(model.atoms))
-    _refuse_repeated(atoms, listed)
-    found = PackageSet(model.name, model.profile, atoms, dict(_flags(document, model)), file)
-    _refuse_contradictions(found, listed)
-    return found
+    wrong: list[BadConfiguration] = []
+    listed, use = document["atoms"], document.child("use")
+    assert isinstance(listed, Seq)  # the model has seen to it
+    atoms = _atoms(model, listed, wrong)
+    lines = _lines(model, use, wrong)
+    wrong += _contradictions(atoms, lines)
+    return PackageSet(name, model.profile, tuple(atoms), lines, file), wrong
 
 
 def _no_sets(tree: Tree, folder: str) -> Iterator[ReconcilerError]:
@@ -85,6 +96,24 @@ def _document(tree: Tree, file: str, name: str, known: tuple[str, ...]) -> Map:
     return document
 
 
+def _atoms(model: PackageSetModel, listed: Seq, wrong: list[BadConfiguration]) -> dict[Atom, Position]:
+    """Each with its place."""
+    atoms: dict[Atom, Position] = {}
+    for number, text in enumerate(model.atoms):
+        at = listed.at(number)
+        try:
+            atom = _atom(text, at)
+        except BadConfiguration as problem:
+            wrong.append(problem)
+            continue
+        if atom in atoms:
+            wrong.append(
+                _wrong(f"{atom} stands twice in the set", f"it was listed in line {atoms[atom].line} already", at)
+            )
+        atoms.setdefault(atom, at)
+    return atoms
+
+
 def _atom(text: str, at: Position) -> Atom:
     try:
         atom = read_atom(text.strip(), at.line)
@@ -96,25 +125,22 @@ def _atom(text: str, at: Position) -> Atom:
     return atom
 
 
-def _refuse_repeated(atoms: tuple[Atom, ...], listed: Seq) -> None:
-    first: dict[Atom, int] = {}
-    for number, atom in enumerate(atoms):
-        if (before := first.setdefault(atom, number)) != number:
-            why = f"it was listed in line {listed.at(before).line} already"
-            raise _wrong(f"{atom} stands twice in the set", why, listed.at(number))
-
-
-def _flags(document: Map, model: PackageSetModel) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _lines(model: PackageSetModel, use: Map, wrong: list[BadConfiguration]) -> dict[str, tuple[str, ...]]:
     """By the atom as Portage writes it, so that two ways to write the same are two lines for the same."""
-    use = document.child("use")
+    lines: dict[str, tuple[str, ...]] = {}
     seen: dict[str, str] = {}
     for text, words in model.use.items():
-        atom, at = _atom(text, use.key_at(text)), use.key_at(text)
-        if atom.use:
-            raise _wrong(f"use.{text} has brackets", "a line of package.use has none", at)
-        if (other := seen.setdefault(str(atom), text)) != text:
-            raise _wrong(f"use.{text} is the same package as {other}", "one of the two would silently win", at)
-        yield str(atom), _told_once(text, words, at)
+        at = use.key_at(text)
+        try:
+            atom = _atom(text, at)
+            if atom.use:
+                raise _wrong(f"use.{text} has brackets", "a line of package.use has none", at)
+            if (other := seen.setdefault(str(atom), text)) != text:
+                raise _wrong(f"use.{text} is the same package as {other}", "one of the two would silently win", at)
+            lines[str(atom)] = _told_once(text, words, at)
+        except BadConfiguration as problem:
+            wrong.append(problem)
+    return lines
 
 
 def _told_once(text: str, words: str, at: Position) -> tuple[str, ...]:
@@ -126,14 +152,14 @@ def _told_once(text: str, words: str, at: Position) -> tuple[str, ...]:
     return tuple(flags.values())
 
 
-def _refuse_contradictions(found: PackageSet, listed: Seq) -> None:
+def _contradictions(atoms: Mapping[Atom, Position], lines: Mapping[str, tuple[str, ...]]) -> Iterator[BadConfiguration]:
     """Brackets of an atom become lines of package.use, too; of two that disagree one would silently win."""
-    for number, atom in enumerate(found.atoms):
-        for line in {str(replace(atom, use=())), atom.cp} & found.use.keys():
+    for atom, at in atoms.items():
+        for line in sorted({str(replace(atom, use=())), atom.cp} & lines.keys()):
             for flag in map(bare, atom.use):
                 other = flag[1:] if flag.startswith("-") else f"-{flag}"
-                if other in found.use[line]:
-                    raise _wrong(f"{atom} asks for {flag}", f"use.{line} says {other}", listed.at(number))
+                if other in lines[line]:
+                    yield _wrong(f"{atom} asks for {flag}", f"use.{line} says {other}", at)
 
 
 def _wrong(what: str, why: str, at: Position) -> BadConfiguration:

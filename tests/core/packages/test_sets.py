@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from reconciler.core.assemble import HostSide, assemble
+from reconciler.core.manifest.schema import json_schema
 from reconciler.core.packages.sets import load_set, load_sets
 from reconciler.core.trees import Content, MemoryTree, Symlink
 from reconciler.core.validate import Checked, validate_tree
 from reconciler.errors import BadConfiguration
 from reconciler.model.package import Atom
 from reconciler.model.sets import Packages, PackageSet
+from tests.support.cli import run
 
 FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nhosts: {a: {connect: local, checkout: /opt/a, labels: {site: x}}}\n"
 SET = """
@@ -152,6 +155,37 @@ def test_a_bad_set_is_a_bad_revision_and_every_mistake_is_told_once() -> None:
         "manifests/packages/worse.yaml",
     ]
     assert checked.sets == {"desk": ("app-editors/neovim", "=sys-libs/glibc-2.39*", "dev-lang/python:3.12[sqlite,-tk]")}
+
+
+def test_every_line_of_a_set_that_is_no_good_is_told() -> None:
+    text = f"{HEAD}atoms:\n  - a/b\n  - '@world'\n  - foo\nuse:\n  foo; rm: x\n  a/b: x -x\n"
+
+    problems = load_sets(tree(text), "manifests")[1]
+
+    assert [problem.at.line for problem in problems if problem.at] == [5, 6, 8, 9]
+
+
+def test_the_command_names_each_mistake_and_what_is_well(tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "fleet.yaml").write_text(FLEET)
+    (tmp_path / "packages/desk.yaml").write_text(f"{HEAD}atoms: [a/b, nonsense, '!x/y']\n")
+    (tmp_path / "packages/well.yaml").write_text("kind: PackageSet\nname: well\natoms: [a/b]\n")
+
+    wrong = run("validate", tmp_path, "--json")
+    (tmp_path / "packages/desk.yaml").write_text(f"{HEAD}atoms: [a/b]\n")
+    right = run("validate", tmp_path, "--json")
+
+    places = [(problem["at"]["line"], problem["at"]["column"]) for problem in wrong.answer["data"]["problems"]]
+    assert (wrong.code, places) == (78, [(3, 14), (3, 24)])
+    assert (right.code, right.answer["data"]["sets"]) == (0, {"desk": ["a/b"], "well": ["a/b"]})
+
+
+def test_editors_get_a_schema() -> None:
+    schema = json_schema("packages")
+
+    assert schema["$id"] == "urn:reconciler:v1:packages"
+    assert set(schema["required"]) == {"kind", "name", "atoms"}
+    assert set(schema["properties"]) == {"apiVersion", "kind", "name", "profile", "atoms", "use"}
 
 
 def test_a_set_is_read_with_the_revision_and_a_change_of_it_is_one_of_manifests() -> None:
