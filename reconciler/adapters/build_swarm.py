@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from reconciler.adapters.orchestrator_http import LARGEST, OrchestratorHttp
+from reconciler.core.counting import count
 from reconciler.errors import Transient, Unreachable
 from reconciler.model.package import Message, Package
 from reconciler.model.queue import Answer, Decision, RequestView, Stored, Verdict
@@ -52,7 +53,7 @@ class HttpBuildSwarm(BuildSwarm):
         if answer.status != 200:
             raise _no_index(url, f"it answered {answer.status}")
         if answer.headers.get("content-length", str(len(answer.body))) != str(len(answer.body)):
-            raise _no_index(url, f"{len(answer.body)} bytes came of {answer.headers['content-length']}")
+            raise _no_index(url, f"{count(len(answer.body), 'byte')} came of {answer.headers['content-length']}")
         try:
             return stored(whole(read_index(answer.body.decode())))
         except ValueError as error:

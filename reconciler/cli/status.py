@@ -252,4 +252,8 @@ def _note(pause: Pause | None, held: str, last: Run, sick: list[str], packages: 
         return f"sick: {', '.join(sick)}"
     if packages is None or packages.in_sync:
         return ""
-    return f"packages: {packages.unknown}" if packages.unknown else f"{len(packages.lacks)} packages lack"
+    return (
+        f"packages: {packages.unknown}"
+        if packages.unknown
+        else count(len(packages.lacks), "package lacks", "packages lack")
+    )

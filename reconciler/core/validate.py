@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import filterfalse
 
-from reconciler.core.assemble import HostSide, assemble_for, fleet_of
+from reconciler.core.assemble import HostSide, assemble_for
 from reconciler.core.compose.problems import LacksHostValue
+from reconciler.core.fleet_file import fleet_of
 from reconciler.errors import Position, ReconcilerError
 from reconciler.model.fleet import Fleet, Host
 from reconciler.ports import Tree

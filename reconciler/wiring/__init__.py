@@ -31,7 +31,7 @@ from reconciler.convergence.observe import observe
 from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Rules, World
-from reconciler.core.assemble import fleet_of
+from reconciler.core.fleet_file import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.core.redact import Redactor, redactor

@@ -40,7 +40,7 @@ def _unbuilt(sets: Iterable[PackageSet], profiles: tuple[str, ...]) -> Iterator[
 
 def packages_at(tree: Tree, manifests: str, host: str) -> Packages | None:
     """The same of a revision that was loaded before; None when it has no sets, or they are no good."""
-    from reconciler.core.assemble import fleet_of
+    from reconciler.core.fleet_file import fleet_of
 
     try:
         fleet = fleet_of(tree, manifests)
