@@ -60,7 +60,7 @@ class OrchestratorHttp:
     def events(self, after: int | None = None) -> Iterator[Happened | None]:
         """As they happen, from now on or after one that was got; None for each sign of life without one.
 
-        A stream that breaks is begun anew. Unreachable when it cannot be begun at all, or not again for `SILENCE`.
+        A stream that breaks is begun anew. Unreachable when it cannot be begun at all, or not again for a while.
         """
         heard: float | None = None
         while True:
@@ -71,7 +71,7 @@ class OrchestratorHttp:
                     after = event.seq if event else after
                     yield event
             except NoAnswer as error:
-                if heard is None or time.monotonic() - heard > max(SILENCE, self._deadline):
+                if heard is None or time.monotonic() - heard > 2 * SILENCE:
                     raise self._away(str(error)) from error
             time.sleep(1)
 
