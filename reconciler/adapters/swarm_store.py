@@ -18,8 +18,8 @@ from reconciler.model.queue import Attempt, BuildPage, BuildQuery, Changes, Deci
 from reconciler.model.swarm import ENDED, Build, BuildState, Event, Request
 from reconciler.ports.swarm import BuildStore
 
-KEPT_BUILDS, KEPT_REQUESTS, KEPT_TIMES = 5_000, 1_000, 20
-"""How many that have ended are remembered; the last, of what each package took."""
+KEPT_BUILDS, KEPT_REQUESTS, KEPT_TIMES, KEPT_EVENTS = 5_000, 1_000, 20, 10_000
+"""How many that have ended are remembered; how often a package took how long; how many events wait for an engine."""
 
 
 class SqliteStore(BuildStore):
@@ -173,6 +173,7 @@ class SqliteStore(BuildStore):
                    (PARTITION BY package ORDER BY seq DESC) AS newer FROM took) WHERE newer > ?)""",
                 (KEPT_TIMES,),
             )
+            database.execute("DELETE FROM outbox WHERE seq <= (SELECT max(seq) FROM outbox) - ?", (KEPT_EVENTS,))
             for what in (
                 "wanted WHERE request NOT IN (SELECT id FROM requests)",
                 "decisions WHERE request NOT IN (SELECT id FROM requests)",

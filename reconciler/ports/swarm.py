@@ -71,7 +71,7 @@ class DispatchEngine(Protocol):
         """Build and attempt of what lies with a drone, taken or not, and has no outcome yet."""
 
     def lease(self, name: str, holder: str, ttl: float) -> Lease | None:
-        """Take or renew leadership for `ttl` seconds; None while somebody else has it.
+        """Take or renew leadership for `ttl` seconds, with 0 give it up; None while somebody else has it.
 
         Renewed, it keeps its fence; taken, by whomever, it has a greater one than all before.
         """

@@ -56,6 +56,14 @@ class Draft:
         lease = self._leases.get((lead, attempt)) or self.board.leases.get(lead)
         return lease if lease is not None and lease.attempt == attempt and lease.ended is None else None
 
+    def leases(self) -> tuple[Attempt, ...]:
+        """Every try for which an outcome will be owed."""
+        found = (self.lease(lease.build, lease.attempt) for lease in self.board.leases.values())
+        return tuple(lease for lease in found if lease is not None and self._owed(lease))
+
+    def _owed(self, lease: Attempt) -> bool:
+        return any(build.state in lifecycle.LEASED for build in self.members(lease))
+
     def drone(self, name: str) -> Known | None:
         return None if name in self._gone else self._drones.get(name) or self.board.drones.get(name)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.model.package import Edge, Listed, Listing, Message, Package
 from reconciler.model.queue import Decision, Stored
 from reconciler.model.swarm import Build
+from reconciler.swarm import graph
 from reconciler.swarm.same import same_build, same_stored, slots
 
 Work = Callable[[str], float]
@@ -46,11 +47,12 @@ def take(
     decided = _without_what_needs_a_refused(_looked_up(entries, stored, live, profile), listing.edges)
     decided, packages = _named(entries, decided, name)
     ids = {cpv: decision.build for cpv, decision in decided.items() if decision.build}
+    edges = tuple(_edges(ids, packages, listing.edges))
     return Intake(
         tuple(_build(id, package, profile, now, work) for id, package in packages.items()),
-        tuple(_edges(ids, packages, listing.edges)),
+        edges,
         tuple(dict.fromkeys(ids.values())),
-        (*unread(listing), *decided.values()),
+        (*unread(listing), *_with_circles(decided, edges, packages)),
     )
 
 
@@ -139,6 +141,17 @@ def _named(
             packages[id] = entries[cpv].package
             after[cpv] = replace(decision, build=id)
     return after, packages
+
+
+def _with_circles(
+    decided: Decided, edges: Sequence[tuple[str, str]], packages: Mapping[str, Package]
+) -> Iterator[Decision]:
+    """Packages that need each other are built as one; each says with whom."""
+    circle = {id: members for members in graph.build(edges).cycles for id in members}
+    for decision in decided.values():
+        others = [str(packages[id]) for id in circle.get(decision.build, ()) if id != decision.build]
+        with_them = f"; built in one go with {', '.join(others)}, as they need each other" if others else ""
+        yield replace(decision, reason=decision.reason + with_them)
 
 
 def _build(id: str, package: Package, profile: str, now: float, work: Work) -> Build:

@@ -67,6 +67,11 @@ class Orchestrator:
         with self._desk.lock:
             return self._ticking.tick(now)
 
+    def stand_down(self) -> None:
+        """The last word of one that ends: another one need not wait until its leadership is over. Transient."""
+        with self._desk.lock:
+            self._ticking.stand_down()
+
     # --- what people ask for; each is durable when it returns
 
     def submit(

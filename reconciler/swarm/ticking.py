@@ -17,7 +17,7 @@ from reconciler.swarm.draft import Draft
 from reconciler.swarm.presence import was_away
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.settle import settle, store
-from reconciler.swarm.watch import watch
+from reconciler.swarm.watch import Overdue, watch
 
 LEADER = "orchestrator"
 """The name under which orchestrators lead."""
@@ -46,6 +46,7 @@ class Ticking:
         self.looked: float | None = None
         self.fence = 0
         self.trouble: dict[str, str] = {}
+        self._overdue = Overdue()
         self._compared: float | None = None
         self._pruned: float | None = None
         self._loaded = 0
@@ -63,6 +64,12 @@ class Ticking:
         except BaseException:
             self._compared = None
             raise
+
+    def stand_down(self) -> None:
+        """Whoever stands by may lead at once."""
+        if self.fence:
+            self._engine.lease(LEADER, self._holder, 0.0)
+            self.fence = 0
 
     def _lead(self) -> bool:
         lease = self._engine.lease(LEADER, self._holder, self._rules.lease)
@@ -92,6 +99,7 @@ class Ticking:
         settled = settle(draft, [each.outcome for each in deliveries], self._answered, rules.limits.retries)
         away = was_away(self.looked, now, rules.heartbeat)
         lost = watch(draft, beats, rules, away=away)
+        lost += self._overdue.fail(draft, rules, away=away)
         self._desk.commit(draft, self.fence)
         self.looked = now
         for delivery in deliveries:

@@ -32,7 +32,7 @@ def watch(draft: Draft, beats: Sequence[Beat], rules: Rules, *, away: bool) -> t
         _progress(draft, known, beat)
     for name in sorted({*draft.board.drones, *spoke}):
         lost += _look(draft, name, rules.heartbeat, spoke=name in spoke, away=away)
-    return (*lost, *_overdue(draft, rules))
+    return tuple(lost)
 
 
 def _progress(draft: Draft, before: Known, beat: Beat) -> None:
@@ -88,27 +88,30 @@ def _lose(draft: Draft, drone: str, reason: str) -> tuple[Attempt, ...]:
     return held
 
 
-def _overdue(draft: Draft, rules: Rules) -> tuple[Attempt, ...]:
-    """A drone ends what takes too long; one that does not even do that has hung, whatever its beats say."""
-    late = [
-        lease
-        for name in sorted(draft.board.drones)
-        for lease in _held(draft, name)
-        if lease.begun is not None and draft.now - lease.begun > rules.timeout + _GRACE
-    ]
-    for lease in late:
-        why = f"its drone did not end it after {span(rules.timeout)}"
-        for build in draft.members(lease):
-            draft.move(retry.after_failure(build, draft.now, why, rules.limits.retries))
-        draft.end_lease(lease, "failed", why)
-    return tuple(late)
+class Overdue:
+    """A drone ends what takes too long; one that does not even do that has hung, whatever its beats say.
+
+    Time counts as somebody looked on: a clock that was set, or an orchestrator that was away, ends no build.
+    """
+
+    def __init__(self) -> None:
+        self._begun: dict[tuple[str, int], float] = {}
+
+    def fail(self, draft: Draft, rules: Rules, *, away: bool) -> tuple[Attempt, ...]:
+        """The tries that have failed for it."""
+        running = {(lease.build, lease.attempt): lease for lease in draft.leases() if lease.begun is not None}
+        since = {} if away else self._begun
+        self._begun = {key: since.get(key, draft.now) for key in running}
+        late = tuple(lease for key, lease in running.items() if draft.now - self._begun[key] > rules.timeout + _GRACE)
+        for lease in late:
+            why = f"its drone did not end it after {span(rules.timeout)}"
+            for build in draft.members(lease):
+                if build.state in lifecycle.LEASED:
+                    draft.move(retry.after_failure(build, draft.now, why, rules.limits.retries))
+            draft.end_lease(lease, "failed", why)
+        return late
 
 
 def _held(draft: Draft, drone: str) -> tuple[Attempt, ...]:
     """What it owes an outcome for, as it will be."""
-    found = (draft.lease(lease.build, lease.attempt) for lease in draft.board.held_by(drone))
-    return tuple(
-        lease
-        for lease in found
-        if lease is not None and any(build.state in lifecycle.LEASED for build in draft.members(lease))
-    )
+    return tuple(lease for lease in draft.leases() if lease.drone == drone)

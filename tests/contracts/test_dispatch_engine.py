@@ -398,6 +398,15 @@ def test_one_leads_until_its_time_is_over(engine: DispatchEngine, factory: Facto
     assert again is not None and again.fence > taken.fence, "somebody may have led in between"
 
 
+def test_leadership_that_is_given_up_is_free(engine: DispatchEngine, factory: Factory) -> None:
+    first = engine.lease(HERE, "one", 30)
+    assert first is not None and engine.lease(HERE, "one", 0) is not None
+    other = factory.engine()
+    assert other.lease(HERE, "three", 0) is not None, "nobody has it"
+    taken = other.lease(HERE, "two", 30)
+    assert taken is not None and taken.fence > first.fence
+
+
 def test_leaderships_of_other_names_are_others(engine: DispatchEngine, factory: Factory) -> None:
     assert engine.lease("a", "one", 30) is not None
     assert factory.engine().lease("b", "two", 30) is not None

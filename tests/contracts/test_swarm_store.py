@@ -237,7 +237,7 @@ def test_pages_show_what_was_asked_for(store: SqliteStore) -> None:
 
 
 def test_history_is_bounded_and_what_lives_is_kept(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in (("KEPT_BUILDS", 3), ("KEPT_REQUESTS", 2), ("KEPT_TIMES", 2)):
+    for name, bound in (("KEPT_BUILDS", 3), ("KEPT_REQUESTS", 2), ("KEPT_TIMES", 2), ("KEPT_EVENTS", 4)):
         monkeypatch.setattr(swarm_store, name, bound)
     store.commit(replace(ALL, edges=(("r1-0", "r1-1"),), attempts=(ATTEMPT,)))
     for number in range(2, 9):
@@ -253,9 +253,11 @@ def test_history_is_bounded_and_what_lives_is_kept(store: SqliteStore, monkeypat
                 decisions={id: (Decision("app-misc/foo-1.1", "accepted", "new"),)},
                 took=(Took("app-misc/foo", "tau", 8, float(number), 100.0 + number),),
                 told=(id,),
+                events=(Event("build_complete", float(number), {}),),
             )
         )
     store.prune()
+    assert [event.at for event in store.unsent()] == [5.0, 6.0, 7.0, 8.0]
     assert [request.id for request in store.requests()] == ["r8", "r7", "r1"]
     assert {build.id for build in store.page(BuildQuery()).builds} == {"r8-1", "r7-1", "r6-1", "r1-1", "r1-0"}
     assert store.live() == Live((QUESTION, BUILD), (("r1-0", "r1-1"),), (ATTEMPT,), (REQUEST,))

@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.adapters.binhost_staging import Staging
 from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
 from reconciler.adapters.swarm_store import SqliteStore
 from reconciler.model.queue import Attempt, BuildQuery
@@ -28,8 +30,7 @@ from reconciler.model.swarm import Artifact, Beat, Outcome
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 from tests.conftest import Tell
-from tests.support.orchestrated import PROFILE, ScriptedDrone, SeamedSwarm, artifact, listing
-from tests.support.orchestrated_child import KeptBinhost
+from tests.support.orchestrated import PROFILE, ScriptedDrone, SeamedSwarm, listing, upload
 from tests.support.seam import Died, Seam
 
 APP, LIB, ICU, BAD, TOP = "app-misc/app-1", "dev-libs/lib-2", "dev-libs/icu-74.1", "app-misc/bad-1", "app-misc/top-1"
@@ -211,12 +212,14 @@ class Killed:
 def test_an_orchestrator_that_is_killed_again_and_again_stores_everything_once(tmp_path: Path, tell: Tell) -> None:
     """SIGKILL at random moments, while drones in this process go on."""
     store, engine = SqliteStore(tmp_path / "swarm.db"), EmbeddedEngine(tmp_path / "engine.db")
-    binhost = KeptBinhost(tmp_path / "binhost")
+    binhost = BinhostFolder(tmp_path / "binhost")
     here = Orchestrator(store, engine, binhost, Rules(), holder="a person")
     names = ["tau", "izar"]
     links = {name: EmbeddedLink(tmp_path / "engine.db", here.enroll(name, "ana", time.time())) for name in names}
     tree = {f"app-misc/p{number}-1": [f"app-misc/p{number // 2}-1"] if number else [] for number in range(80)}
     here.submit(listing(tree), key="k", actor="ana", profile=PROFILE, now=time.time())
+    binhost.close()  # it is the other process's from here on; uploads reach its folder as HTTP would bring them
+    staging = Staging(tmp_path / "binhost" / ".incoming")
     child = Killed(tmp_path)
     child.wait_until_it_ticks()
     dice, killed = random.Random(), 0
@@ -229,8 +232,7 @@ def test_an_orchestrator_that_is_killed_again_and_again_stores_everything_once(t
             if (offer := links[name].next(0.02)) is not None:
                 made: tuple[Artifact, ...] = ()
                 if here.holds(name, offer.build, offer.attempt):
-                    made = tuple(artifact(atom) for atom in offer.atoms)
-                    binhost.stage(offer.build, offer.attempt, made)
+                    made = upload(lambda build, attempt, _, *sums: staging.receive(build, attempt, *sums), offer, name)
                 outcome = Outcome(offer.build, offer.attempt, name, "succeeded", 0.1, artifacts=made)
                 links[name].finish(offer, outcome)
         if time.monotonic() > next_death and killed < 10:
@@ -242,7 +244,11 @@ def test_an_orchestrator_that_is_killed_again_and_again_stores_everything_once(t
     builds = here.builds(BuildQuery(limit=1000)).builds
     assert {build.state for build in builds} == {"succeeded"} and len(builds) == 80
     assert {build.attempt for build in builds} == {1}, "what ran on was recognised"
+    binhost = BinhostFolder(tmp_path / "binhost")
+    assert sorted(stored.path for stored in binhost.index(PROFILE)) == sorted(build.stored for build in builds)
     assert sorted(stored.package.cpv for stored in binhost.index(PROFILE)) == sorted(tree)
+    assert binhost.losses == [] and binhost.staged() == []
+    binhost.close()
     for link in links.values():
         link.close()
     store.close()

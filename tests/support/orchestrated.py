@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+from reconciler.adapters.binhost_folder import BinhostFolder
 from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
 from reconciler.adapters.swarm_store import SqliteStore
-from reconciler.errors import Terminal
 from reconciler.model.package import Edge, Listed, Listing, Package
-from reconciler.model.queue import Stored, Ticked
+from reconciler.model.queue import Ticked
 from reconciler.model.swarm import Artifact, Beat, Build, Offer, Outcome, Request, Result
-from reconciler.ports.swarm import Binhost, BuildStore, DispatchEngine
+from reconciler.ports.swarm import BuildStore, DispatchEngine, Upload
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.version import split_cpv
@@ -36,46 +37,23 @@ def listing(tree: Mapping[str, Sequence[str]], **flags: str) -> Listing:
     return Listing(entries, edges=edges, tree=True)
 
 
-class MemoryBinhost(Binhost):
-    """What the port promises, in memory: what was published once has its path for good."""
+Receive = Callable[[str, int, str, int, str], Upload]
+"""How an upload begins: build, attempt, path, size, sha256."""
 
-    EFFECTS: ClassVar[tuple[str, ...]] = Binhost.EFFECTS
 
-    def __init__(self) -> None:
-        self.stored: dict[str, dict[str, Stored]] = {}
-        self.uploads: dict[tuple[str, int], tuple[Artifact, ...]] = {}
-        self.published: dict[tuple[str, int], tuple[str, ...]] = {}
-        self.broken: Exception | None = None
+def upload(receive: Receive, offer: Offer, drone: str) -> tuple[Artifact, ...]:
+    """A package for each atom of an offer, brought into the staging; what is in it is not for this test."""
+    return tuple(_upload(receive, offer, drone, atom.lstrip("=").partition("::")[0]) for atom in offer.atoms)
 
-    def index(self, profile: str) -> Sequence[Stored]:
-        return tuple(self.stored.get(profile, {}).values())
 
-    def publish(self, profile: str, build: str, attempt: int, artifacts: Sequence[Artifact]) -> Sequence[str]:
-        if self.broken is not None:
-            raise self.broken
-        if (done := self.published.get((build, attempt))) is not None:
-            return done
-        uploaded = self.uploads.get((build, attempt), ())
-        if not all(each in uploaded for each in artifacts):
-            raise Terminal("E-TEST", "there is no such upload")
-        paths = tuple(self._put(profile, artifact) for artifact in artifacts)
-        self.published[build, attempt] = paths
-        self.uploads.pop((build, attempt), None)
-        return paths
-
-    def _put(self, profile: str, artifact: Artifact) -> str:
-        there = self.stored.setdefault(profile, {})
-        made = package(artifact.entry["CPV"], slot="0", repository="gentoo")
-        number = 1 + sum(each.package.cpv == made.cpv for each in there.values())
-        path = f"{made.cpv}-{number}.gpkg.tar"
-        there[path] = Stored(made, path, number, artifact.size)
-        return path
-
-    def discard(self, build: str, attempt: int) -> None:
-        self.uploads.pop((build, attempt), None)
-
-    def staged(self) -> Sequence[tuple[str, int]]:
-        return tuple(self.uploads)
+def _upload(receive: Receive, offer: Offer, drone: str, cpv: str) -> Artifact:
+    content = f"{cpv}, built on {drone} for {offer.lease}\n".encode()
+    path = f"{package(cpv).cp}/{cpv.partition('/')[2]}-1.gpkg.tar"
+    sha256 = hashlib.sha256(content).hexdigest()
+    coming = receive(offer.build, offer.attempt, path, len(content), sha256)
+    coming.write(content)
+    coming.keep()
+    return Artifact(path, len(content), sha256, {"CPV": cpv, "REPO": "gentoo", "BUILD_ID": "1"})
 
 
 @dataclass
@@ -84,7 +62,7 @@ class ScriptedDrone:
 
     name: str
     link: EmbeddedLink
-    binhost: MemoryBinhost
+    binhost: BinhostFolder
     orchestrator: Orchestrator
     boot: str = "boot-1"
     cores: int = 8
@@ -120,9 +98,7 @@ class ScriptedDrone:
         """As HTTP would take it: refused without the live lease."""
         if not self.orchestrator.holds(self.name, offer.build, offer.attempt):
             return ()
-        made = tuple(artifact(atom) for atom in offer.atoms)
-        self.binhost.uploads[offer.build, offer.attempt] = made
-        return made
+        return upload(self.binhost.receive, offer, self.name)
 
     def finish(self, result: Result = "succeeded", reason: str = "", text: str = "", seconds: float = 60.0) -> None:
         offer = self.holding
@@ -133,27 +109,24 @@ class ScriptedDrone:
         self.holding = None
 
 
-def artifact(atom: str) -> Artifact:
-    cpv = atom.lstrip("=").partition("::")[0]
-    return Artifact(f"{cpv}-1.gpkg.tar", 1000, "0" * 64, {"CPV": cpv})
-
-
 @dataclass
 class Swarm:
-    """An orchestrator whose time is the test's."""
+    """An orchestrator whose time is the test's. `beside`: the one whose files, and binhost, it shares."""
 
     folder: Path
     rules: Rules = field(default_factory=Rules)
     now: float = NOON
     ended: list[tuple[Request, Sequence[Build]]] = field(default_factory=list)
     drones: dict[str, ScriptedDrone] = field(default_factory=dict)
-    binhost: MemoryBinhost = field(default_factory=MemoryBinhost)
+    binhost: BinhostFolder = field(init=False)
+    beside: Swarm | None = None
     holder: str = "one"
 
     def __post_init__(self) -> None:
         self.start()
 
     def start(self) -> None:
+        self.binhost = self.beside.binhost if self.beside else BinhostFolder(self.folder / "binhost", lambda: self.now)
         self.store: BuildStore = self.wrap("store", SqliteStore(self.folder / "swarm.db", lambda: self.now))
         self.engine: DispatchEngine = self.wrap("engine", EmbeddedEngine(self.folder / "engine.db", lambda: self.now))
         self.orchestrator = Orchestrator(
@@ -165,16 +138,21 @@ class Swarm:
             ended=lambda request, builds: self.ended.append((request, tuple(builds))),
         )
         for drone in self.drones.values():
-            drone.orchestrator = self.orchestrator
+            drone.orchestrator, drone.binhost = self.orchestrator, self.binhost
 
     def wrap(self, name: str, port: Any) -> Any:
         return port
 
     def restart(self) -> None:
         """Another process goes on with the same files."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
         self.store.close()  # type: ignore[attr-defined]
         self.engine.close()
-        self.start()
+        if self.beside is None:
+            self.binhost.close()
 
     def drone(self, name: str, **more: object) -> ScriptedDrone:
         credential = self.orchestrator.enroll(name, "ana", self.now)
@@ -199,8 +177,7 @@ class Swarm:
     def close(self) -> None:
         for drone in self.drones.values():
             drone.link.close()
-        self.store.close()  # type: ignore[attr-defined]
-        self.engine.close()
+        self.stop()
 
     def beat(self, *names: str) -> None:
         """Of the named drones, or of all."""

@@ -173,6 +173,8 @@ def test_what_lies_between_two_builds_keeps_their_order() -> None:
 def test_a_circle_is_a_circle_of_builds() -> None:
     intake = taken(listing({APP: [LIB], LIB: [APP]}))
     assert sorted(intake.edges) == [("r1-1", "r1-2"), ("r1-2", "r1-1")]
+    why = "the binhost does not have it; built in one go with {}, as they need each other"
+    assert verdicts(intake) == {APP: ("accepted", why.format(LIB)), LIB: ("accepted", why.format(APP))}
 
 
 def test_a_package_that_a_tree_shows_several_times_is_one() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.adapters.binhost_folder import BinhostFolder
 from reconciler.errors import Refused, Terminal, Transient
 from reconciler.model.package import Listed, Listing, Problem
 from reconciler.model.queue import BuildQuery
@@ -53,7 +54,7 @@ def test_a_request_is_built_in_order_and_told_once(pair: Swarm) -> None:
         (cpv, "succeeded", 1) for cpv in (APP, LIB, ICU)
     ]
     assert {stored.package.cpv for stored in pair.binhost.index(PROFILE)} == set(CHAIN)
-    assert builds[0].stored == f"{APP}-1.gpkg.tar"
+    assert builds[0].stored == "app-misc/app/app-1-1.gpkg.tar"
     complete = [event for event in pair.orchestrator.events(0) if event.kind == "build_complete"]
     assert [event.data["request"] for event in complete] == [request.id]
     assert {key: complete[0].data[key] for key in ("succeeded", "failed", "held", "state")} == {
@@ -305,9 +306,12 @@ def test_a_drone_that_does_not_end_what_takes_too_long_has_failed(tmp_path: Path
     swarm.close()
 
 
-def test_a_full_binhost_keeps_what_was_uploaded_waiting(pair: Swarm) -> None:
+def test_a_full_binhost_keeps_what_was_uploaded_waiting(pair: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise Transient("E-TEST", "the disk is full", why="no space left")
+
     pair.submit({APP: []})
-    pair.binhost.broken = Transient("E-TEST", "the disk is full", why="no space left")
+    monkeypatch.setattr(BinhostFolder, "publish", full)
     pair.tick()
     [name] = pair.take()
     pair.drones[name].finish()
@@ -317,22 +321,23 @@ def test_a_full_binhost_keeps_what_was_uploaded_waiting(pair: Swarm) -> None:
     assert pair.orchestrator.status(pair.now).trouble == ("binhost: the disk is full: no space left",)
     pair.restart()
     pair.tick()
-    pair.binhost.broken = None
+    assert pair.states() == {APP: "uploaded"}
+    monkeypatch.undo()
     pair.tick()
     assert pair.states() == {APP: "succeeded"} and pair.build_of(APP).attempt == 1
     assert pair.orchestrator.status(pair.now).trouble == ()
 
 
-def test_an_upload_that_is_no_package_is_another_try(pair: Swarm) -> None:
+def test_an_upload_that_is_not_what_was_told_is_another_try(pair: Swarm) -> None:
     pair.submit({APP: []})
-    pair.binhost.broken = Terminal("E-TEST", "it is damaged", why="its checksum is another one")
     pair.tick()
-    [name] = pair.take()
+    [(name, offer)] = pair.take().items()
     pair.drones[name].finish()
+    pair.binhost.discard(offer.build, offer.attempt)
     pair.tick()
-    pair.binhost.broken = None
     assert pair.build_of(APP).failures == (name,)
-    assert "its checksum is another one" in pair.orchestrator.build(pair.build_of(APP).id).attempts[0].reason
+    reason = pair.orchestrator.build(pair.build_of(APP).id).attempts[0].reason
+    assert reason.startswith("what it uploaded could not be stored: ") and "nothing was uploaded" in reason
     pair.work()
     assert pair.states() == {APP: "succeeded"}
 

@@ -11,7 +11,7 @@ from reconciler.adapters.engine_embedded import EmbeddedLink
 from reconciler.errors import Transient
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
-from tests.support.orchestrated import PROFILE, Swarm
+from tests.support.orchestrated import PROFILE, Swarm, upload
 
 APP, LIB = "app-misc/app-1", "dev-libs/lib-2"
 
@@ -88,11 +88,12 @@ def test_a_drone_that_comes_back_late_finds_its_lease_gone(pair: Swarm) -> None:
     pass_time(pair, 2.5, other)
     assert not late.link.working(offer)
     assert not pair.orchestrator.holds(name, offer.build, 1), "its upload is refused"
-    late.binhost.uploads[offer.build, 1] = ()  # what it had sent by then
+    upload(pair.binhost.receive, offer, name)  # what it had sent by then
+    assert pair.binhost.staged() == [(offer.build, 1)]
     late.finish()
     late.beat(pair.now)
     ticked = pair.tick(0.0)
-    assert ticked.stale == 1 and late.binhost.uploads == {}
+    assert ticked.stale == 1 and pair.binhost.staged() == []
     assert pair.orchestrator.drone(name).drone.state == "ready"
     pair.drones[other].take()
     pair.drones[other].finish()
@@ -160,6 +161,19 @@ def test_nobody_is_lost_while_the_orchestrator_itself_was_away(pair: Swarm) -> N
     assert pair.build_of(APP).state == "building", "it has a full period to be heard"
     pass_time(pair, 0.2)
     assert pair.build_of(APP).state == "queued"
+
+
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_clock_that_is_set_ends_no_build(pair: Swarm, years: int) -> None:
+    name, other, offer = building(pair)
+    pair.now += years * 365 * 86400
+    for _ in range(20):
+        pair.beat()
+        pair.tick(pair.rules.every)
+    assert (pair.build_of(APP).state, pair.build_of(APP).attempt) == ("building", 1)
+    assert pair.drones[name].link.working(offer)
+    pass_time(pair, 2.2, other)
+    assert pair.build_of(APP).attempt == 2, "and who is lost then is lost"
 
 
 def test_nobody_is_lost_while_the_engine_did_not_answer(pair: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,11 +270,11 @@ def test_what_the_engine_has_lost_is_given_out_anew(pair: Swarm) -> None:
 
 def test_what_nobody_stands_behind_is_withdrawn(pair: Swarm) -> None:
     pair.engine.offer("tau", Offer("nobody", 3, "package", ("=a/b-1",), PROFILE))
-    pair.binhost.uploads["nobody", 3] = ()
+    upload(pair.binhost.receive, Offer("nobody", 3, "package", ("=a/b-1",), PROFILE), "tau")
     for _ in range(62):
         pair.beat()
         pair.tick()
-    assert pair.engine.outstanding("tau") == frozenset() and pair.binhost.uploads == {}
+    assert pair.engine.outstanding("tau") == frozenset() and pair.binhost.staged() == []
 
 
 def test_a_lost_engine_costs_the_builds_in_hand_and_nothing_else(pair: Swarm) -> None:
@@ -285,7 +299,7 @@ def test_a_lost_engine_costs_the_builds_in_hand_and_nothing_else(pair: Swarm) ->
 @pytest.fixture
 def second(pair: Swarm) -> Iterator[Swarm]:
     """Another process on the same files."""
-    other = Swarm(pair.folder, pair.rules, pair.now, binhost=pair.binhost, holder="two")
+    other = Swarm(pair.folder, pair.rules, pair.now, beside=pair, holder="two")
     yield other
     other.close()
 
@@ -297,6 +311,14 @@ def test_one_leads_and_the_other_stands_by(pair: Swarm, second: Swarm) -> None:
     assert pair.build_of(APP).state == "queued"
     assert pair.tick(0.1).offered == 1
     assert second.build_of(APP).state == "leased", "whoever asks sees the same"
+
+
+def test_one_that_ends_in_order_is_followed_at_once(pair: Swarm, second: Swarm) -> None:
+    second.now = pair.now
+    pair.tick(0.1)
+    assert not second.tick(0.1).leading
+    pair.orchestrator.stand_down()
+    assert second.tick(0.1).leading and not pair.tick(0.1).leading
 
 
 def test_what_the_one_that_stands_by_takes_on_is_built(pair: Swarm, second: Swarm) -> None:
