@@ -20,6 +20,7 @@ needs=(
     /usr/sbin/sshd:openssh-server
     docker-registry:docker-registry
     docker-compose:docker-compose # 1.29: reads Compose files without an engine, an oracle for our loader
+    curl:curl # asks for ranges and conditions as a client of the binhost does
     strace:strace
     debootstrap:debootstrap # a machine with a real systemd
     groff:groff-base # reads the manual page as man does

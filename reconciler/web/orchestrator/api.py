@@ -111,8 +111,7 @@ class Api:
 
     def queue(self) -> Any:
         """What has not ended, with estimates; and the requests that wait for it."""
-        waiting = [each for each in self._orchestrator.requests() if each.ended is None]
-        return _answer(QueueOut.of(self._orchestrator.queue(self._now()), waiting))
+        return _answer(QueueOut.of(self._orchestrator.queue(self._now()), self._orchestrator.waiting()))
 
     def requests(self, origin: Word = "", limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Any:
         """The latest, ended or not, newest first; `origin`: only those of it (`set:NAME`, `emerge`, `atoms`)."""
