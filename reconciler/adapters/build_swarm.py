@@ -71,6 +71,10 @@ class HttpBuildSwarm(BuildSwarm):
             )
         )
 
+    def synced(self, profile: str) -> float:
+        drones = self._orchestrator.get("drones")
+        return self._read(lambda: max((float(d["synced"]) for d in drones if d["profile"] == profile), default=0.0))
+
     def submit(self, wanted: Submission) -> Answer:
         body = {
             "atoms": list(wanted.atoms),

@@ -18,13 +18,16 @@ from reconciler.ports import BuildSwarm
 class MemoryBuildSwarm(BuildSwarm):
     """`indexes`: profile -> what its binhost has. `trouble`: what every question comes to, while there is some.
 
-    `asked`: every question, by its name. A request begins as `resolving`; `resolve`, `build` and `fail` go on with it.
+    `asked`: every question, by its name. `trees`: profile -> when its ebuilds changed; `now`: its clock. A request
+    begins as `resolving`; `resolve`, `build` and `fail` go on with it.
     """
 
     def __init__(self) -> None:
         self.indexes: dict[str, list[Stored]] = {}
         self.trouble: ReconcilerError | None = None
         self.asked: list[str] = []
+        self.trees: dict[str, float] = {}
+        self.now = 1.0
         self._submitted: dict[str, tuple[Submission, str]] = {}
         self._requests: dict[str, Request] = {}
         self._builds: dict[str, Build] = {}
@@ -47,6 +50,10 @@ class MemoryBuildSwarm(BuildSwarm):
         self._ask("request")
         return self._view(id)
 
+    def synced(self, profile: str) -> float:
+        self._ask("synced")
+        return self.trees.get(profile, 0.0)
+
     def submit(self, wanted: Submission) -> Answer:
         self._ask("submit")
         if (known := self._submitted.get(wanted.key)) is not None:
@@ -56,7 +63,7 @@ class MemoryBuildSwarm(BuildSwarm):
             return Answer(self._requests[id], self._decisions[id], repeated=True)
         id = f"r{next(self._numbers)}"
         request = Request(
-            id, wanted.key, f"set:{wanted.set}", wanted.actor, wanted.profile, float(len(self._requests)),
+            id, wanted.key, f"set:{wanted.set}", wanted.actor, wanted.profile, self.now,
             atoms=wanted.atoms, use=wanted.use, state="resolving",
         )  # fmt: skip
         self._submitted[wanted.key] = wanted, id
@@ -81,7 +88,7 @@ class MemoryBuildSwarm(BuildSwarm):
             request,
             state="refused" if ends else "building",
             reason=refused if ends else "",
-            ended=request.at if ends else None,
+            ended=self.now if ends else None,
             builds=tuple(build.id for build in builds),
         )
         self._end(id)
@@ -135,4 +142,4 @@ class MemoryBuildSwarm(BuildSwarm):
     def _end(self, id: str) -> None:
         request = self._requests[id]
         if request.ended is None and not any(self._left(id)):
-            self._requests[id] = replace(request, state="complete", ended=request.at)
+            self._requests[id] = replace(request, state="complete", ended=self.now)

@@ -61,6 +61,7 @@ class PackageSets:
     def __init__(self, swarm: BuildSwarm, clock: Clock, wanted: Packages) -> None:
         self._swarm, self._clock, self._wanted = swarm, clock, wanted
         self._requests: dict[str, Sequence[Request]] = {}
+        self._synced: dict[str, float] = {}
         self._until = clock.now() + PATIENCE
 
     def look(self) -> PackageDrift:
@@ -96,7 +97,8 @@ class PackageSets:
 
     def _asked(self, each: SetDrift, actor: str) -> Submission | None:
         found = next(one for one in self._wanted.sets if one.name == each.name)
-        return submission(found, each.standing("open"), self._requests.get(each.name, ()), actor)
+        known = self._requests.get(each.name, ())
+        return submission(found, each.standing("open"), known, actor, self._synced.get(each.profile, 0.0))
 
     def _answered(self, each: SetDrift, answer: Answer) -> SetDrift:
         """As the answer has it; how its builds fare, the next look tells."""
@@ -111,11 +113,14 @@ class PackageSets:
         drift = compared(sets, self._stored(profile))
         if not any(each.lacks for each in drift):
             return drift
-        views = self._views(sets, drift)
+        synced = self._synced[profile] = self._in_time().synced(profile)
+        views = self._views(sets, drift, synced)
         stored = self._stored(profile)
         paths = {each.path for each in stored}
         after = zip(sets, compared(sets, stored), strict=True)
-        return tuple(stood(found, each, self._requests.get(found.name, ()), views, paths) for found, each in after)
+        return tuple(
+            stood(found, each, self._requests.get(found.name, ()), views, paths, synced) for found, each in after
+        )
 
     def _stored(self, profile: str) -> Sequence[Stored]:
         return self._in_time().stored(self._wanted.binhost, profile)
@@ -131,12 +136,12 @@ class PackageSets:
             next="look at its load; the next pass asks again",
         )
 
-    def _views(self, sets: Sequence[PackageSet], drift: Sequence[SetDrift]) -> dict[str, RequestView]:
+    def _views(self, sets: Sequence[PackageSet], drift: Sequence[SetDrift], synced: float) -> dict[str, RequestView]:
         views: dict[str, RequestView] = {}
         for found, each in zip(sets, drift, strict=True):
             if each.lacks:
                 requests = self._requests[found.name] = self._in_time().requests(origin_of(found))
-                for request in covering(found, each.lacks, requests).values():
+                for request in covering(found, each.lacks, requests, synced).values():
                     if request.id not in views:
                         views[request.id] = self._in_time().request(request.id)
         return views

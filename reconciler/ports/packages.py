@@ -32,5 +32,8 @@ class BuildSwarm(Protocol):
     def request(self, id: str) -> RequestView:
         """What became of one that `requests` told."""
 
+    def synced(self, profile: str) -> float:
+        """When the ebuilds of any drone of the profile last changed (epoch seconds), 0 where nobody can tell."""
+
     def submit(self, wanted: Submission) -> Answer:
         """Durable there when it returns; whoever gets no answer may ask again with the same key."""

@@ -61,5 +61,8 @@ class _LateSwarm(BuildSwarm):
     def request(self, id: str) -> RequestView:
         return self._made().request(id)
 
+    def synced(self, profile: str) -> float:
+        return self._made().synced(profile)
+
     def submit(self, wanted: Submission) -> Answer:
         return self._made().submit(wanted)

@@ -13,6 +13,7 @@ from pathlib import Path
 from reconciler.adapters.drone_memory import TakenFile
 from reconciler.adapters.engine_embedded import EmbeddedLink
 from reconciler.adapters.portage import PortageBuilder, PortageRules
+from reconciler.adapters.portage_tree import EbuildTree
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.uplink_http import UplinkHttp
 from reconciler.errors import Busy, ReconcilerError, Terminal
@@ -52,6 +53,7 @@ def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStac
         clock=SystemClock(),
         load=lambda: os.getloadavg()[0],
         say=say,
+        synced=EbuildTree(wanted.emerge).synced,
     )
     heartbeat = settings.serve.heartbeat
     rules = DroneRules(

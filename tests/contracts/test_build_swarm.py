@@ -188,6 +188,17 @@ def test_what_cannot_be_built_is_refused_with_the_reason(works: Works) -> None:
     assert any(each.verdict == "refused" and "app-misc/foo" in each.reason for each in seen.decisions)
 
 
+def test_the_latest_sync_of_a_drone_of_the_profile_counts(orchestrator: Orchestrator) -> None:
+    swarm = HttpBuildSwarm(orchestrator.url, TOKEN, 5)
+    assert (swarm.synced("p"), MemoryBuildSwarm().synced("p")) == (0.0, 0.0)
+
+    for name, synced in (("tau", 100.5), ("rho", 50.0)):
+        Maker(orchestrator, "p", name).drone.synced = synced
+
+    eventually(lambda: swarm.synced("p") == 100.5, "its beat has come")
+    assert swarm.synced("q") == 0.0
+
+
 def test_a_request_that_nobody_knows_is_an_error_of_ours(orchestrator: Orchestrator) -> None:
     with pytest.raises(ReconcilerError) as caught:
         HttpBuildSwarm(orchestrator.url, TOKEN, 5).request("nobody")

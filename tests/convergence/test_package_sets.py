@@ -155,6 +155,31 @@ def test_a_change_of_the_set_gives_what_failed_another_try(host: CrashHost) -> N
     assert submitted(host) == 2
 
 
+def test_other_ebuilds_give_what_failed_another_try_and_no_more_than_one(host: CrashHost) -> None:
+    failed(host)
+    swarm(host).trees["q"] = 99.0
+    assert states(host.converge()) == {"app-misc/foo": "failed"}, "that is another profile"
+
+    for sync in (10.0, 20.0):
+        swarm(host).trees["p"] = swarm(host).now = sync
+        assert states(host.converge()) == {"app-misc/foo": "building"}
+        assert states(host.converge()) == {"app-misc/foo": "building"}
+        newest = swarm(host).requests("set:desk")[0].id
+        swarm(host).resolve(newest, FOO)
+        swarm(host).fail(newest, "no better")
+        for _ in range(2):
+            assert states(host.converge()) == {"app-misc/foo": "failed"}
+    assert submitted(host) == 3
+
+
+def test_other_ebuilds_change_nothing_for_what_is_being_built(host: CrashHost) -> None:
+    host.converge()
+    swarm(host).trees["p"] = 99.0
+
+    assert set(states(host.converge()).values()) == {"building"}
+    assert submitted(host) == 1
+
+
 def test_a_person_gives_what_failed_another_try_and_how_that_ends_counts(host: CrashHost) -> None:
     failed(host)
     found = load_set(MemoryTree({FILE: SET}), "manifests", "desk")

@@ -31,12 +31,14 @@ def origin_of(found: PackageSet) -> str:
     return f"set:{found.name}"
 
 
-def covering(found: PackageSet, lacks: Iterable[Lack], requests: Sequence[Request]) -> dict[Atom, Request]:
-    """Atom -> the latest request that is to mend its lack. `requests`: newest first.
+def covering(
+    found: PackageSet, lacks: Iterable[Lack], requests: Sequence[Request], synced: float = 0.0
+) -> dict[Atom, Request]:
+    """Atom -> the latest request that is to mend its lack. `requests`: newest first. `synced`: of the ebuilds.
 
-    One that has ended says nothing about a set that was changed since.
+    One that has ended says nothing about a set or about ebuilds that were changed since.
     """
-    ours = [each for each in requests if _counts(found, each)]
+    ours = [each for each in requests if _counts(found, each, synced)]
     asked = {each.id: _asked(each) for each in ours}
     first = ((lack.atom, next((each for each in ours if lack.atom in asked[each.id]), None)) for lack in lacks)
     return {atom: request for atom, request in first if request is not None}
@@ -48,24 +50,28 @@ def stood(
     requests: Sequence[Request],
     views: Mapping[str, RequestView],
     paths: Collection[str],
+    synced: float = 0.0,
 ) -> SetDrift:
     """The drift with what became of each lack. `views`: by id, of `covering`; `paths`: what the index lists."""
-    by = covering(found, drift.lacks, requests)
+    by = covering(found, drift.lacks, requests, synced)
     lacks = []
     for lack in drift.lacks:
         request = by.get(lack.atom)
         view = views.get(request.id) if request else None
-        tries = sum(_counts(found, each) and lack.atom in _asked(each) for each in requests)
+        tries = sum(_counts(found, each, synced) and lack.atom in _asked(each) for each in requests)
         lacks.append(_stood(lack, view, paths, tries) if view else lack)
     return replace(drift, lacks=tuple(lacks))
 
 
-def submission(found: PackageSet, lacks: Sequence[Lack], requests: Sequence[Request], actor: str) -> Submission | None:
+def submission(
+    found: PackageSet, lacks: Sequence[Lack], requests: Sequence[Request], actor: str, synced: float = 0.0
+) -> Submission | None:
     """What hands over these lacks; None when that was done too often.
 
-    A name that was used up (it was built, and is gone) gets a number.
+    A name that was used up (it was built, and is gone) gets a number; other ebuilds give it another one.
     """
-    base = f"{_prefix(found)}{_digest(sorted((str(lack.atom), lack.kind) for lack in lacks))}"
+    what = [sorted((str(lack.atom), lack.kind) for lack in lacks), synced]
+    base = f"{_prefix(found)}{_digest(what)}"
     used = sum(each.key == base or each.key.startswith(f"{base}.") for each in requests)
     key = f"{base}.{used + 1}" if used else base
     return _submission(found, [lack.atom for lack in lacks], key, actor) if used < TRIES else None
@@ -91,9 +97,10 @@ def _digest(content: object) -> str:
     return sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _counts(found: PackageSet, request: Request) -> bool:
-    same = request.origin == origin_of(found) and request.profile == found.profile
-    return same and (request.ended is None or request.key.startswith(_prefix(found)))
+def _counts(found: PackageSet, request: Request, synced: float) -> bool:
+    if request.origin != origin_of(found) or request.profile != found.profile:
+        return False
+    return request.ended is None or (request.ended >= synced and request.key.startswith(_prefix(found)))
 
 
 def _asked(request: Request) -> frozenset[Atom]:
