@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.gitremote import Content
@@ -325,6 +327,33 @@ def test_a_file_that_both_have_mounted_is_written_and_the_other_is_renewed_by_th
 
     ran = host.converge()
     assert ran.reasons["other/web"].startswith(f"{action}: ")
+    host.settled()
+
+
+def test_the_other_is_renewed_also_when_the_narrowed_pass_is_killed(host: Host) -> None:
+    """Nothing but the promise knows of it: the container is as git wants it, and holds on to the file of before."""
+    stack = "services: {web: {image: 'test/box:1', volumes: ['../shared/a:/a:ro']}}"
+    host.push(
+        {"shared/a": "one\n", "shared/compose.yaml": "services: {x: {image: 'test/box:1'}}"}, one=stack, other=stack
+    )
+    host.converge()
+    file = host.checkout / "manifests/stacks/shared/a"
+    file.unlink()
+    file.write_text("by hand\n")
+    host.engine.cli("restart", "-t", "0", "one-web-1", "other-web-1")
+    assert host.sh("other-web-1", "cat /a") == "by hand"
+
+    process = host.begin("converge", "--yes", "--json", "box/one")
+    assert process.stdout
+    while json.loads(process.stdout.readline()).get("phase") != "apply":
+        pass
+    process.kill()
+    process.communicate()
+    assert file.read_text() == "one\n"
+    assert host.sh("other-web-1", "cat /a") == "by hand"
+
+    host.converge()
+    assert host.sh("other-web-1", "cat /a") == host.sh("one-web-1", "cat /a") == "one"
     host.settled()
 
 
