@@ -22,6 +22,10 @@ KEPT_BUILDS, KEPT_REQUESTS, KEPT_TIMES, KEPT_EVENTS = 5_000, 1_000, 20, 10_000
 """How many that have ended are remembered; how often a package took how long; how many events wait for an engine."""
 
 
+AT_ONCE = 1_000
+"""How many are forgotten by one `prune`: nobody should wait for it."""
+
+
 class SqliteStore(BuildStore):
     """A `BuildStore` in the file `path`, whose folder is made when missing. `clock` (epoch seconds) names losses."""
 
@@ -59,15 +63,16 @@ class SqliteStore(BuildStore):
         with self._database.reading() as database:
             builds = database.execute(f"SELECT {BUILD} FROM builds WHERE state NOT IN {ENDED} ORDER BY seq").fetchall()
             edges = database.execute(
-                f"""SELECT first, then_ FROM edges WHERE then_ IN (SELECT id FROM builds WHERE state NOT IN {ENDED})
-                    AND first IN (SELECT id FROM builds WHERE state NOT IN {ENDED})"""
+                f"""SELECT first, then_ FROM builds CROSS JOIN edges ON then_ = builds.id
+                    WHERE state NOT IN {ENDED}"""
             ).fetchall()
             attempts = database.execute("SELECT body FROM attempts WHERE ended IS NULL").fetchall()
             requests = _requests(database, "WHERE ended IS NULL OR told = 0 ORDER BY seq")
             drones = database.execute("SELECT body FROM drones ORDER BY name").fetchall()
+        living = {row[0] for row in builds}
         return Live(
             tuple(build_of(row) for row in builds),
-            tuple((first, then) for first, then in edges),
+            tuple((first, then) for first, then in edges if first in living),
             tuple(from_json(Attempt, body) for (body,) in attempts),
             tuple(request for request in requests if request.ended is None),
             tuple(request for request in requests if request.ended is not None),
@@ -160,8 +165,8 @@ class SqliteStore(BuildStore):
             database.execute(
                 f"""DELETE FROM builds WHERE seq IN (SELECT seq FROM builds WHERE state IN {ENDED} AND id NOT IN
                         (SELECT build FROM wanted JOIN requests ON request = id WHERE ended IS NULL OR told = 0)
-                    ORDER BY since DESC, id DESC LIMIT -1 OFFSET ?)""",
-                (KEPT_BUILDS,),
+                    ORDER BY since DESC, id DESC LIMIT ? OFFSET ?)""",
+                (AT_ONCE, KEPT_BUILDS),
             )
             database.execute(
                 """DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended IS NOT NULL AND told = 1
