@@ -162,31 +162,14 @@ class SqliteStore(BuildStore):
 
     def prune(self) -> None:
         with self._database.writing() as database:
-            database.execute(
-                f"""DELETE FROM builds WHERE seq IN (SELECT seq FROM builds WHERE state IN {ENDED} AND id NOT IN
-                        (SELECT build FROM wanted JOIN requests ON request = id WHERE ended IS NULL OR told = 0)
-                    ORDER BY since DESC, id DESC LIMIT ? OFFSET ?)""",
-                (AT_ONCE, KEPT_BUILDS),
-            )
-            database.execute(
-                """DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended IS NOT NULL AND told = 1
-                   ORDER BY seq DESC LIMIT -1 OFFSET ?)""",
-                (KEPT_REQUESTS,),
-            )
+            _forget_builds(database)
+            _forget_requests(database)
             database.execute(
                 """DELETE FROM took WHERE seq IN (SELECT seq FROM (SELECT seq, row_number() OVER
                    (PARTITION BY package ORDER BY seq DESC) AS newer FROM took) WHERE newer > ?)""",
                 (KEPT_TIMES,),
             )
             database.execute("DELETE FROM outbox WHERE seq <= (SELECT max(seq) FROM outbox) - ?", (KEPT_EVENTS,))
-            for what in (
-                "wanted WHERE request NOT IN (SELECT id FROM requests)",
-                "decisions WHERE request NOT IN (SELECT id FROM requests)",
-                "edges WHERE first NOT IN (SELECT id FROM builds) OR then_ NOT IN (SELECT id FROM builds)",
-                "members WHERE member NOT IN (SELECT id FROM builds)",
-                "attempts WHERE (build, attempt) NOT IN (SELECT build, attempt FROM members)",
-            ):
-                database.execute(f"DELETE FROM {what}")
 
     def _ask(self, query: str, values: Any = ()) -> list[Any]:
         return self._database.ask(query, values)
@@ -277,6 +260,36 @@ def _put_attempts(database: sqlite3.Connection, attempts: Iterable[Attempt]) -> 
         )
         rows = [(member, attempt.build, attempt.attempt) for member in attempt.members]
         database.executemany("INSERT OR IGNORE INTO members VALUES (?,?,?)", rows)
+
+
+def _forget_builds(database: sqlite3.Connection) -> None:
+    """The oldest that have ended, and nobody wants any more."""
+    gone = database.execute(
+        f"""SELECT id FROM builds WHERE state IN {ENDED} AND id NOT IN
+                (SELECT build FROM wanted JOIN requests ON request = id WHERE ended IS NULL OR told = 0)
+            ORDER BY since DESC, id DESC LIMIT ? OFFSET ?""",
+        (AT_ONCE, KEPT_BUILDS),
+    ).fetchall()
+    tries = database.execute(
+        "SELECT DISTINCT build, attempt FROM members WHERE member IN (SELECT value FROM json_each(?))",
+        (json.dumps([id for (id,) in gone]),),
+    ).fetchall()
+    for what in ("builds WHERE id", "edges WHERE first", "edges WHERE then_", "members WHERE member"):
+        database.executemany(f"DELETE FROM {what} = ?", gone)
+    database.executemany(
+        """DELETE FROM attempts WHERE build = ? AND attempt = ? AND NOT EXISTS (SELECT 1 FROM members
+           WHERE members.build = attempts.build AND members.attempt = attempts.attempt)""",
+        tries,
+    )
+
+
+def _forget_requests(database: sqlite3.Connection) -> None:
+    gone = database.execute(
+        """SELECT id FROM requests WHERE ended IS NOT NULL AND told = 1 ORDER BY seq DESC LIMIT ? OFFSET ?""",
+        (AT_ONCE, KEPT_REQUESTS),
+    ).fetchall()
+    for what in ("requests WHERE id", "wanted WHERE request", "decisions WHERE request"):
+        database.executemany(f"DELETE FROM {what} = ?", gone)
 
 
 def _requests(database: sqlite3.Connection, which: str, *values: object) -> list[Request]:
