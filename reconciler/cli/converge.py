@@ -18,8 +18,9 @@ from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, s
 from reconciler.cli.progress import showing, standing_aside
 from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
+from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data, gate_lines
-from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines
+from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines, verb
 from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
@@ -64,7 +65,7 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
     look = _Look(frame, target)
     lines: list[str] = []
     for step in look.plan.steps:
-        lines.append(f"{step.slot}  ({step.action})")
+        lines.append(f"{step.slot}  ({verb(step.action)})")
         lines += [f"  {reason}" for reason in step.reasons]
     lines += [f"working tree: {path} differs" for path in look.drifted]
     lines += look.changed_files()
@@ -82,7 +83,7 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="The same as plan.")
 @click.option("--yes", is_flag=True, help="Do not ask, not even on a terminal.")
-@click.option("--full", is_flag=True, expose_value=False, help="Look properly, also where a timer gets a quick look.")
+@click.option("--full", is_flag=True, expose_value=False, help="A full look, also when nothing seems to have changed.")
 @global_options
 @click.pass_context
 def converge(ctx: click.Context, target: str, plan_file: str | None, dry_run: bool, yes: bool) -> int:
@@ -216,7 +217,10 @@ class _Look:
             lines[1:1] = [f"  {line}" for line in gate_lines(gate)]
         if self.drifted:
             shown = ", ".join(self.drifted[:5]) + (" ..." if len(self.drifted) > 5 else "")
-            lines.insert(-1, f"  ~ working tree  {len(self.drifted)} files to write: {shown}")
+            lines.insert(-1, f"  ~ working tree  {count(len(self.drifted), 'file')} to write: {shown}")
+        if held := self._seen.picture.held:
+            stays = count(len(held), "file is left as it is", "files are left as they are")
+            lines.insert(-1, f"  ! {stays}: mounted by what this pass leaves alone")
         for migration in self._seen.migrations:
             lines.insert(-1, f"  > migrate {migration}")
         if self.changes:
@@ -230,6 +234,7 @@ class _Look:
             "target_reason": target.reason,
             "gate": gate_data(target.gate) if target.gate else None,
             "working_tree": list(self.drifted),
+            "left": list(self._seen.picture.held),
             "changes": changes_data(self.changes),
             "migrations": list(self._seen.migrations),
         }

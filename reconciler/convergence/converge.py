@@ -33,6 +33,7 @@ from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core.adoption import remembered, renewed
 from reconciler.core.alerts import LONGEST, told_already
+from reconciler.core.counting import count
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.target import Target
@@ -230,7 +231,7 @@ class Pass:
         if target.revision != account.base:
             account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
-            world.progress.phase("prepare", f"{len(plan.images)} images")
+            world.progress.phase("prepare", count(len(plan.images), "image"))
         blocked = world.signals.blocked()
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images, blocked)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
@@ -242,7 +243,9 @@ class Pass:
         world.adoptions.remember(remembered(world.adoptions.known(), plan, picture.observed))
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         promise_restarts(Exchange(world.engine, world.ledger, world.clock, self._request.run), picture)
-        account.checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
+        account.checkout = world.repository.checkout(
+            target.revision, picture.desired.checkout, self._request.run, picture.alone
+        )
         if failures := self._apply(picture, owner, migrating):
             failed = Failed(world, self._rules, self._gather, self._tools.waiting, account, self._told)
             return failed.result(picture, owner, failures)
@@ -282,7 +285,7 @@ class Pass:
             self._account.migrated += migrating.done if migrating else ()
         if applied.failures and not isolate:
             return applied.failures
-        self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
+        self._world.progress.phase("verify", f"{count(len(applied.touched), 'container')} for {self._rules.window:g} s")
         failures = applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
         if (failures and not isolate) or not _moves(plan, migrating):
             return failures

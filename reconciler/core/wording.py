@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data
 from reconciler.model.changes import Changes
 from reconciler.model.plan import SIGNS, Action, Plan, Step
@@ -23,6 +24,12 @@ _WORDS = {
     Action.KEEP: "keep",
     Action.REMOVE: "remove",
 }
+_BY_NAME = {str(action): word for action, word in _WORDS.items()}
+
+
+def verb(action: str) -> str:
+    """What an action is called by people, everywhere the same; programs get its own name."""
+    return _BY_NAME.get(action, action)
 
 
 def plan_lines(plan: Plan, held: str = "") -> list[str]:
@@ -41,17 +48,13 @@ def plan_lines(plan: Plan, held: str = "") -> list[str]:
 
 def changes_lines(changes: Changes) -> list[str]:
     """What git changed since what was verified, in one or two lines."""
-    commits = _many(len(changes.commits) + changes.more, "commit")
-    lines = [f"Changed: {_many(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
+    commits = count(len(changes.commits) + changes.more, "commit")
+    lines = [f"Changed: {count(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
     if changes.ignored:
         lines[0] += f", {changes.ignored} ignored"
     if not changes.any_deploy:
         lines.append("Nothing that changed is deployed: all of it is ignored, and nothing mounts, builds or reads it.")
     return lines
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def changes_data(changes: Changes | None) -> dict[str, Any]:
@@ -89,7 +92,8 @@ def counts(plan: Plan) -> str:
     """`1 create, 2 recreate, 11 unchanged`, or that there is nothing to do."""
     parts = [f"{plan.count(action)} {word}" for action, word in _WORDS.items() if plan.count(action)]
     if plan.empty:
-        return f"Nothing to do: {len(plan.satisfied)} containers are as git wants them."
+        well = count(len(plan.satisfied), "container is as git wants it", "containers are as git wants them")
+        return f"Nothing to do: {well}."
     return ", ".join([*parts, f"{len(plan.satisfied)} unchanged"])
 
 
@@ -133,6 +137,7 @@ def result_lines(result: Result) -> list[str]:
         ("changed on the host, copied aside and put back", checkout.displaced),
         ("gone from git, moved aside", checkout.removed),
         ("gone from git, kept on disk", checkout.kept),
+        ("not written, mounted by what was left alone", checkout.left),
     ):
         if paths:
             lines.append(f"  {title}: {', '.join(paths[:5])}{' ...' if len(paths) > 5 else ''}")
@@ -183,6 +188,7 @@ def result_data(result: Result) -> dict[str, Any]:
             "displaced": list(result.checkout.displaced),
             "removed": list(result.checkout.removed),
             "kept": list(result.checkout.kept),
+            "left": list(result.checkout.left),
             "aside": result.checkout.aside,
         },
         "attempt": result.attempt,

@@ -52,7 +52,7 @@ def probe_manifests(subject: Subject) -> Read:
         hosts = tuple(each.name for each in fleet.hosts)
         made = assemble(tree, settings.repository.path, _side(subject), revision=revision, owner="")
     except ReconcilerError as error:
-        return Read(ManifestFacts(revision, host, hosts, problems=(error,)), newest=newest)
+        return Read(ManifestFacts(revision, host, hosts, problems=error.each), newest=newest)
     stacks = tuple(stack.name for stack in made.desired.stacks)
     names = {*_granted(made.desired), *fleet.notifications.secrets}
     names |= {fleet.ci.token} if fleet.ci and fleet.ci.token else set()

@@ -76,3 +76,8 @@ class Result:
     by_hand: tuple[str, ...] = ()
     repeat: bool = False
     untrusted: bool = False
+
+    @property
+    def heals(self) -> bool:
+        """Whether it was about what is verified already, and not about anything new."""
+        return bool(self.base) and self.revision == self.base and self.command not in ("deploy", "rollback")

@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
+from reconciler.core.manifest.checked import BY_KIND, MAPPING, TEXT, Glob, Label, Name, Strict, checked, pairs
 from reconciler.core.manifest.ci import CiModel, load_ci
+from reconciler.core.manifest.kinds import Says
+from reconciler.core.mistakes import Mistakes
 from reconciler.core.positioned import Map
 from reconciler.model.fleet import Fleet, Host
 from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
 
-Absolute = Annotated[str, Field(pattern=r"^/.+")]
+Absolute = Annotated[str, Field(pattern=r"^/.+"), Says("an absolute path below /", "/opt/fleet")]
 
 
 class SiteModel(Strict):
@@ -24,7 +26,11 @@ class SiteModel(Strict):
 
 
 class HostModel(Strict):
-    connect: Annotated[str, Field(pattern=r"^(local|ssh://.+)$", description="`local`, or ssh://user@host")]
+    connect: Annotated[
+        str,
+        Field(pattern=r"^(local|ssh://.+)$", description="`local`, or ssh://user@host"),
+        Says("`local`, or ssh://user@host", "local"),
+    ]
     checkout: Annotated[Absolute, Field(description="Absolute folder of the stable working tree on the host")]
     labels: dict[str, Label] = {}
     directories: Annotated[
@@ -73,13 +79,17 @@ class DiscordModel(Strict):
     mention_on_failure: Annotated[
         str,
         Field(pattern=r"^(<@[&!]?[0-9]+>|@here|@everyone)?$", description="Who is called: <@&ROLE>, <@USER>, @here"),
+        Says("<@&ROLE>, <@USER>, @here or @everyone", '"<@&123456789>"'),
     ] = ""
 
 
 class WebhookModel(Strict):
     url: Annotated[
-        Annotated[str, Field(pattern=r"^https?://[^/\s]+\S*$")] | SecretModel,
+        Annotated[
+            Annotated[str, Field(pattern=r"^https?://[^/\s]+\S*$"), TEXT] | Annotated[SecretModel, MAPPING], BY_KIND
+        ],
         Field(description="Where notices are posted as JSON; as a secret when the address holds one"),
+        Says("an http:// or https:// address, or {secret: NAME}", "{secret: webhook-url}"),
     ]
     sign: Annotated[SecretModel | None, Field(description="The secret that each body is signed with")] = None
 
@@ -123,8 +133,11 @@ _NOT_ACTED_ON = {
 
 
 def load_fleet(document: Map, file: str) -> Fleet:
-    """Raises BadConfiguration with the line of the first thing that is wrong."""
-    model = checked(FleetModel, document, file)
+    """Raises BadConfiguration with the lines of all that is wrong."""
+    with Mistakes() as mistakes:
+        model = mistakes.of(checked, FleetModel, document, file)
+        ci = mistakes.of(load_ci, document, file)
+    assert model  # else something was wrong
     hosts = tuple(
         Host(name, host.connect, host.checkout.rstrip("/"), pairs(host.labels), tuple(host.directories.items()))
         for name, host in model.hosts.items()
@@ -136,7 +149,7 @@ def load_fleet(document: Map, file: str) -> Fleet:
     )
     sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
     told = _notifications(model.notifications)
-    return Fleet(hosts, sites, ignore, quiet, warnings, ci=load_ci(document, file), notifications=told)
+    return Fleet(hosts, sites, ignore, quiet, warnings, ci=ci, notifications=told)
 
 
 def _notifications(model: NotificationsModel | None) -> Notifications:

@@ -122,7 +122,7 @@ class Decided(Wire):
     refused: list[DecisionOut]
 
     @staticmethod
-    def sorted(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    def by_verdict(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
         found: dict[str, list[Decision]] = {"accepted": [], "deduplicated": [], "refused": []}
         for each in decisions:
             found[each.verdict].append(each)
@@ -150,7 +150,7 @@ class SubmittedOut(Decided):
     @classmethod
     def of(cls, answer: Submitted) -> SubmittedOut:
         told = {"request": answer.request, "messages": answer.messages, "repeated": answer.repeated}
-        return cls.model_validate({**told, **cls.sorted(answer.decisions)})
+        return cls.model_validate({**told, **cls.by_verdict(answer.decisions)})
 
 
 class RequestDetailOut(Decided):
@@ -160,7 +160,7 @@ class RequestDetailOut(Decided):
     @classmethod
     def of(cls, view: RequestView) -> RequestDetailOut:
         told = {"request": view.request, "builds": view.builds}
-        return cls.model_validate({**told, **cls.sorted(view.decisions)})
+        return cls.model_validate({**told, **cls.by_verdict(view.decisions)})
 
 
 class DroneOut(Wire):

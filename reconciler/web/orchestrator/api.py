@@ -105,8 +105,7 @@ class Api:
 
     def queue(self) -> Any:
         """What has not ended, with estimates; and the requests that wait for it."""
-        waiting = [each for each in self._orchestrator.requests() if each.ended is None]
-        return _answer(QueueOut.of(self._orchestrator.queue(self._now()), waiting))
+        return _answer(QueueOut.of(self._orchestrator.queue(self._now()), self._orchestrator.waiting()))
 
     def request(self, id: Id) -> Any:
         """What somebody asked for, and what became of it."""
