@@ -74,11 +74,11 @@ class Database:
 
     def do(self, statement: str, *values: object) -> int:
         """Run one writing statement (its own transaction); return the number of rows it changed."""
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             return self._connection.execute(statement, values).rowcount
 
     def ask(self, query: str, values: Any = ()) -> list[Any]:
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
@@ -87,7 +87,7 @@ class Database:
 
         `durable` False: a power cut may take it back, a killed process not.
         """
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             self.reopen_when_replaced()
             if not durable:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -106,7 +106,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Everything that is read in the block is of one moment."""
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             self._connection.execute("BEGIN")
             try:
                 yield self._connection
@@ -130,7 +130,7 @@ class Database:
             return replaced
 
     def _open(self) -> None:
-        with self._advice():
+        with self.advice():
             if self._make:
                 with _one_at_a_time(self.path):
                     if why := _unusable(self.path, self.kind):
@@ -144,7 +144,7 @@ class Database:
             self._file = self.path.stat()
 
     @contextmanager
-    def _advice(self) -> Iterator[None]:
+    def advice(self) -> Iterator[None]:
         """Turn what SQLite and the file system raise into Transient errors that say what to do."""
         try:
             yield
@@ -183,8 +183,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path, kind: Kind) -> None:
-    draft = _beside(path, ".new")
-    for leftover in (draft, *(_beside(file, suffix) for file in (draft, path) for suffix in COMPANIONS)):
+    draft = beside(path, ".new")
+    for leftover in (draft, *(beside(file, suffix) for file in (draft, path) for suffix in COMPANIONS)):
         leftover.unlink(missing_ok=True)  # a log left by a deleted file would be replayed into the new one
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     marker = f"PRAGMA application_id = {kind.application_id}; PRAGMA user_version = {kind.version};"
@@ -207,33 +207,42 @@ def _unusable(path: Path, kind: Kind) -> str:
         return "it is not a regular file"
     if info.st_size == 0:
         return "it is empty"
-    if info.st_size % PAGE_BYTES and not _beside(path, "-wal").exists():  # SQLite would fill a cut page with zeros
+    if info.st_size % PAGE_BYTES and not beside(path, "-wal").exists():  # SQLite would fill a cut page with zeros
         return "its last page is cut short"
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        return flaw(connection, kind)
+
+
+def flaw(connection: sqlite3.Connection, kind: Kind) -> str:
+    """Why what it is connected to cannot be ours; "" when it can be."""
     try:
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-            marker = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if marker != kind.application_id:
-                return "it is another program's database, or has lost its marker"
-            if version != kind.version:
-                return f"its schema is version {version}, this program writes version {kind.version}"
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            return "" if verdict == "ok" else f"it is damaged: {verdict}"
+        marker = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if marker != kind.application_id:
+            return "it is another program's database, or has lost its marker"
+        if version != kind.version:
+            return f"its schema is version {version}, this program writes version {kind.version}"
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        return "" if verdict == "ok" else f"it is damaged: {verdict}"
     except sqlite3.DatabaseError as error:
-        if _trouble(error) == "broken":
+        if is_damage(error):
             return f"it is damaged: {error}"
         raise
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    return _trouble(error) == "broken"
+
+
 def _set_aside(path: Path, now: float) -> str:
     name = f".broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
-    aside, count = _beside(path, name), 1
+    aside, count = beside(path, name), 1
     while _there(aside):
-        aside, count = _beside(path, f"{name}.{count}"), count + 1
+        aside, count = beside(path, f"{name}.{count}"), count + 1
     path.rename(aside)
     for suffix in COMPANIONS:
-        if _there(_beside(path, suffix)):
-            _beside(path, suffix).rename(_beside(aside, suffix))
+        if _there(beside(path, suffix)):
+            beside(path, suffix).rename(beside(aside, suffix))
     sync_folder(path.parent)
     return str(aside)
 
@@ -242,7 +251,7 @@ def _set_aside(path: Path, now: float) -> str:
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Two processes that open a damaged file must not set aside each other's new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    door = os.open(_beside(path, ".opening"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    door = os.open(beside(path, ".opening"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield
@@ -250,7 +259,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         os.close(door)
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 

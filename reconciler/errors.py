@@ -6,6 +6,7 @@ nothing; a `Terminal` one waits for a person or a newer commit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -53,6 +54,11 @@ class ReconcilerError(Exception):
         place = f"{self.at}: " if self.at else ""
         return f"{place}{self.what} [{self.code}]"
 
+    @property
+    def each(self) -> tuple[ReconcilerError, ...]:
+        """The mistakes that it stands for: itself, unless it stands for several."""
+        return (self,)
+
 
 class Transient(ReconcilerError):
     """Trouble of the surroundings (registry down, engine restarted, disk full): the next tick tries again."""
@@ -76,6 +82,27 @@ class BadConfiguration(Terminal):
     """The manifests or the host's own file are wrong; nothing was touched (EX_CONFIG of sysexits.h)."""
 
     exit_code = 78
+
+
+class SeveralMistakes(BadConfiguration):
+    """More than one thing is wrong. It reads as the first, and says how many more there are; `each` has them all."""
+
+    def __init__(self, mistakes: Sequence[ReconcilerError]) -> None:
+        first, more = mistakes[0], len(mistakes) - 1
+        told = f"and {more} more {'mistake' if more == 1 else 'mistakes'}: reconciler validate names all"
+        super().__init__(
+            first.code,
+            first.what,
+            why=first.why,
+            next=f"{first.next}; {told}" if first.next else told,
+            unchanged=first.unchanged,
+            at=first.at,
+        )
+        self._each = tuple(mistakes)
+
+    @property
+    def each(self) -> tuple[ReconcilerError, ...]:
+        return self._each
 
 
 class Refused(Terminal):

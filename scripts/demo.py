@@ -143,7 +143,7 @@ def second_converge() -> None:
     before, began = running(), time.time()
     reconciler("converge", "--yes")
     changed = changes_since(began)
-    expect(not changed, f"the engine saw {len(changed)} changes", *changed)
+    expect(not changed, f"the engine saw changes: {len(changed)}", *changed)
     expect(running() == before, "every container is the one from before")
 
 

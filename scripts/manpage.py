@@ -24,10 +24,13 @@ FILES = (
     ("/etc/reconciler/secrets/", "Values that manifests only name, one file each, mode 0600."),
     ("/etc/reconciler/env/STACK/", "Values of a stack that are kept out of git."),
     ("/var/lib/reconciler/", "The clone, the history, the lock, pauses and blocks."),
+    ("/var/lib/reconciler-swarm/", "The build queue, its history and the binary packages, of reconciler serve."),
 )
 ENVIRONMENT = (
     ("RECONCILER_CONFIG", "The host's own file."),
     ("RECONCILER_...", "Every setting: repository.url is RECONCILER_REPOSITORY_URL."),
+    ("ORCHESTRATOR_URL", "The build swarm's orchestrator, where nothing of ours names it."),
+    ("SWARM_ADMIN_KEY", "The token that whoever changes something there has to show."),
     ("DOCKER_HOST", "The engine, where docker.host is not set."),
     ("NO_COLOR", "No colour."),
 )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the image test/systemd:1: Debian with systemd as its first process, Python, git and ssh, and no more.
-# debootstrap runs once; its result stays in .tools/systemd. DOCKER_HOST chooses the engine; an image there is kept.
+# debootstrap runs once; its result stays in .tools/systemd, and with --prepare that is all. DOCKER_HOST chooses the engine; an image there is kept.
 #   SUITE=bookworm and MIRROR=URL choose another Debian; the mirror that apt uses here is the default
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 
 image=test/systemd:1
-docker image inspect "$image" >/dev/null 2>&1 && exit
+if [ "${1-}" != --prepare ] && docker image inspect "$image" >/dev/null 2>&1; then exit; fi
 
 packages=systemd,systemd-sysv,dbus,python3,python3-venv,git,openssh-client,ca-certificates
 suite=${SUITE:-bookworm}
@@ -26,4 +26,5 @@ if [ ! -e "$tar" ]; then
     tar -C "$work/root" --one-file-system -cf "$work/tar" .
     mv "$work/tar" "$tar"
 fi
+[ "${1-}" != --prepare ] || exit 0
 docker import --change 'CMD ["/lib/systemd/systemd"]' --change 'ENV container=docker' - "$image" <"$tar" >/dev/null

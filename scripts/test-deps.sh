@@ -20,6 +20,7 @@ needs=(
     /usr/sbin/sshd:openssh-server
     docker-registry:docker-registry
     docker-compose:docker-compose # 1.29: reads Compose files without an engine, an oracle for our loader
+    curl:curl # asks for ranges and conditions as a client of the binhost does
     strace:strace
     debootstrap:debootstrap # a machine with a real systemd
     groff:groff-base # reads the manual page as man does
@@ -54,5 +55,11 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     apt_install "${missing[@]}"
 fi
+# Of no use to anything else, so what cannot be had is said, and nothing fails; the tests read what was said.
+if command -v go >/dev/null; then
+    said=$(cd "$here/.." && mkdir -p .tools && pwd)/.tools/actionlint.missing
+    if "$here/actionlint.sh" >/dev/null 2>"$said"; then rm -f "$said"; else say "going on without it: $(sed -n 's/^error: //p' "$said")"; fi
+fi
 quietly "$here/compose-v2.sh" || fail "the tests start projects with Docker Compose v2, too" # beside 1.29
+"$here/systemd-image.sh" --prepare # now: within a test it would count against the time of that test
 [ "$(id -u)" = 0 ] || fail "the tests start private Docker engines, which needs root"

@@ -19,7 +19,7 @@ from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.git.objects import DAMAGED, SHA, GitTree, Objects
 from reconciler.git.transport import Transport
 from reconciler.git.worktree.worktree import Worktree
-from reconciler.model.repository import Change, CheckoutReport, Commit
+from reconciler.model.repository import Change, CheckoutReport, Commit, LeftAlone
 
 _RUNS = "refs/reconciler/runs"
 _KEPT_RUNS = 5  # what the last few passes fetched stays reachable, also after a force push
@@ -179,8 +179,8 @@ class GitRepository:
     def checkout_drift(self, sha: str, directory: str) -> tuple[str, ...]:
         return self._worktree(directory).drift(sha)
 
-    def checkout(self, sha: str, directory: str, run: str) -> CheckoutReport:
-        return self._worktree(directory).checkout(sha, run)
+    def checkout(self, sha: str, directory: str, run: str, leave: LeftAlone = LeftAlone()) -> CheckoutReport:
+        return self._worktree(directory).checkout(sha, run, leave)
 
     def _worktree(self, directory: str) -> Worktree:
         return Worktree(self._objects, Path(directory), displaced=self._displaced)

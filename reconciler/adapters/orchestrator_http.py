@@ -60,18 +60,18 @@ class OrchestratorHttp:
     def events(self, after: int | None = None) -> Iterator[Happened | None]:
         """As they happen, from now on or after one that was got; None for each sign of life without one.
 
-        The stream is begun anew where it broke. Unreachable when that cannot be done within the deadline.
+        A stream that breaks is begun anew. Unreachable when it cannot be begun at all, or not again for a while.
         """
-        began = time.monotonic()
+        heard: float | None = None
         while True:
             query = f"?{urlencode({'after': after})}" if after is not None else ""
             try:
                 for event in _events(lines(f"{self._url}/api/events{query}", self._headers, SILENCE)):
-                    began = time.monotonic()
+                    heard = time.monotonic()
                     after = event.seq if event else after
                     yield event
             except NoAnswer as error:
-                if time.monotonic() - began > max(SILENCE, self._deadline):
+                if heard is None or time.monotonic() - heard > 2 * SILENCE:
                     raise self._away(str(error)) from error
             time.sleep(1)
 

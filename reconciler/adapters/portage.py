@@ -12,26 +12,26 @@ import json
 import os
 import re
 import shutil
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from reconciler.adapters.portage_config import Facts, Places, environment, write_config
+from reconciler.adapters.portage_folders import forget_old, own_folder, usable
 from reconciler.adapters.portage_log import BuildLog
-from reconciler.errors import Terminal, Transient
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.match import matches
+from reconciler.errors import Terminal
 from reconciler.model.package import Atom
 from reconciler.model.swarm import Offer
 from reconciler.process import run
 from reconciler.process_group import ProcessGroup, end_recorded
-from reconciler.swarm.atoms import read_atom
 from reconciler.swarm.build_log import Phases, reason_of
 from reconciler.swarm.builder import Builder, Built, Ending, Packed, Watching
 from reconciler.swarm.index import Index, package_of, path_of, read_index, whole
-from reconciler.swarm.match import matches
 
 _LOOK = 0.25
 """Seconds between two looks at whether it is to end, and at how far it is."""
@@ -124,7 +124,7 @@ class PortageBuilder(Builder):
 
     def clean(self, keep: str = "") -> None:
         _ = self._facts  # a machine without Portage says so before it takes anything on
-        with _usable():
+        with usable():
             if pid := end_recorded(self._record):
                 self._forget_run(pid)
             kept = self._packages(keep).name if keep else ""
@@ -143,9 +143,9 @@ class PortageBuilder(Builder):
         """Everything in its place for one emerge, and nothing of its work left behind it."""
         folder = self._rules.folder
         places = Places(folder / "config", self._builds, self._packages(offer.lease), folder / "binhost")
-        with _usable():
+        with usable():
             self._clear()
-            _own_folder(self._builds)
+            own_folder(self._builds)
             shutil.rmtree(places.packages, ignore_errors=True)
             places.packages.mkdir(parents=True)
             write_config(places, self._facts, offer.use, binhost, verify=self._rules.verify)
@@ -155,6 +155,7 @@ class PortageBuilder(Builder):
             finally:
                 log.close()
                 self._clear()
+                forget_old(places.fetched)
 
     def _emerge(
         self,
@@ -313,30 +314,3 @@ def _packed(folder: Path, atoms: Sequence[Atom], log: BuildLog) -> Built:
 
 def _is_whole(file: Path, entry: Mapping[str, str]) -> bool:
     return file.is_file() and 0 < file.stat().st_size == int(entry.get("SIZE", "0"))
-
-
-def _own_folder(folder: Path) -> None:
-    """Make it, where others may write beside it: what somebody else has put there is not used."""
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o755, parents=True)
-    told = folder.lstat()
-    if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.geteuid() or told.st_mode & stat.S_IWOTH:
-        raise Terminal(
-            "E-DRONE-FOLDER",
-            f"{folder} is not ours to build in",
-            why="it is a link, somebody else's, or open to everybody",
-            next="take it away, or set drone.builds to a folder of the drone's own",
-        )
-
-
-@contextmanager
-def _usable() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Transient(
-            "E-DRONE-DISK",
-            "the drone cannot use its folders",
-            why=str(error),
-            next="free space there, and check owner, mode and mount of drone.directory and of where builds go",
-        ) from error

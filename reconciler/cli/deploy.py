@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 @click.command(cls=Helpful, short_help="Deploy exactly this commit, once its CI is green.")
 @click.argument("revision", metavar="[SHA]", required=False, default="")
 @click.option("--wait-ci", type=DURATION, metavar="TIME", help="Ask CI every 15 s for so long.  [default: ask once]")
-@click.option("--override-ci", metavar="REASON", default="", help="Whatever CI says; the reason stands in the history.")
-@click.option("--wait", type=DURATION, default="10m", show_default=True, help="For the pass that runs now.")
+@click.option(
+    "--override-ci", metavar="REASON", default="", help="Deploy whatever CI says; the reason stands in the history."
+)
+@click.option("--wait", type=DURATION, default="10m", show_default=True, help="Wait so long for a pass that runs now.")
 @global_options
 @click.pass_obj
 def deploy(frame: Frame, revision: str, wait_ci: float | None, override_ci: str, wait: float) -> int:
     """The same pass as converge, for exactly SHA (the head of the branch when left out), which the branch must hold.
 
-    The timer changes nothing meanwhile, nor after a failure until a person, or 4 hours, end that. One that a newer
-    commit has overtaken steps aside and ends well.
+    Meanwhile the timer changes nothing; after a failure it does not either, until a person resumes it or 4 hours are
+    over. A deploy that a newer commit has overtaken steps aside and ends well.
     """
     from reconciler.cli.results import answer_of
     from reconciler.convergence.world import Request
@@ -46,7 +48,7 @@ def deploy(frame: Frame, revision: str, wait_ci: float | None, override_ci: str,
 @target_argument()
 @click.argument("revision", metavar="[SHA]", required=False, default="")
 @click.option("--reason", required=True, help="Why; it stands in the history, on the block and in notices.")
-@click.option("--wait", type=DURATION, default="10m", show_default=True, help="For the pass that runs now.")
+@click.option("--wait", type=DURATION, default="10m", show_default=True, help="Wait so long for a pass that runs now.")
 @global_options
 @click.pass_obj
 def rollback(frame: Frame, target: str, revision: str, reason: str, wait: float) -> int:
@@ -70,7 +72,7 @@ def rollback(frame: Frame, target: str, revision: str, reason: str, wait: float)
 
 @click.command(cls=Helpful, short_help="Follow a branch that was rewritten, from this commit on.")
 @click.argument("revision", metavar="SHA")
-@click.option("--wait", type=DURATION, default="10m", show_default=True, help="For the pass that runs now.")
+@click.option("--wait", type=DURATION, default="10m", show_default=True, help="Wait so long for a pass that runs now.")
 @global_options
 @click.pass_obj
 def accept(frame: Frame, revision: str, wait: float) -> int:

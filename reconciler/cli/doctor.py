@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
+from reconciler.core.counting import count
 from reconciler.errors import BadConfiguration, ReconcilerError, Terminal
 from reconciler.model.diagnosis import Finding, Level
 
@@ -77,10 +78,10 @@ def _bad_settings(error: BadConfiguration) -> Finding:
 
 
 def _failed(findings: list[Finding]) -> ReconcilerError:
-    count = f"{len(findings)} checks fail" if len(findings) > 1 else "a check fails"
+    failing = count(len(findings), "check fails", "checks fail")
     return Terminal(
         "E-DOCTOR",
-        f"{count}: {', '.join(dict.fromkeys(finding.check for finding in findings))}",
+        f"{failing}: {', '.join(dict.fromkeys(finding.check for finding in findings))}",
         why=findings[0].what,
         next=findings[0].mend or findings[0].next or "reconciler doctor",
     )

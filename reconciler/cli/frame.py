@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from reconciler.model.settings import Settings
 
 SCHEMA = "reconciler/v1"
+_LEAST = 20
+"""Characters of the last column of a table that are shown on any terminal."""
+
 FORMATS = ("table", "wide", "json", "yaml", "name")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -233,10 +237,21 @@ def as_data(error: ReconcilerError) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns, aligned to the left; the first row is the heading."""
+def table(rows: Sequence[Sequence[str]], width: int = 0) -> list[str]:
+    """Columns, aligned to the left; the first row is the heading. The last one is cut to `width`, unless that is 0."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    room = max(_LEAST, width - sum(widths[:-1]) - 2 * (len(widths) - 1)) if width else 0
+    cut = [(*row[:-1], shorten(row[-1], room)) for row in rows] if room else rows
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cut]
+
+
+def shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3].rstrip()}..."
+
+
+def terminal_width() -> int:
+    """Columns of the terminal that reads the answer; 0 when none does."""
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 0
 
 
 def _text(frame: Frame, envelope: Mapping[str, Any], *, one_line: bool) -> str:

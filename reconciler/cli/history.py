@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler.cli.frame import SCHEMA, Answer, Frame, HelpfulGroup, give, global_options, settings_of, table
-from reconciler.cli.streams import say
+from reconciler.cli.frame import (
+    SCHEMA,
+    Answer,
+    Frame,
+    HelpfulGroup,
+    give,
+    global_options,
+    settings_of,
+    table,
+    terminal_width,
+)
+from reconciler.cli.streams import WARNING, say, tell
 from reconciler.cli.target import complete_target, target_argument
 from reconciler.cli.times import ago
+from reconciler.core.wording import verb
 from reconciler.errors import ReconcilerError
 from reconciler.model.report import Run, StepRecord
+
+if TYPE_CHECKING:
+    from reconciler.adapters.ledger_view import LedgerView
 
 _LIST = "(list)"
 _SHOWN = 15
@@ -76,11 +90,13 @@ def list_some(ctx: click.Context, target: str, limit: int | None) -> int:
 def _list(frame: Frame, target: str, limit: int | None) -> int:
     host, _, rest = target.partition("/")
     stack, _, service = rest.partition("/")
-    runs = _ledger(frame).runs(limit or 20, host=host, stack=stack, service=service)
+    ledger = _ledger(frame)
+    runs = ledger.runs(limit or 20, host=host, stack=stack, service=service)
     rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"], *map(_row, runs)]
     nothing = f"no pass of {target} is known" if target else "no pass has run yet"
     data = {"runs": [asdict(run) for run in runs]}
-    return give(frame, Answer(data, table(rows) if runs else [nothing], [run.id for run in runs]))
+    lines = table(rows, 0 if frame.wide else terminal_width()) if runs else [nothing]
+    return give(frame, Answer(data, lines, [run.id for run in runs], _noted(ledger)))
 
 
 def _row(run: Run) -> list[str]:
@@ -95,8 +111,9 @@ def _row(run: Run) -> list[str]:
 @click.pass_obj
 def show(frame: Frame, run_id: str) -> int:
     """One pass with its steps and their reasons. The ID stands in the first column of `reconciler history`."""
+    ledger = _ledger(frame)
     try:
-        run, steps = _ledger(frame).run(run_id)
+        run, steps = ledger.run(run_id)
     except KeyError:
         raise UnknownRun(
             "E-RUN", f"there is no pass {run_id!r}", why="history does not have it", next="reconciler history"
@@ -107,7 +124,8 @@ def show(frame: Frame, run_id: str) -> int:
         *(line for step in steps for line in _step(step)),
         *(f"  {line}" for line in run.detail.splitlines()),
     ]
-    return give(frame, Answer({"run": asdict(run), "steps": [asdict(step) for step in steps]}, lines, [run.id]))
+    data = {"run": asdict(run), "steps": [asdict(step) for step in steps]}
+    return give(frame, Answer(data, lines, [run.id], _noted(ledger)))
 
 
 @history.command(short_help="Everything, one pass a line, for other programs.")
@@ -117,6 +135,8 @@ def show(frame: Frame, run_id: str) -> int:
 def export(frame: Frame, limit: int | None) -> int:
     """Every pass with its steps as one JSON object a line, the oldest first; -n N: the latest N."""
     ledger = _ledger(frame)
+    for note in _noted(ledger):
+        tell(f"warning: {note}", WARNING)
     for run in reversed(ledger.runs(limit or -1)):
         say(
             json.dumps(
@@ -130,14 +150,18 @@ def _step(step: StepRecord) -> list[str]:
     """With the end of what it wrote, when that was kept."""
     name = f"{step.stack}/{step.service}".strip("/")
     about = f"{name}  " if name else ""
-    line = f"  {about}{step.action}: {step.result}  ({'; '.join(step.reasons)})"
+    line = f"  {about}{verb(step.action)}: {step.result}  ({'; '.join(step.reasons)})"
     return [line, *(f"    | {each}" for each in step.detail.splitlines()[-_SHOWN:])]
 
 
-def _ledger(frame: Frame) -> Any:
-    from reconciler.adapters.ledger import SqliteLedger
+def _ledger(frame: Frame) -> LedgerView:
+    from reconciler.adapters.ledger_view import LedgerView
 
-    return SqliteLedger(f"{settings_of(frame).state.directory}/ledger.db")
+    return LedgerView(f"{settings_of(frame).state.directory}/ledger.db")
+
+
+def _noted(ledger: LedgerView) -> tuple[str, ...]:
+    return (ledger.note,) if ledger.note else ()
 
 
 def _took(run: Run) -> str:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from reconciler.adapters.new_repository import Clone, author, commit, make_bare
 from reconciler.adapters.placing import Placing
 from reconciler.core.assemble import HostSide, assemble
+from reconciler.core.counting import count
 from reconciler.core.first_files import MARK, fleet_text, settings_text
 from reconciler.core.founding import Taken
 from reconciler.core.guard import Policy
@@ -137,7 +138,8 @@ def put(founded: Foundation, placing: Placing, *, push: bool) -> None:
                 raise exists(path, "it holds other values than the project has", "compare them, and move one away")
             placing.file(path, content, 0o600, folder_mode=0o700)
     if founded.git:
-        message = f"Bring {place.host} under reconciler\n\n{len(founded.taken)} Compose projects as they are."
+        taken = count(len(founded.taken), "Compose project as it is", "Compose projects as they are")
+        message = f"Bring {place.host} under reconciler\n\n{taken}."
         if place.bare:
             staged = placing.folder(place.bare)
             make_bare(staged, place.branch)

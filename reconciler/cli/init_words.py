@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.cli.frame import as_data
 from reconciler.cli.init_files import Foundation
+from reconciler.core.counting import count
 from reconciler.core.trees import Content
 from reconciler.settings import DEFAULT_FILE
 
@@ -59,7 +60,11 @@ def lines(founded: Foundation) -> list[str]:
 def done(founded: Foundation, *, shown: bool) -> list[str]:
     """What was written, and what to do next. `shown`: all but that was said before."""
     files = list(_listed(founded))
-    said = [f"Wrote {len(files)} files."] if shown else [*_projects(founded), *_refused(founded), "Wrote:", *files]
+    said = (
+        [f"Wrote {count(len(files), 'file')}."]
+        if shown
+        else [*_projects(founded), *_refused(founded), "Wrote:", *files]
+    )
     commands = (f"  {command}" for command in _commands(founded))
     return [*said, *_hints(founded), "Nothing that runs was touched. Next:", *commands]
 

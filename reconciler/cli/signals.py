@@ -10,12 +10,26 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.actor import actor
-from reconciler.cli.frame import Answer, Frame, Helpful, HelpfulGroup, give, global_options, settings_of
+from reconciler.cli.frame import (
+    Answer,
+    Frame,
+    Helpful,
+    HelpfulGroup,
+    give,
+    global_options,
+    settings_of,
+    table,
+    terminal_width,
+)
+from reconciler.cli.sentinel_rows import HEADING, rows
 from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.ports import Signals
+
+
+_ABBREVIATED = r"blocked/(image-)?[0-9a-z:]{4,}"
 
 
 class UnknownSentinel(ReconcilerError):
@@ -64,10 +78,12 @@ def sentinels() -> None:
 @global_options
 @click.pass_obj
 def list_all(frame: Frame) -> int:
-    """All that there are."""
+    """List pauses, blocks and the stamp. On a terminal long names and reasons are cut; -o wide has them in full."""
     settings = settings_of(frame)
     host, entries = settings.host, _entries(settings.state.directory)
-    lines = [f"{name}  {_words(fields)}" for name, fields in entries.items()] or ["no sentinel; passes go their way"]
+    width = 0 if frame.wide else terminal_width()
+    found = list(rows(entries, _left(frame, entries), short=bool(width)))
+    lines = table([HEADING, *found], width) if found else ["no sentinel; passes go their way"]
     return give(frame, Answer({"host": host, "sentinels": entries}, lines, list(entries)))
 
 
@@ -76,7 +92,7 @@ def list_all(frame: Frame) -> int:
 @global_options
 @click.pass_obj
 def show(frame: Frame, name: str) -> int:
-    """One of them, in full. NAME as `list` shows it, or the beginning of a SHA."""
+    """Show one of them in full. NAME as `list` shows it, or the beginning of a blocked SHA."""
     entries = _entries(settings_of(frame).state.directory)
     found = _named(name, entries)
     lines = [found, *(f"  {key:<10} {value}" for key, value in entries[found].items())]
@@ -88,7 +104,7 @@ def show(frame: Frame, name: str) -> int:
 @global_options
 @click.pass_obj
 def clear(frame: Frame, name: str) -> int:
-    """Clear a blocked revision or a pause. NAME as `list` shows it, or the beginning of a SHA."""
+    """Clear a blocked revision or a pause. NAME as `list` shows it, or the beginning of a blocked SHA."""
     signals, _ = _signals(frame)
     found = _named(name, _entries(settings_of(frame).state.directory))
     kind, _, rest = found.partition("/")
@@ -109,12 +125,14 @@ def _named(name: str, entries: Mapping[str, object]) -> str:
     """The one sentinel that is meant."""
     if name in entries:
         return name
-    blocked = [each for each in entries if re.fullmatch("[0-9a-f]{4,}", name) and each.startswith(f"blocked/{name}")]
+    full = name if name.startswith("blocked/") else f"blocked/{name}"
+    if full in entries:
+        return full
+    blocked = [each for each in entries if re.fullmatch(_ABBREVIATED, full) and each.startswith(full)]
     if len(blocked) == 1:
         return blocked[0]
-    if f"blocked/{name}" in entries:
-        return f"blocked/{name}"
-    raise _unknown(name)
+    why = f"{len(blocked)} sentinels begin like that" if blocked else "nothing of that name is set"
+    raise _unknown(name, why)
 
 
 def _entries(directory: str) -> dict[str, dict[str, str]]:
@@ -127,16 +145,16 @@ def _entries(directory: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _words(fields: dict[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in fields.items()) or "empty, and it counts all the same"
+def _left(frame: Frame, entries: Mapping[str, object]) -> dict[str, float]:
+    """Seconds until each pause ends, by its name; one that has ended and was not swept away yet has none."""
+    signals, _ = _signals(frame)
+    found = {name: signals.paused(name.partition("/")[2], alone=True) for name in entries if name.startswith("paused")}
+    return {name: pause.left for name, pause in found.items() if pause}
 
 
-def _unknown(name: str) -> UnknownSentinel:
+def _unknown(name: str, why: str = "nothing of that name is set") -> UnknownSentinel:
     return UnknownSentinel(
-        "E-SENTINEL",
-        f"there is no sentinel {name!r}",
-        why="nothing of that name is set",
-        next="reconciler sentinels list",
+        "E-SENTINEL", f"there is no sentinel {name!r}", why=why, next="reconciler sentinels list -o wide"
     )
 
 

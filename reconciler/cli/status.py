@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,16 @@ import click
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of, table
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
+from reconciler.core.counting import count
+from reconciler.core.wording import packages_of, verb
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
 from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
+    from reconciler.adapters.ledger_view import LedgerView
+    from reconciler.model.sets import PackageDrift
     from reconciler.model.settings import Settings
 
 EX_DRIFT = 2
@@ -37,8 +42,10 @@ OLD_PAUSE = 3600.0
 def status(frame: Frame, check: bool, watch: bool) -> int:
     """Desired and running revision, sync and health of this host.
 
-    Asks the engine, not the remote: DESIRED is what the latest pass went for. SYNC is one of synced, drift, behind,
-    held (the head is blocked), paused, and unknown (the manifests cannot be read).
+    Asks the engine, not the remote: DESIRED is what the latest pass went for, RUNNING what was verified last. SYNC:
+    synced; drift (something is not as git wants it; the next pass heals it); behind (DESIRED is not all there yet);
+    held (the head of the branch is held back); paused; unknown (the manifests cannot be read,
+    or what packages there are).
     """
     while watch:
         answer = _status(frame)
@@ -74,20 +81,30 @@ def _stale(frame: Frame, answer: Answer) -> ReconcilerError | None:
 
 
 def _status(frame: Frame) -> Answer:
+    from reconciler.wiring import view_ledger
+
+    settings = settings_of(frame)
+    with closing(view_ledger(settings)) as view:
+        return _seen(frame, settings, view)
+
+
+def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
     from reconciler.cli.look import last_seen, look
     from reconciler.quick.look import checked as quick_look
     from reconciler.wiring import make_heartbeat, make_rules, make_world
     from reconciler.wiring.clock import SystemClock
 
-    settings = settings_of(frame)
-    world = make_world(settings, SystemClock(), Silent())
+    noted = (view.note,) if view.note else ()
+    world = make_world(settings, SystemClock(), Silent(), view=view)
     pause = world.signals.paused()
     last = next(iter(world.ledger.runs(1)), None)
     if last is None:
-        lines = [f"{settings.host}: no pass has run yet", "  next: reconciler plan, then reconciler converge"]
+        stamp = world.signals.stamp()
+        known = f"no pass is recorded; {stamp[:7]} was verified last" if stamp else "no pass has run yet"
+        lines = [f"{settings.host}: {known}", "  next: reconciler plan, then reconciler converge"]
         data = {"host": settings.host, "in_sync": False, "paused": asdict(pause) if pause else None, "last_run": None}
         data |= _signs(settings)
-        return Answer(data, lines, [settings.host])
+        return Answer(data, lines, [settings.host], noted)
     running = world.signals.stamp()
     try:
         seen = look(world, make_rules(settings), last_seen(world))
@@ -95,18 +112,26 @@ def _status(frame: Frame) -> Answer:
         raise
     except ReconcilerError as error:  # a bad commit must not hide what runs
         told = _unreadable(settings.host, running, pause, last, error)
-        return replace(told, data={**told.data, **_signs(settings)}, warnings=(*told.warnings, *_nags(settings, pause)))
+        return replace(
+            told, data={**told.data, **_signs(settings)}, warnings=(*noted, *told.warnings, *_nags(settings, pause))
+        )
     plan = seen.picture.plan
     held = (
         seen.target.held or make_heartbeat(settings).read().held
     )  # the head itself may be newer than what is looked at
-    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause)
+    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause, seen.packages)
     health, sick = _health(plan)
     checked = max(last.ended or last.started, quick_look(settings))
-    lines = _row(settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick))
+    lines = _row(
+        settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick, seen.packages)
+    )
     if frame.wide or sync == "drift":
-        lines += [f"  {step.slot}: {step.action} ({'; '.join(step.reasons)})" for step in plan.steps]
+        lines += [f"  {step.slot}: {verb(step.action)} ({'; '.join(step.reasons)})" for step in plan.steps]
         lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
+    if seen.packages and (frame.wide or not seen.packages.in_sync):
+        from reconciler.core.packages.wording import package_counts, package_lines
+
+        lines += [*package_lines(seen.packages), f"  {package_counts(seen.packages)}"]
     if frame.wide:
         lines += [f"  {done.slot}: {_state(done.container)}" for done in plan.satisfied]
     data = {
@@ -123,9 +148,10 @@ def _status(frame: Frame) -> Answer:
         "drift": [str(step.slot) for step in plan.steps],
         "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
+        "packages": packages_of(seen.packages),
         **_signs(settings),
     }
-    return Answer(data, lines, [settings.host], (*seen.warnings, *_nags(settings, pause)))
+    return Answer(data, lines, [settings.host], (*noted, *seen.warnings, *_nags(settings, pause)))
 
 
 def _signs(settings: Settings) -> dict[str, Any]:
@@ -155,7 +181,7 @@ def _nags(settings: Settings, pause: Pause | None) -> Iterator[str]:
     for name, stopped in box.stopped.items():
         yield f"no notices to {name} for {span(now - stopped.at)}: {stopped.why}; mend it, then: reconciler notify test"
     if box.waiting and not box.stopped:
-        yield f"{len(box.waiting)} notices wait to be delivered"
+        yield f"{count(len(box.waiting), 'notice waits', 'notices wait')} to be delivered"
 
 
 def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: ReconcilerError) -> Answer:
@@ -175,6 +201,7 @@ def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: 
         "drift": [],
         "working_tree": [],
         "unhealthy": [],
+        "packages": None,
     }
     lines = _row(host, last.revision, running, sync, "unknown", checked, _note(pause, str(error), last, []))
     return Answer(data, lines, [host], (str(error),))
@@ -189,14 +216,18 @@ def _state(container: Container) -> str:
     return container.state if container.health == "none" else f"{container.state}, {container.health}"
 
 
-def _sync(plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None) -> str:
+def _sync(
+    plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None, packages: PackageDrift | None
+) -> str:
     if pause:
         return "paused"
     if held:
         return "held"
     if running != plan.revision:
         return "behind"
-    return "synced" if plan.empty and not drifted else "drift"
+    if not plan.empty or drifted or (packages and packages.lacks):
+        return "drift"
+    return "unknown" if packages and packages.unknown else "synced"
 
 
 def _health(plan: Plan) -> tuple[str, list[str]]:
@@ -209,7 +240,7 @@ def _health(plan: Plan) -> tuple[str, list[str]]:
     return ("sick" if sick else "starting" if starting else "ok"), sick
 
 
-def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
+def _note(pause: Pause | None, held: str, last: Run, sick: list[str], packages: PackageDrift | None = None) -> str:
     if pause:
         left = f", {span(pause.left)} left" if pause.left else ""
         return f'"{pause.reason or "no reason given"}" {pause.holder}{left}'.strip()
@@ -217,4 +248,12 @@ def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
         return held
     if last.outcome not in ("succeeded", "unchanged", ""):
         return f"last pass: {last.outcome}: {last.reason}"
-    return f"sick: {', '.join(sick)}" if sick else ""
+    if sick:
+        return f"sick: {', '.join(sick)}"
+    if packages is None or packages.in_sync:
+        return ""
+    return (
+        f"packages: {packages.unknown}"
+        if packages.unknown
+        else count(len(packages.lacks), "package lacks", "packages lack")
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from reconciler.convergence.long import Announced
 from reconciler.convergence.tell import PATIENCE, Teller
@@ -17,7 +18,7 @@ from reconciler.model.report import Pause, Run
 from reconciler.model.result import Result
 from reconciler.model.settings import Settings
 from reconciler.ports import Clock, Progress
-from reconciler.wiring import make_heartbeat, make_teller, notifications_of
+from reconciler.wiring import make_heartbeat, make_teller, notifications_of, view_ledger
 
 _HISTORY = 5
 """Runs that are asked whether they could tell their end."""
@@ -58,7 +59,14 @@ class Told:
             self._announced = None
 
     def _announce(self, phase: str) -> None:
-        self._safely(self._teller.deploying, self._request.run, phase)
+        healing = bool(self._safely(self._heals))
+        self._safely(partial(self._teller.deploying, healing=healing), self._request.run, phase)
+
+    def _heals(self) -> bool:
+        """Whether the pass at work is about what is verified already; it has written down what it goes for."""
+        with closing(view_ledger(self._settings)) as ledger:
+            run, _ = ledger.run(self._request.run)
+        return run.command == "converge" and bool(run.base) and run.revision == run.base
 
     def _tell(self, result: Result, world: World | None) -> None:
         history: tuple[Run, ...] = world.ledger.runs(_HISTORY) if world else ()

@@ -21,6 +21,7 @@ from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.order import awaited, entangled, levels
 from reconciler.core.overlap import in_the_way, may_overlap
 from reconciler.core.wanted import Want
+from reconciler.core.wording import verb
 from reconciler.errors import ReconcilerError
 from reconciler.model import labels
 from reconciler.model.desired import RestartPolicy
@@ -213,7 +214,7 @@ class Apply:
     def _bring(self, step: Step) -> None:
         begun = self._tools.clock.now()
         state = "adopting" if step.action is Action.ADOPT else "starting"
-        self._tools.progress.step(step.slot, state, f"{step.action}: {'; '.join(step.reasons)}")
+        self._tools.progress.step(step.slot, state, f"{verb(step.action)}: {'; '.join(step.reasons)}")
         self._bring_by[step.action](step)
         self._record(step, begun)
 

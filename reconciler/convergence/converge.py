@@ -17,6 +17,7 @@ from reconciler.convergence.apply import Apply, Tools
 from reconciler.convergence.exchange import Exchange
 from reconciler.convergence.failed import Failed
 from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.keep_built import kept_built
 from reconciler.convergence.migrations import Due, due
 from reconciler.convergence.observe import listed, observe
 from reconciler.convergence.own_pause import OwnPause
@@ -33,6 +34,7 @@ from reconciler.convergence.wait import EVERYTHING, Failures, Waiting, gravest
 from reconciler.convergence.world import Interrupted, Request, Rules, World
 from reconciler.core.adoption import remembered, renewed
 from reconciler.core.alerts import LONGEST, told_already
+from reconciler.core.counting import count
 from reconciler.core.planner import serving
 from reconciler.core.redact import redactor
 from reconciler.core.target import Target
@@ -83,8 +85,15 @@ class Pass:
             result = self._followed()
         except (KeyboardInterrupt, Interrupted):
             result = account.result("interrupted", 130, "interrupted; the next pass carries on")
-        result = cleaned(result, redactor(world.files.confidential()).clean)
+        result = self._kept_built(cleaned(result, redactor(world.files.confidential()).clean))
         return self._recorded(replace(result, seconds=world.clock.now() - account.started))
+
+    def _kept_built(self, result: Result) -> Result:
+        """Packages come last, when all that runs has its verdict; a part of the host has none."""
+        site, picture = self._rules.site, self._account.picture
+        if site.target.partition("/")[2]:
+            return result
+        return kept_built(self._world, self._request, result, picture.desired if picture else None, site.manifests)
 
     def _followed(self) -> Result:
         """The branch, as far as it goes. Where it cannot be followed, what was verified last is healed all the same."""
@@ -230,7 +239,7 @@ class Pass:
         if target.revision != account.base:
             account.attempt = world.ledger.note_attempt(target.revision, world.clock.boot())
         if plan.images:
-            world.progress.phase("prepare", f"{len(plan.images)} images")
+            world.progress.phase("prepare", count(len(plan.images), "image"))
         blocked = world.signals.blocked()
         prepare_images(world.engine, picture.tree, plan, world.progress, self._rules.parallel, world.images, blocked)
         render_files(world.files, picture.desired, picture.facts.paths, picture.facts.sealer)
@@ -242,7 +251,9 @@ class Pass:
         world.adoptions.remember(remembered(world.adoptions.known(), plan, picture.observed))
         world.progress.phase("check out", f"{target.revision[:7]} into {picture.desired.checkout}")
         promise_restarts(Exchange(world.engine, world.ledger, world.clock, self._request.run), picture)
-        account.checkout = world.repository.checkout(target.revision, picture.desired.checkout, self._request.run)
+        account.checkout = world.repository.checkout(
+            target.revision, picture.desired.checkout, self._request.run, picture.alone
+        )
         if failures := self._apply(picture, owner, migrating):
             failed = Failed(world, self._rules, self._gather, self._tools.waiting, account, self._told)
             return failed.result(picture, owner, failures)
@@ -282,7 +293,7 @@ class Pass:
             self._account.migrated += migrating.done if migrating else ()
         if applied.failures and not isolate:
             return applied.failures
-        self._world.progress.phase("verify", f"{len(applied.touched)} containers for {self._rules.window:g} s")
+        self._world.progress.phase("verify", f"{count(len(applied.touched), 'container')} for {self._rules.window:g} s")
         failures = applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
         if (failures and not isolate) or not _moves(plan, migrating):
             return failures

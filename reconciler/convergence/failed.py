@@ -69,7 +69,7 @@ class Failed:
         trouble: ReconcilerError | None = None
         try:
             restored = (
-                undo.everything(picture, owner, error, aim) if moved_on else undo.failing(picture, owner, failures)
+                undo.everything(picture, owner, failures, aim) if moved_on else undo.failing(picture, owner, failures)
             )
         except ReconcilerError as raised:
             trouble = raised
@@ -88,6 +88,9 @@ class Failed:
         if trouble:
             trouble.why = f"{trouble.why}\nwhat had failed before it: {error.what}".strip()
             return self._halted(trouble, failures)
+        if undo.images.keys() == failures.keys():
+            tags = ", ".join(dict.fromkeys(undo.images.values()))
+            error.next = f"push an image that works under {tags}: the one that failed is blocked, the revision is not"
         if account.request.command == "deploy":
             error.next = (
                 f"{error.next}; then deploy that. The timer waits (4 h) until: reconciler resume {account.host}"

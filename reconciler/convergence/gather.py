@@ -18,14 +18,14 @@ from reconciler.core.guard import Ground, Policy
 from reconciler.core.order import check_order
 from reconciler.core.planner import plan
 from reconciler.core.renewal import Renewal, may_stay, renewal, same_kinds
-from reconciler.core.scope import narrowed
+from reconciler.core.scope import left_alone, narrowed
 from reconciler.core.wanted import HostFacts, Want, print_with, wants
 from reconciler.errors import ReconcilerError, Unreachable
 from reconciler.model.changes import Changes
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Plan
-from reconciler.model.repository import Change
+from reconciler.model.repository import Change, LeftAlone
 from reconciler.ports import Clock, ContainerEngine, HostFiles, Images, Ledger, Repository, Signals, Tree
 
 _COMMITS = 50
@@ -51,7 +51,8 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree.
+    """All that deciding needs, and the decision. `drifted`: tracked files that differ in the working tree, without
+    those that are `held`: what this pass leaves alone has them mounted (`alone`).
 
     `whole`: the plan before it was narrowed to a target and to what is not paused; `ground` is for the guard.
     `changes`: from the base to the desired revision; None when it is the same, or the base is unknown.
@@ -68,6 +69,8 @@ class Picture:
     whole: Plan
     ground: Ground
     changes: Changes | None = None
+    alone: LeftAlone = LeftAlone()
+    held: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -150,9 +153,14 @@ class Gather:
         )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)
+        alone = left_alone(whole, chosen, wanted, desired.checkout)
+        held = tuple(path for path in drifted if path in alone)
+        drifted = tuple(path for path in drifted if path not in alone)
         ground = Ground(real, self._holding(desired, chosen, wanted))
         told = None if base in ("", revision) else self._told(base, changed.get(base), Side(desired, wanted))
-        return Picture(tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground, told)
+        return Picture(
+            tree, desired, observed, wanted, facts, chosen, drifted, warnings, whole, ground, told, alone, held
+        )
 
     def _welcomed(
         self, observed: Observed, wanted: Mapping[Slot, Want], desired: Desired, blocked: Collection[str]

@@ -11,7 +11,7 @@ from reconciler.model.plan import Action
 def promise_restarts(exchange: Exchange, picture: Picture) -> None:
     """A dead pass must not leave a container with a file that was put back under it, or in a namespace gone by.
 
-    Nor must a narrowed one: the check-out is always whole, also for services that it leaves alone.
+    Nor must a narrowed one, with a file that it writes for a service of its own and that others mount as well.
     """
     for step in picture.plan.steps:
         if step.current and (step.action is Action.RESTART or (step.renews and step.action is not Action.KEEP)):

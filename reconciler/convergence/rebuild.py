@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.convergence.told import Told
 from reconciler.convergence.world import World
+from reconciler.core.counting import count
 from reconciler.model.report import Run
 
 
@@ -15,8 +16,8 @@ def rebuild(world: World, host: str, run: str) -> None:
     if not ledger.fresh or not stamp:
         return
     why = f"it was unusable: {ledger.loss.why}" if ledger.loss else "there was none"
-    blocks = len(world.signals.blocks())
-    reason = f"the ledger begins again ({why}); {stamp[:7]} is verified by its stamp, {blocks} blocks stand"
+    blocks = count(len(world.signals.blocks()), "block stands", "blocks stand")
+    reason = f"the ledger begins again ({why}); {stamp[:7]} is verified by its stamp, {blocks}"
     begun = world.clock.now()
     ledger.begin(Run(f"{run}-rebuild", "rebuild", "reconciler", stamp, "", begun, host=host))
     ledger.step(Told.verified(f"{run}-rebuild", stamp, begun))

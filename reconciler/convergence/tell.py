@@ -68,7 +68,7 @@ class Teller:
             saved = self._saved(box) if box != before else True
             return len(self._delivered(box, saved=saved).waiting)
 
-    def deploying(self, run: str, phase: str) -> None:
+    def deploying(self, run: str, phase: str, *, healing: bool = False) -> None:
         """Say that a pass takes long; its end takes the place of this message."""
         with self._lock:
             box = self._outbox.load()
@@ -77,7 +77,8 @@ class Teller:
             from reconciler.core.notices.words import deploying
 
             now = self._clock.now()
-            box = mailbox.put(box, deploying(run, self._host, phase, now, self._redactor()), box.wanted.channels, now)
+            notice = deploying(run, self._host, phase, now, self._redactor(), healing=healing)
+            box = mailbox.put(box, notice, box.wanted.channels, now)
             box = replace(box, memory=replace(box.memory, deploying=run))
             if self._saved(box):
                 self._delivered(box, PATIENCE)

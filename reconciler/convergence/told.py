@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.gate.wording import gate_lines
+from reconciler.core.wording import verb
 from reconciler.model.gate import GateAnswer
 from reconciler.model.observed import Slot
 from reconciler.model.plan import Plan
@@ -32,10 +33,10 @@ class Told(Progress):
 
     @staticmethod
     def summary(plan: Plan, migrated: Sequence[Migrated]) -> str:
-        """`2 replace, 1 create, 1 migrated`."""
+        """`2 recreate, 1 create, 1 migrated`."""
         counts: dict[str, int] = {}
         for step in plan.steps:
-            counts[step.action] = counts.get(step.action, 0) + 1
+            counts[verb(step.action)] = counts.get(verb(step.action), 0) + 1
         counts |= {"migrated": len(migrated)} if migrated else {}
         return ", ".join(f"{count} {action}" for action, count in counts.items()) or "no container changed"
 

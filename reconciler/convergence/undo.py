@@ -19,27 +19,34 @@ from reconciler.convergence.tidy import tidy
 from reconciler.convergence.wait import EVERYTHING, Failures, gravest
 from reconciler.convergence.world import World
 from reconciler.core.adoption import renewed
-from reconciler.core.drift import images_to_block
+from reconciler.core.drift import images_at_fault
 from reconciler.core.order import entangled
 from reconciler.core.scope import narrowed
 from reconciler.errors import ReconcilerError, Transient, Unreachable
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Observed, Slot
 from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Block, Intent
 from reconciler.ports import ContainerEngine
 
 
 class Undo:
-    """What one run did is taken back. `base`: the revision verified last, "" when there is none."""
+    """What one run did is taken back. `base`: the revision verified last, "" when there is none.
+
+    `images`: slot -> reference of what was at fault itself, because its tag had moved to an image that fails.
+    """
 
     def __init__(self, world: World, gather: Gather, host: str, run: str, base: str) -> None:
         self._world, self._gather, self._host, self._run, self._base = world, gather, host, run, base
+        self.images: dict[Slot, str] = {}
 
-    def everything(self, picture: Picture, owner: str, error: ReconcilerError, aim: Aim) -> list[str]:
-        """Back to the base revision; the names of the containers that serve again. The revision is blocked."""
-        world = self._world
+    def everything(self, picture: Picture, owner: str, failures: Failures, aim: Aim) -> list[str]:
+        """Back to the base revision; the names of the containers that serve again.
+
+        The revision is blocked, unless nothing failed but images whose tags had moved: then they are.
+        """
+        world, error = self._world, gravest(failures)
         world.progress.phase("undo", error.what)
-        unblocked = self._blocked(aim, picture.desired.revision, error)
+        unblocked = self._blocked(picture, owner, aim, failures)
         trouble = self._files_back(picture) or unblocked
         discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
         observed = self._observe(owner)
@@ -59,8 +66,8 @@ class Undo:
         failed = entangled({slot.stack for slot in failures}, picture.wants)
         stacks = set() if EVERYTHING in failures else failed
         now = self._observe(owner)
-        for image in images_to_block(picture.plan, picture.wants, picture.observed, now, failures):
-            world.signals.block(Block(f"image-{image}", error.what, self._run))
+        for block in self._image_blocks(picture, now, failures):
+            world.signals.block(block)
         discard_made(world.engine, picture.plan, picture.observed, now, stacks, created=False)
         observed = self._observe(owner)
         intents = self._promises(observed, stacks)
@@ -73,20 +80,35 @@ class Undo:
     def _observe(self, owner: str) -> Observed:
         return observe(self._world.engine, self._world.adoptions, self._host, owner)
 
-    def _blocked(self, aim: Aim, revision: str, error: ReconcilerError) -> ReconcilerError | None:
+    def _blocked(self, picture: Picture, owner: str, aim: Aim, failures: Failures) -> ReconcilerError | None:
         """First of all, and durably; where even that cannot be written, the old containers must serve all the same."""
+        error = gravest(failures)
         if isinstance(error, Transient):
             return None
         try:
-            self._world.signals.block(aim.block(revision, error.what))
+            blocks = self._image_blocks(picture, self._observe(owner), failures)
+        except ReconcilerError:  # then nobody can tell an image from its revision
+            blocks = []
+        if self.images.keys() != failures.keys():
+            blocks = [aim.block(picture.desired.revision, error.what)]
+        try:
+            for block in blocks:
+                self._world.signals.block(block)
         except ReconcilerError as trouble:
             return trouble
         return None
 
+    def _image_blocks(self, picture: Picture, now: Observed, failures: Failures) -> list[Block]:
+        """For images that failed though nothing else about their services changed; `images` tells whose."""
+        found = images_at_fault(picture.plan, picture.wants, picture.observed, now, failures)
+        self.images = {slot: picture.wants[slot].spec.image for slot in found}
+        named = ((slot, digest) for slot, digests in found.items() for digest in digests)
+        return [Block(f"image-{digest}", failures[slot].what, self._run) for slot, digest in named]
+
     def _files_back(self, picture: Picture) -> ReconcilerError | None:
         """The files of the base revision; a full disk must not keep the old containers from serving again."""
         try:
-            self._world.repository.checkout(self._base, picture.desired.checkout, self._run)
+            self._world.repository.checkout(self._base, picture.desired.checkout, self._run, picture.alone)
         except ReconcilerError as error:
             return error
         return None

@@ -13,6 +13,7 @@ from reconciler.convergence.gather import Picture
 from reconciler.convergence.wait import Failures
 from reconciler.convergence.world import World
 from reconciler.core import guard, probes
+from reconciler.core.counting import count
 from reconciler.core.guard import Policy
 from reconciler.core.probes import Sample, Standing
 from reconciler.core.redact import redactor
@@ -66,7 +67,7 @@ class Verify:
         if not todo:
             return {}
         clean = redactor(self._world.files.confidential()).clean
-        self._world.progress.phase("verify", "1 probe" if len(todo) == 1 else f"{len(todo)} probes")
+        self._world.progress.phase("verify", count(len(todo), "probe"))
         with ThreadPoolExecutor(min(len(todo), _TOGETHER)) as pool:
             futures = [pool.submit(self._until_it_holds, slot, probe, 1 if once else 0) for slot, probe in todo]
         failures: Failures = {}

@@ -5,21 +5,26 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from reconciler.core.build_context import build_id, read_context
-from reconciler.core.compose.load import HostContext, LoadedStack, load_stack
+from reconciler.core.compose.load import HostContext, LoadedStack, try_stack
 from reconciler.core.compose.source import override_beside
+from reconciler.core.compose.variables import is_whole
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
-from reconciler.core.manifest.ci import load_ci
-from reconciler.core.manifest.fleet import load_fleet
+from reconciler.core.fleet_file import fleet_of
 from reconciler.core.manifest.selecting import selects
 from reconciler.core.migrations import with_migrations
+from reconciler.core.mistakes import Mistakes, every
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
-from reconciler.model.desired import Desired, Stack
+from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
-from reconciler.model.gate import CiRules
+from reconciler.model.images import ImageDrift
 from reconciler.ports import Tree
+
+if TYPE_CHECKING:
+    from reconciler.core.packages.wanted import Wanted
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
@@ -50,38 +55,6 @@ class Assembled:
         return self
 
 
-def fleet_of(tree: Tree, manifests: str) -> Fleet:
-    """Raises BadConfiguration when there is no fleet file, or it is wrong."""
-    return load_fleet(*_fleet_document(tree, manifests))
-
-
-def ci_of(tree: Tree, manifests: str) -> CiRules | None:
-    """`ci:` of the fleet file alone. Raises BadConfiguration when there is no such file, or this part is wrong."""
-    return load_ci(*_fleet_document(tree, manifests))
-
-
-def _fleet_document(tree: Tree, manifests: str) -> tuple[Map, str]:
-    path = posixpath.join(manifests, "fleet.yaml")
-    entry = tree.entry(path)
-    if entry is None or entry.kind not in ("file", "executable"):
-        raise BadConfiguration(
-            "E-MANIFEST-FLEET",
-            f"there is no {path} in the repository",
-            why="the fleet file names the hosts; the manifests folder is repository.path in reconciler.toml",
-            next="commit a fleet.yaml, or mend repository.path",
-        )
-    document = parse(read_file(tree, path), path)
-    if not isinstance(document, Map):
-        raise BadConfiguration(
-            "E-MANIFEST-VALUE",
-            "the fleet file is not a mapping",
-            why="it starts with `apiVersion: reconciler/v1` and `kind: Fleet`",
-            next="see manifests/fleet.yaml of the project for an example",
-            at=Position(path, 1, 1),
-        )
-    return document, path
-
-
 def assemble(
     tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str, checking: bool = False
 ) -> Assembled:
@@ -94,6 +67,13 @@ def assemble(
     host = _host(fleet, side.name, manifests)
     if not checking:
         _require_local(host, manifests)
+    return assemble_for(tree, manifests, side, fleet, host, revision=revision, owner=owner, checking=checking)
+
+
+def assemble_for(
+    tree: Tree, manifests: str, side: HostSide, fleet: Fleet, host: Host, *, revision: str, owner: str, checking: bool
+) -> Assembled:
+    """The same with the fleet and one of its hosts given."""
     problems: list[ReconcilerError] = []
     folders = list(_stack_folders(tree, manifests, problems))
     warnings = [*fleet.warnings, *_unknown_directories(host, folders, manifests)]
@@ -105,17 +85,21 @@ def assemble(
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
             loaded = _load(tree, folder, host, side, revision)
-            extension = _stack_extension(loaded.extensions, loaded.stack.file)
-            if not selects(extension, host, fleet, _at(loaded)):
+            stack = _stack(loaded, host, fleet)
+            if stack is None:
                 continue
             warnings += loaded.warnings
-            stack = with_migrations(_extended(loaded, extension), extension.migrations, _at(loaded))
-            stacks.append(_probed(stack, extension, host.checkout, _at(loaded)))
+            stacks.append(stack)
             builds |= _builds(tree, loaded.stack)
             reads |= {loaded.stack.file, *loaded.reads}
         except ReconcilerError as problem:
-            problems.append(problem)
+            problems += problem.each
     problems += _same_name(stacks)
+    wanted = _packages(tree, manifests, fleet, host)
+    if wanted:
+        problems += wanted.problems
+        warnings += wanted.warnings
+        reads |= {each.file for each in wanted.packages.sets}
     desired = Desired(
         revision,
         host.name,
@@ -126,8 +110,18 @@ def assemble(
         tuple(sorted(reads)),
         fleet.ignore,
         fleet.quiet,
+        wanted.packages if wanted else None,
     )
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
+
+
+def _packages(tree: Tree, manifests: str, fleet: Fleet, host: Host) -> Wanted | None:
+    """Whoever has no package set does not pay for their models."""
+    if not tree.children(posixpath.join(manifests, "packages")):
+        return None
+    from reconciler.core.packages.wanted import packages_of
+
+    return packages_of(tree, manifests, fleet, host)
 
 
 def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
@@ -136,14 +130,14 @@ def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:
         return False
     try:
         document = parse(read_file(tree, file), file)
+        raw = document.get("x-reconciler") if isinstance(document, Map) else None
+        if not isinstance(raw, Map) or "hosts" not in raw or "$" in repr(raw["hosts"]):
+            return False
+        alone = Map(raw.place)
+        alone.take(raw, "hosts")
+        return not selects(_read_extension(alone, file), host, fleet, raw.position)
     except ReconcilerError:
         return False  # loading says what is wrong, and says it better
-    raw = document.get("x-reconciler") if isinstance(document, Map) else None
-    if not isinstance(raw, Map) or "hosts" not in raw or "$" in repr(raw["hosts"]):
-        return False
-    alone = Map(raw.place)
-    alone.take(raw, "hosts")
-    return not selects(_stack_extension(alone, file), host, fleet, raw.position)
 
 
 def _host(fleet: Fleet, name: str, manifests: str) -> Host:
@@ -204,6 +198,23 @@ def _unknown_directories(host: Host, folders: list[tuple[str, str, str]], manife
             yield f"{file}: `directories` of {host.name} names {name}, which is no stack"
 
 
+def _stack(loaded: LoadedStack, host: Host, fleet: Fleet) -> Stack | None:
+    """The stack with what `x-reconciler` says; None when other hosts run it. BadConfiguration: all that is wrong."""
+    made: Stack | None = None
+    with Mistakes() as mistakes:
+        mistakes.found += loaded.problems
+        extension = mistakes.of(_stack_extension, loaded)
+        here = mistakes.of(selects, extension, host, fleet, _at(loaded)) if extension else None
+        if here is False:
+            return None
+        made = mistakes.of(_extended, loaded, extension or StackExtension())
+        if extension and loaded.others is not None:
+            base = made or loaded.stack
+            mistakes.of(with_migrations, base, extension.migrations, loaded.extensions, loaded.others)
+            made = mistakes.of(_probed, base, extension, host.checkout, loaded)
+    return replace(made, migrations=extension.migrations) if made and extension else None
+
+
 def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide, revision: str) -> LoadedStack:
     """An app proves its version only if it knows it: what is written with these two is replaced at every commit."""
     name, _, file = folder
@@ -215,7 +226,7 @@ def _load(tree: Tree, folder: tuple[str, str, str], host: Host, side: HostSide, 
         host_file_root=side.environment_folder(name),
         variables={"RECONCILER_SHA": revision, "RECONCILER_HOST": host.name},
     )
-    return load_stack(tree, file, context, name)
+    return try_stack(tree, file, context, name)
 
 
 def _at(loaded: LoadedStack) -> Position:
@@ -225,7 +236,13 @@ def _at(loaded: LoadedStack) -> Position:
 # Whoever writes no x-reconciler does not pay for its models.
 
 
-def _stack_extension(raw: Map, file: str) -> StackExtension:
+def _stack_extension(loaded: LoadedStack) -> StackExtension | None:
+    """None when its variables could not be filled in, which was told."""
+    whole = not loaded.problems or is_whole(loaded.extensions)
+    return _read_extension(loaded.extensions, loaded.stack.file) if whole else None
+
+
+def _read_extension(raw: Map, file: str) -> StackExtension:
     if not raw:
         return StackExtension()
     from reconciler.core.manifest.stack import load_stack_extension
@@ -241,37 +258,38 @@ def _service_extension(raw: Map | None, file: str) -> ServiceExtension:
     return load_service_extension(raw, file)
 
 
-def _probed(stack: Stack, extension: StackExtension, checkout: str, at: Position) -> Stack:
+def _probed(stack: Stack, extension: StackExtension, checkout: str, loaded: LoadedStack) -> Stack:
     if not extension.verify:
         return stack
     from reconciler.core.manifest.verify import with_probes
 
-    return with_probes(stack, extension.verify, checkout, at)
+    return with_probes(stack, extension.verify, checkout, loaded.extensions, loaded.others or ())
 
 
 def _extended(loaded: LoadedStack, stack: StackExtension) -> Stack:
     """The stack with what `x-reconciler` of its services says."""
-    services = []
-    for service in loaded.stack.services:
-        raw = loaded.service_extensions.get(service.name)
-        extension = _service_extension(raw, loaded.stack.file)
-        if raw is not None and not service.build and any(rule.action == "rebuild" for rule in extension.on_change):
-            raise BadConfiguration(
-                "E-MANIFEST-VALUE",
-                f"{service.name}: on_change asks to rebuild, and there is no build:",
-                why="its image comes from elsewhere",
-                next="write action: recreate",
-                at=raw.position,
-            )
-        services.append(
-            replace(
-                service,
-                job=service.job or extension.job,
-                on_change=extension.on_change,
-                image_drift=extension.image_drift or stack.image_drift,
-            )
+
+    def one(loaded: LoadedStack, service: Service) -> Service:
+        return _extended_service(loaded, service, stack.image_drift)
+
+    return replace(loaded.stack, services=tuple(every(one, loaded, loaded.stack.services)))
+
+
+def _extended_service(loaded: LoadedStack, service: Service, image_drift: ImageDrift) -> Service:
+    raw = loaded.service_extensions.get(service.name)
+    extension = _service_extension(raw, loaded.stack.file)
+    rebuilds = any(rule.action == "rebuild" for rule in extension.on_change)
+    if raw is not None and rebuilds and not service.build and not loaded.problems:
+        raise BadConfiguration(
+            "E-MANIFEST-VALUE",
+            f"{service.name}: on_change asks to rebuild, and there is no build:",
+            why="its image comes from elsewhere",
+            next="write action: recreate",
+            at=raw.position,
         )
-    return replace(loaded.stack, services=tuple(services))
+    job = service.job or extension.job
+    drift = extension.image_drift or image_drift
+    return replace(service, job=job, on_change=extension.on_change, image_drift=drift)
 
 
 def _builds(tree: Tree, stack: Stack) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.adoption import is_new
+from reconciler.core.counting import count
 from reconciler.core.differences import tampering
 from reconciler.core.renewal import Renewal
 from reconciler.core.wanted import Want
@@ -94,8 +95,7 @@ def unenforced(wants: Iterable[Want], lacks: Collection[str]) -> Iterator[str]:
             if key in _CONTROLLERS and want.spec.body.get("HostConfig", {}).get(key):
                 found.setdefault(_CONTROLLERS[key], set()).add(replace(want.slot, number=1))
     for (controller, limits), slots in sorted(found.items()):
-        services = "1 service" if len(slots) == 1 else f"{len(slots)} services"
-        yield f"{limits} of {services} are not enforced: this kernel has no {controller} controller"
+        yield f"{limits} of {count(len(slots), 'service')} are not enforced: this kernel has no {controller} controller"
 
 
 def tampered(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Iterator[str]:
@@ -157,21 +157,23 @@ def _moved_to(want: Want, current: Container, observed: Observed) -> str:
     return tagged.id.removeprefix("sha256:") if tagged and moved else ""
 
 
-def images_to_block(
+def images_at_fault(
     plan: Plan, wants: Mapping[Slot, Want], before: Observed, now: Observed, failed: Collection[Slot]
-) -> Iterator[str]:
-    """Digests (without `sha256:`) of images that failed where nothing but the image changed: their tags had moved."""
+) -> dict[Slot, tuple[str, ...]]:
+    """Slots that failed though nothing changed but the image behind their tag: its digests, without `sha256:`."""
     known = {container.id for container in before.containers}
     made = {c.slot: c.image_id for c in now.containers if c.id not in known}
+    found = {}
     for step in plan.steps:
         image, want = made.get(step.slot, ""), wants.get(step.slot)
         if image and want and not want.build_id and step.current and step.slot in failed:
             same = step.current.fingerprint == want.spec.fingerprint
             if same and image != step.current.image_id:
-                yield image.removeprefix("sha256:")
                 # Under its registry's name as well: without the image nobody would know it again.
                 tags = next((i.tags for i in now.images if i.id == image), ())
-                yield from (tag.partition("@sha256:")[2] for tag in tags if "@sha256:" in tag)
+                digests = (image, *(tag.partition("@")[2] for tag in tags if "@sha256:" in tag))
+                found[step.slot] = tuple(digest.removeprefix("sha256:") for digest in digests)
+    return found
 
 
 def network_gone(spec: ContainerSpec, current: Container, observed: Observed) -> Iterator[str]:

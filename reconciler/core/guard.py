@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core import blocked_images, moved_data
+from reconciler.core.counting import count
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.host_access import SOCKETS, Land, every_path, probed, sources
 from reconciler.core.ports_taken import is_fixed, meet
@@ -84,7 +85,7 @@ def _emptied(desired: Desired, removals: Sequence[Step]) -> Iterator[Refused]:
     if removals and not desired.stacks:
         yield Refused(
             "E-GUARD-EMPTY",
-            f"no stack is wanted on {desired.host}, but {len(removals)} containers run",
+            f"no stack is wanted on {desired.host}, but {count(len(removals), 'container runs', 'containers run')}",
             why="an empty desired set is far more often a mistake than a wish",
             next="check repository.path and x-reconciler.hosts; to really clear the host, remove containers by hand",
         )
@@ -97,7 +98,7 @@ def _removals(plan: Plan, removals: Sequence[Step], policy: Policy) -> Iterator[
     if len(removed) > policy.max_removed_stacks:
         yield Refused(
             "E-GUARD-REMOVALS",
-            f"{len(removed)} stacks would be removed at once: {', '.join(removed)}",
+            f"{count(len(removed), 'stack')} would be removed at once: {', '.join(removed)}",
             why=f"at most {policy.max_removed_stacks} may go in one pass (trust.max_removed_stacks)",
             next="remove them in several commits, or raise the limit in reconciler.toml for this pass",
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
+from reconciler.core.mistakes import Mistakes
 from reconciler.core.order import closure
+from reconciler.core.positioned import Map
 from reconciler.core.scope import UnknownTarget
 from reconciler.core.wanted import Want
 from reconciler.errors import BadConfiguration, Position, Refused
@@ -20,33 +22,44 @@ _STANDING = ("PortBindings", "PublishAllPorts", "RestartPolicy", "AutoRemove", "
 _OWN = ("Hostname", "Domainname", "MacAddress", "ExposedPorts", "Volumes", "OnBuild", "AttachStdin", "AttachStdout")
 
 
-def with_migrations(stack: Stack, migrations: Sequence[Migration], at: Position) -> Stack:
-    """The stack with its migrations. BadConfiguration when one names no service, or what it does is not clear."""
+def with_migrations(
+    stack: Stack, migrations: Sequence[Migration], raw: Map, others: Collection[str] = frozenset()
+) -> Stack:
+    """The stack with its migrations. BadConfiguration when one names no service, or what it does is not clear.
+
+    `raw`: `x-reconciler` as it stands in the file; `others`: services that are there as well.
+    """
     seen: set[str] = set()
-    for migration in migrations:
-        problem = _problem(migration, {service.name for service in stack.services}, seen)
-        if problem:
-            raise BadConfiguration(
-                "E-MANIFEST-MIGRATION",
-                f"migration {migration.name}: {problem}",
-                why="it says either service: and command:, or run:",
-                next="mend it under x-reconciler.migrations",
-                at=at,
-            )
-        seen.add(migration.name)
+    known = {*(service.name for service in stack.services), *others}
+    with Mistakes() as mistakes:
+        for index, migration in enumerate(migrations):
+            for problem in _problems(migration, known, seen):
+                mistakes.of(_refuse, migration, problem, raw.item_at("migrations", index))
+            seen.add(migration.name)
     return replace(stack, migrations=tuple(migrations))
 
 
-def _problem(migration: Migration, services: Collection[str], seen: Collection[str]) -> str:
+def _refuse(migration: Migration, problem: str, at: Position) -> NoReturn:
+    raise BadConfiguration(
+        "E-MANIFEST-MIGRATION",
+        f"migration {migration.name}: {problem}",
+        why="it says either service: and command:, or run:",
+        next="mend it under x-reconciler.migrations",
+        at=at,
+    )
+
+
+def _problems(migration: Migration, services: Collection[str], seen: Collection[str]) -> Iterator[str]:
     if migration.name in seen:
-        return "there are two of that name"
+        yield "there are two of that name"
     inside = bool(migration.service and migration.command)
     if inside == bool(migration.run) or bool(migration.service) != bool(migration.command):
-        return "it is not clear where it runs"
-    for service in (migration.service, *migration.needs):
+        yield "it is not clear where it runs"
+    for service in dict.fromkeys((migration.service, *migration.needs)):
         if service and service not in services:
-            return f"the stack has no service {service!r}"
-    return "" if migration.timeout > 0 else "its timeout is zero"
+            yield f"the stack has no service {service!r}"
+    if migration.timeout <= 0:
+        yield "its timeout is zero"
 
 
 def chosen(desired: Desired, target: str) -> tuple[Stack, ...]:

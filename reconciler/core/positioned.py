@@ -48,6 +48,11 @@ class Map(dict[str, Any]):
         """Where `key` itself stands."""
         return Position(*self.key_places.get(key, self.place))
 
+    def item_at(self, key: str, index: int) -> Position:
+        """Where an item of the sequence under `key` stands (where the mapping stands, when there is none)."""
+        items = self.get(key)
+        return items.at(index) if isinstance(items, Seq) and index < len(items) else self.position
+
     def copy(self) -> Map:
         """A shallow copy with all places."""
         twin = Map(self.place)

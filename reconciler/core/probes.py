@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.counting import count
 from reconciler.core.verdict import GOOD, State, Verdict, started
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.observed import Container, Slot
@@ -65,7 +66,7 @@ def failure(probe: Probe, slot: Slot, standing: Standing, came: str) -> Reconcil
         f"E-VERIFY-{kind}",
         f"{place}: {probe.name}: {reason}",
         why=shown(probe, came)
-        or f"it was tried for {probe.within:g} s and did not hold {probe.samples} times in a row",
+        or f"it was tried for {probe.within:g} s and did not hold {count(probe.samples, 'time')} in a row",
         next="mend it and push; if the probe is wrong or needs more time, mend it under x-reconciler.verify",
     )
 

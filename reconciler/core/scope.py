@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.core.fingerprint import repository_paths
+from reconciler.core.mounted import mounted
 from reconciler.core.planner import shown
 from reconciler.core.wanted import Want
 from reconciler.errors import ReconcilerError
 from reconciler.model.observed import Container, Slot
 from reconciler.model.plan import Action, NetworkStep, Plan, Step
+from reconciler.model.repository import LeftAlone
 
 
 class UnknownTarget(ReconcilerError):
@@ -40,8 +43,32 @@ def narrowed(plan: Plan, target: str, paused: Sequence[str], wants: Mapping[Slot
     return plan
 
 
+def left_alone(whole: Plan, narrowed: Plan, wants: Mapping[Slot, Want], checkout: str) -> LeftAlone:
+    """Files that containers have mounted which a narrowed pass leaves alone, and that nothing of its own mounts.
+
+    Written now, they would change under what runs, without its new image, unseen by any verdict.
+    """
+    touched = {step.slot for step in narrowed.steps}
+    alone = [step for step in whole.steps if step.current and step.slot not in touched]
+    below = {path for step in alone if step.current for path in _mounts(step.current, checkout)}
+    below |= {path for step in alone if (want := wants.get(step.slot)) for path in _sees(want)}
+    but = {path for step in narrowed.steps if (want := wants.get(step.slot)) for path in _sees(want)}
+    return LeftAlone(tuple(sorted(below)), tuple(sorted(but))) if below else LeftAlone()
+
+
+def _mounts(container: Container, checkout: str) -> Iterator[str]:
+    """Paths of the repository that it has mounted from the check-out."""
+    for mount in mounted(container.definition.get("HostConfig") or {}).values():
+        if f"{mount.source}/".startswith(f"{checkout}/"):
+            yield mount.source[len(checkout) + 1 :]
+
+
+def _sees(want: Want) -> tuple[str, ...]:
+    return repository_paths(want.service, want.stack)
+
+
 def left_stale(whole: Plan, narrowed: Plan, wants: Mapping[Slot, Want], drifted: Sequence[str]) -> Iterator[Container]:
-    """Containers that a narrowed pass leaves alone although its check-out puts back a file that they mount."""
+    """Containers that a narrowed pass leaves alone although its check-out writes a file that they mount."""
     touched = {step.slot for step in narrowed.steps}
     for step in whole.steps:
         want = wants.get(step.slot)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from reconciler.core.counting import count
 from reconciler.model.observed import Container
 
 # The engine's own defaults (docs.docker.com/reference/dockerfile/#healthcheck), in seconds.
@@ -57,7 +58,9 @@ def stable(samples: Sequence[Container | None], *, job: bool) -> Verdict:
         return now
     seen = [(s.started_at, s.restart_count) for s in samples if s]
     if not job and len(set(seen)) > 1:
-        return Verdict(State.BAD, f"it restarted {max(count for _, count in seen) or 1} times while it was watched")
+        return Verdict(
+            State.BAD, f"it restarted {count(max(restarts for _, restarts in seen) or 1, 'time')} while it was watched"
+        )
     if len(samples) < 3:
         return Verdict(State.WAITING, "watched for too short a time")
     return GOOD

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data
 from reconciler.model.changes import Changes
 from reconciler.model.plan import SIGNS, Action, Plan, Step
 from reconciler.model.result import Result
+
+if TYPE_CHECKING:  # a host without package sets does not pay for their nouns
+    from reconciler.model.sets import PackageDrift
 
 _WORDS = {
     Action.ADOPT: "adopt",
@@ -23,10 +27,19 @@ _WORDS = {
     Action.KEEP: "keep",
     Action.REMOVE: "remove",
 }
+_BY_NAME = {str(action): word for action, word in _WORDS.items()}
 
 
-def plan_lines(plan: Plan, held: str = "") -> list[str]:
-    """The plan with a sign and the reasons for every step, and the counts at the end."""
+def verb(action: str) -> str:
+    """What an action is called by people, everywhere the same; programs get its own name."""
+    return _BY_NAME.get(action, action)
+
+
+def plan_lines(plan: Plan, held: str = "", *, in_sync: bool = True) -> list[str]:
+    """The plan with a sign and the reasons for every step, and the counts at the end.
+
+    `in_sync` False: what is no container is not as it shall be, or nobody knows.
+    """
     running = plan.base[:7] if plan.base else "nothing yet"
     lines = [f"Desired {plan.revision[:7]}, verified {running}" + (f"  (held: {held})" if held else "")]
     rows = list(_rows(plan))
@@ -35,23 +48,19 @@ def plan_lines(plan: Plan, held: str = "") -> list[str]:
         lines.append(f"  {sign} {name.ljust(width)}  {reasons[0] if reasons else ''}".rstrip())
         lines += [f"    {' ' * width}  {reason}" for reason in reasons[1:]]
     lines += [f"  ! {finding}" for finding in plan.findings]
-    lines.append(counts(plan))
+    lines.append(counts(plan, in_sync=in_sync))
     return lines
 
 
 def changes_lines(changes: Changes) -> list[str]:
     """What git changed since what was verified, in one or two lines."""
-    commits = _many(len(changes.commits) + changes.more, "commit")
-    lines = [f"Changed: {_many(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
+    commits = count(len(changes.commits) + changes.more, "commit")
+    lines = [f"Changed: {count(changes.files, 'file')} +{changes.insertions} -{changes.deletions} in {commits}"]
     if changes.ignored:
         lines[0] += f", {changes.ignored} ignored"
     if not changes.any_deploy:
         lines.append("Nothing that changed is deployed: all of it is ignored, and nothing mounts, builds or reads it.")
     return lines
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def changes_data(changes: Changes | None) -> dict[str, Any]:
@@ -85,11 +94,12 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "-", f"container {leftover.name}", ("left over from an earlier pass",)
 
 
-def counts(plan: Plan) -> str:
+def counts(plan: Plan, *, in_sync: bool = True) -> str:
     """`1 create, 2 recreate, 11 unchanged`, or that there is nothing to do."""
     parts = [f"{plan.count(action)} {word}" for action, word in _WORDS.items() if plan.count(action)]
     if plan.empty:
-        return f"Nothing to do: {len(plan.satisfied)} containers are as git wants them."
+        well = count(len(plan.satisfied), "container is as git wants it", "containers are as git wants them")
+        return f"{'Nothing to do' if in_sync else 'No container to change'}: {well}."
     return ", ".join([*parts, f"{len(plan.satisfied)} unchanged"])
 
 
@@ -128,11 +138,16 @@ def result_lines(result: Result) -> list[str]:
         lines.append(f"  held: {result.held}")
     if result.plan:
         lines += [f"  ! {finding}" for finding in result.plan.findings]
+    if result.packages:
+        from reconciler.core.packages.wording import package_lines
+
+        lines += package_lines(result.packages)
     checkout = result.checkout
     for title, paths in (
         ("changed on the host, copied aside and put back", checkout.displaced),
         ("gone from git, moved aside", checkout.removed),
         ("gone from git, kept on disk", checkout.kept),
+        ("not written, mounted by what was left alone", checkout.left),
     ):
         if paths:
             lines.append(f"  {title}: {', '.join(paths[:5])}{' ...' if len(paths) > 5 else ''}")
@@ -150,6 +165,8 @@ def result_lines(result: Result) -> list[str]:
 def _headline(result: Result) -> str:
     at = f" at {result.revision[:7]}" if result.revision else ""
     match result.outcome:
+        case "unchanged" if result.packages and not result.packages.in_sync:
+            return f"At {result.revision[:7]}: {result.reason}"
         case "unchanged":
             return f"Nothing to do{at}"
         case "succeeded" if result.command == "rollback":
@@ -183,6 +200,7 @@ def result_data(result: Result) -> dict[str, Any]:
             "displaced": list(result.checkout.displaced),
             "removed": list(result.checkout.removed),
             "kept": list(result.checkout.kept),
+            "left": list(result.checkout.left),
             "aside": result.checkout.aside,
         },
         "attempt": result.attempt,
@@ -191,4 +209,14 @@ def result_data(result: Result) -> dict[str, Any]:
         "back": asdict(result.back) if result.back else None,
         "cleared": list(result.cleared),
         "by_hand": list(result.by_hand),
+        "packages": packages_of(result.packages),
     }
+
+
+def packages_of(drift: PackageDrift | None) -> dict[str, Any] | None:
+    """What the binhost lacks, for programs; None where the host has no package set."""
+    if drift is None:
+        return None
+    from reconciler.core.packages.wording import package_data
+
+    return package_data(drift)

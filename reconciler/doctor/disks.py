@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from reconciler.core.counting import count
 from reconciler.core.diagnosis.commands import shell
 from reconciler.core.diagnosis.disks import FileSystem, Removable, removable_logs
 from reconciler.core.diagnosis.engine import EngineFacts
@@ -52,7 +53,9 @@ def removables(state: str, engine: EngineFacts) -> Iterator[Removable]:
     """What may go without harm, on whatever file system it lies."""
     aside = [path for path in (Path(state) / "displaced").glob("*") if path.is_dir()]
     if aside:
-        what = f"{len(aside)} folders with copies of files that people had changed in the checkout (look first)"
+        what = (
+            f"{count(len(aside), 'folder')} with copies of files that people had changed in the checkout (look first)"
+        )
         yield _folders(state, what, aside, precious=True)
     broken = [*Path(state).glob("repository.git.broken-*"), *Path(state).glob("repository.git.new-*")]
     if broken:

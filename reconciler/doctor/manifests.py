@@ -9,9 +9,10 @@ from pathlib import Path
 
 from reconciler.adapters.host_files import environment_in
 from reconciler.core import guard
-from reconciler.core.assemble import HostSide, assemble, fleet_of
+from reconciler.core.assemble import HostSide, assemble
 from reconciler.core.diagnosis.manifests import CheckoutFacts, ManifestFacts
 from reconciler.core.fingerprint import external_secrets
+from reconciler.core.fleet_file import fleet_of
 from reconciler.doctor.disks import mount_of
 from reconciler.doctor.files import nearest_folder, try_to_write
 from reconciler.doctor.subject import Subject
@@ -52,7 +53,7 @@ def probe_manifests(subject: Subject) -> Read:
         hosts = tuple(each.name for each in fleet.hosts)
         made = assemble(tree, settings.repository.path, _side(subject), revision=revision, owner="")
     except ReconcilerError as error:
-        return Read(ManifestFacts(revision, host, hosts, problems=(error,)), newest=newest)
+        return Read(ManifestFacts(revision, host, hosts, problems=error.each), newest=newest)
     stacks = tuple(stack.name for stack in made.desired.stacks)
     names = {*_granted(made.desired), *fleet.notifications.secrets}
     names |= {fleet.ci.token} if fleet.ci and fleet.ci.token else set()

@@ -50,12 +50,13 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """Routine deploys in a short time share one message: `base` is where the first began."""
+    """Routine deploys in a short time share one message, and so do healings: `base` is where the first began."""
 
     key: str
     base: str
     since: float
     count: int = 1
+    healing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,13 +40,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Paths that a check-out leaves as they are on disk: `below` these, unless they are below one of `but` as well.
+
+    "" is the root of the repository. A file where one of them has a folder is left out, too.
+    """
+
+    below: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+
+    def __contains__(self, path: str) -> bool:
+        return any(_within(path, each) or each.startswith(f"{path}/") for each in self.below) and not any(
+            _within(path, each) for each in self.but
+        )
+
+
+def _within(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+@dataclass(frozen=True, slots=True)
 class CheckoutReport:
     """Repository paths by what happened to them in the working tree.
 
     `displaced`: changed at run time, copied aside, put back. `removed`: left the index, unchanged on
     disk, moved aside. `kept`: left the index and changed or ignored, so left where they are.
     `aside` is the folder that holds the copies (empty when nothing was copied). `skipped`: submodules,
-    which are not checked out.
+    which are not checked out. `left`: what differs, and was to be left alone.
     """
 
     written: tuple[str, ...] = ()
@@ -55,3 +75,4 @@ class CheckoutReport:
     kept: tuple[str, ...] = ()
     aside: str = ""
     skipped: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()

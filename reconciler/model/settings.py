@@ -114,7 +114,8 @@ class Heartbeat:
 class Serve:
     """`reconciler serve`. `listen`: HOST:PORT. `directory`: the queue and its history; `binhost`: the packages, "" for
     the folder binhost/ beside them. `token`: name of the secret that whoever changes something has to show.
-    `heartbeat`: how often drones give a sign of life; one that is silent for two of them is offline.
+    `heartbeat`: how often drones give a sign of life; one that is silent for two of them is offline. `keep_versions`:
+    of each slot of a package, `keep_builds`: of a version with the same flags; 0: all.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -122,6 +123,8 @@ class Serve:
     binhost: str = ""
     token: str = ""
     heartbeat: Seconds = Seconds(30)
+    keep_versions: int = 3
+    keep_builds: int = 2
 
     @property
     def packages(self) -> str:
@@ -130,11 +133,21 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Swarm:
-    """The orchestrator as this machine reaches it. `token`: name of its secret. `deadline`: for one question."""
+    """The orchestrator as this machine reaches it. `token`: name of its secret. `deadline`: for one question.
 
-    url: str = "http://127.0.0.1:8080"
+    `url` "": no pass hands package sets over, and commands ask this machine. `every`: how often a pass looks at sets
+    that wait for builds when nothing says that those have ended.
+    """
+
+    url: str = ""
     token: str = ""
     deadline: Seconds = Seconds(30)
+    every: Seconds = Seconds(600)
+
+    @property
+    def address(self) -> str:
+        """Whom commands ask."""
+        return self.url or "http://127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)

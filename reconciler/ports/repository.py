@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import ClassVar, Protocol
 
 from reconciler.model.gate import SignatureAnswer
-from reconciler.model.repository import Change, CheckoutReport, Commit, Entry
+from reconciler.model.repository import Change, CheckoutReport, Commit, Entry, LeftAlone
 
 
 class Tree(Protocol):
@@ -61,8 +61,11 @@ class Repository(Protocol):
     def checkout_drift(self, sha: str, directory: str) -> tuple[str, ...]:
         """Paths tracked in `sha` whose file on disk is missing or differs."""
 
-    def checkout(self, sha: str, directory: str, run: str) -> CheckoutReport:
-        """Make `directory` hold exactly `sha`'s tracked files; untracked ones are never touched."""
+    def checkout(self, sha: str, directory: str, run: str, leave: LeftAlone = LeftAlone()) -> CheckoutReport:
+        """Make `directory` hold exactly `sha`'s tracked files, but for what is to be left alone; that stays as it is.
+
+        Untracked files are never touched.
+        """
 
 
 class Signatures(Protocol):

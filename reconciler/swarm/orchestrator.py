@@ -264,6 +264,11 @@ class Orchestrator:
         """Newest first."""
         return tuple(self._store.requests(limit))
 
+    def waiting(self) -> tuple[Request, ...]:
+        """Requests that have not ended, oldest first."""
+        with self._desk.lock:
+            return tuple(each for each in self._desk.board.requests.values() if each.ended is None)
+
     def request(self, id: str) -> RequestView:
         if (request := self._store.request(id)) is None:
             raise KeyError(id)

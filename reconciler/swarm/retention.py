@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.match import matches, newest
+from reconciler.core.packages.version import version_key
 from reconciler.model.package import Atom
 from reconciler.model.queue import Stored
-from reconciler.swarm.match import matches, newest
-from reconciler.swarm.version import version_key
+from reconciler.model.swarm import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,22 @@ class Retention:
     builds: int = 2
     versions: int = 3
     wanted: tuple[Atom, ...] = ()
+
+
+def wanted_by_sets(requests: Iterable[Request], profile: str) -> tuple[Atom, ...]:
+    """What the package sets of a profile asked for last. `requests`: newest first."""
+    latest: dict[str, Request] = {}
+    for request in requests:
+        if request.profile == profile and request.origin.startswith("set:"):
+            latest.setdefault(request.origin, request)
+    return tuple(atom for request in latest.values() for text in request.atoms if (atom := _read(text)) is not None)
+
+
+def _read(text: str) -> Atom | None:
+    try:
+        return read_atom(text)
+    except ValueError:
+        return None
 
 
 def superseded(packages: Sequence[Stored], retention: Retention) -> tuple[tuple[Stored, str], ...]:

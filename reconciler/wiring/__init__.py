@@ -21,6 +21,7 @@ from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.image_tags import TagFile
 from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger_view import LedgerView
 from reconciler.adapters.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
@@ -30,7 +31,7 @@ from reconciler.convergence.observe import observe
 from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Rules, World
-from reconciler.core.assemble import fleet_of
+from reconciler.core.fleet_file import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.core.redact import Redactor, redactor
@@ -40,6 +41,7 @@ from reconciler.model.observed import Container
 from reconciler.model.settings import Settings, Trust
 from reconciler.ports import Clock, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
+from reconciler.wiring.builders import make_build_swarm
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
@@ -63,13 +65,15 @@ def make_world(
     progress: Progress,
     wrap: Wrap = same,  # type: ignore[type-arg]
     closing: ExitStack | None = None,
+    view: LedgerView | None = None,
 ) -> World:
     """Every port of a pass on this host. Opens the ledger; talks to nothing else yet.
 
-    `closing` gives back what was opened; who makes one world and ends needs none.
+    `closing` gives back what was opened; who makes one world and ends needs none. `view`: the ledger of who only looks.
     """
     state, repository = Path(settings.state.directory), settings.repository
-    _make(state)
+    if view is None:
+        _make(state)
     secrets = SecretStore(settings.config_directory)
     git = GitRepository(
         state / "repository.git",
@@ -79,7 +83,7 @@ def make_world(
         displaced=state / "displaced",
     )
     engine = make_engine(settings)
-    ledger = SqliteLedger(str(state / "ledger.db"))
+    ledger = view or SqliteLedger(str(state / "ledger.db"))
     if closing is not None:
         closing.callback(engine.close)
         closing.callback(ledger.close)
@@ -98,10 +102,19 @@ def make_world(
         gate=_LateGate(lambda: make_gate(settings, git, clock, wrap)),
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
+        swarm=wrap("swarm", swarm) if (swarm := make_build_swarm(settings)) else None,
     )
     if settings.trust.signatures == "off":
         return world
     return replace(world, trust=SignedCommits(make_signatures(settings)))
+
+
+def view_ledger(settings: Settings) -> LedgerView:
+    """The ledger, only to look at: also on a disk that is full or read-only. Terminal when its folder is none."""
+    state = Path(settings.state.directory)
+    if state.exists() and not state.is_dir():
+        _make(state)
+    return LedgerView(state / "ledger.db")
 
 
 def make_signatures(settings: Settings) -> Signatures:

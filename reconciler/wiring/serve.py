@@ -21,6 +21,7 @@ from reconciler.model.settings import Serve, Settings
 from reconciler.model.swarm import Build, Request
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
+from reconciler.wiring.pruning import EVERY, Pruning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,9 @@ def serve_orchestrator(settings: Settings, token: str, say: Say, listening: Call
         listener = closing.enter_context(listener_at(settings.serve.listen))
         rules = Rules(heartbeat=settings.serve.heartbeat, lease=settings.serve.heartbeat)
         orchestrator, serving = make_orchestrator(settings, rules, token, closing)
-        closing.enter_context(ticking(orchestrator, rules.every, say))
+        assert isinstance(serving.files, BinhostFolder)
+        pruning = Pruning(serving.files, orchestrator.requests, settings.serve, say)
+        closing.enter_context(ticking(orchestrator, rules.every, say, pruning))
         from reconciler.web.app import orchestrator_app
         from reconciler.web.orchestrator.events import Events
         from reconciler.web.server import serve
@@ -96,7 +99,7 @@ class _Trigger:
 
 
 @contextmanager
-def ticking(orchestrator: Orchestrator, every: float, say: Say) -> Iterator[None]:
+def ticking(orchestrator: Orchestrator, every: float, say: Say, pruning: Pruning) -> Iterator[None]:
     """APScheduler is the clock, and nothing else: the queue is the truth, no job of its own is remembered."""
     from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -104,6 +107,7 @@ def ticking(orchestrator: Orchestrator, every: float, say: Say) -> Iterator[None
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
     tick = _Tick(orchestrator, say)
     scheduler.add_job(tick, "interval", seconds=every, max_instances=1, coalesce=True, misfire_grace_time=None)
+    scheduler.add_job(pruning, "interval", seconds=EVERY, max_instances=1, coalesce=True, misfire_grace_time=None)
     tick()  # a restart resumes before anybody is answered
     scheduler.start()
     try:

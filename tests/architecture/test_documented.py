@@ -140,9 +140,25 @@ def test_every_key_of_compose_that_is_read_or_refused_is_in_its_page() -> None:
 
 def test_every_key_of_the_fleet_is_in_its_page() -> None:
     from reconciler.core.manifest.fleet import FleetModel
+    from reconciler.core.manifest.packages import PackageSetModel
     from reconciler.core.manifest.stack import ServiceModel, StackModel
 
     page = (ROOT / "docs/manifests.md").read_text()
-    named = [name for model in (FleetModel, StackModel, ServiceModel) for name in model.model_fields]
+    models = (FleetModel, StackModel, ServiceModel, PackageSetModel)
+    named = [name for model in models for name in model.model_fields]
 
     assert not [name for name in named if f"`{name}`" not in page and f"{name}:" not in page]
+
+
+def test_whatever_starts_passes_does_it_as_often() -> None:
+    from reconciler.core.diagnosis.running import crontab_line
+    from reconciler.model.settings import Watch
+
+    page = (ROOT / "docs/running.md").read_text()
+    (first, *_) = re.findall(r"^\S+ \* \* \* \* +root .*$", page, re.MULTILINE)
+    minutes = f"{Watch().every / 60:.0f}"
+
+    assert first == crontab_line("/usr/local/bin/reconciler")
+    assert f"OnUnitInactiveSec={minutes}min\n" in (ROOT / "systemd/reconciler.timer").read_text()
+    assert f"`watch.every` ({minutes} min)" in (ROOT / "docs/cli.md").read_text()
+    assert f"| `watch.every` | `{minutes}m` |" in (ROOT / "docs/settings.md").read_text()

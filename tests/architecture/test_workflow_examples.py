@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,50 @@ def test_a_workflow_is_well_formed(file: Path) -> None:
     assert [str(problem) for problem in problems] == []
 
     jsonschema.validate(json.loads(json.dumps(read(file))), json.loads(SCHEMA.read_text()))
+
+
+@pytest.fixture(scope="module")
+def actionlint() -> str:
+    """It is built where go is; what scripts/test-deps.sh could not get is not there in CI either."""
+    here, missing = ROOT / ".tools/actionlint", ROOT / ".tools/actionlint.missing"
+    found = str(here) if here.exists() else shutil.which("actionlint")
+    if found is None and os.environ.get("CI") and shutil.which("go") and not missing.exists():
+        pytest.fail("go is here and actionlint is not: scripts/test-deps.sh was not run")
+    if found is None:
+        pytest.skip(missing.read_text() if missing.exists() else "actionlint is built with go, which is not here")
+    return found
+
+
+def linted(actionlint: str, file: Path) -> list[str]:
+    """What actionlint says; shell scripts are not its business here, whatever else is installed."""
+    words = [actionlint, "-no-color", "-oneline", "-shellcheck=", "-pyflakes=", "-config-file", os.devnull, str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout.splitlines()
+
+
+def test_actionlint_has_nothing_to_say(actionlint: str, file: Path) -> None:
+    assert linted(actionlint, file) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        ("steps.plan.outputs.any", "steps.plam.outputs.any", 'property "plam" is not defined'),
+        ("needs: ci-gate", "needs: ci-gat", "needs job"),
+        ("repository.fork }}", "repository.fork }} && true", "is always evaluated to true"),
+        ("timeout-minutes: 10", "timeout-minute: 10", 'unexpected key "timeout-minute"'),
+    ],
+)
+def test_actionlint_notices_a_workflow_that_is_broken(
+    actionlint: str, tmp_path: Path, right: str, wrong: str, says: str
+) -> None:
+    text = (ROOT / "docs/examples/github/deploy.yml").read_text()
+    assert right in text
+    broken = tmp_path / "deploy.yml"
+    broken.write_text(text.replace(right, wrong))
+
+    assert any(says in line for line in linted(actionlint, broken)), linted(actionlint, broken)
 
 
 def test_a_push_to_main_starts_it_and_our_own_gate_knows(file: Path) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Busy, Refused, Terminal
-from reconciler.swarm.atoms import read_atom
+from reconciler.model.settings import Serve
+from reconciler.model.swarm import Request
 from reconciler.swarm.retention import Retention
+from reconciler.wiring.pruning import Pruning
 from tests.support.binhost import HEADER, PROFILE, artifact, bring, index_of, upload
 
 BIG = bytes(range(256)) * 40
@@ -334,6 +337,21 @@ def test_what_a_set_wants_is_not_pruned(binhost: BinhostFolder, root: Path) -> N
     binhost.prune(PROFILE, Retention(versions=1, wanted=(read_atom("=a/b-2"),)), grace=0)
 
     assert [entry["CPV"] for entry in index_of(root).entries] == ["a/b-2", "a/b-4"]
+
+
+def test_the_hourly_look_prunes_every_profile_and_says_what_went(binhost: BinhostFolder, root: Path) -> None:
+    for number in range(1, 6):
+        bring(binhost, f"b{number}", f"a/b-{number}", b"%d" % number)
+    said: list[str] = []
+    asked = Request("r1", "k", "set:web", "ana", PROFILE, 0.0, ("=a/b-1",))
+    pruning = Pruning(binhost, lambda: [asked], Serve(keep_versions=2), lambda text, _: said.append(text))
+
+    pruning()
+    pruning()
+
+    assert [entry["CPV"] for entry in index_of(root).entries] == ["a/b-1", "a/b-4", "a/b-5"]
+    assert len(said) == 2
+    assert said[0] == "amd64/a/b/b-2-1.gpkg.tar leaves the binhost: 2 newer versions of its slot are there"
 
 
 # ---- one writer

@@ -136,6 +136,25 @@ def test_a_log_grows_piece_by_piece_and_the_answer_says_where_it_goes_on(drone: 
     assert drone.orchestrator.get(f"/api/builds/{offer.build}/log").data["text"] == "one two"
 
 
+def test_an_upload_that_is_cut_at_every_tenth_byte_is_never_served(drone: ScriptedDrone, offer: Offer) -> None:
+    content = CONTENT[:400]
+    path = f"/binhost/{drone.profile}/app-misc/gtk%2B/gtk%2B-1-1.gpkg.tar"
+    told = drone.headers(offer, **{"X-Reconciler-Sha256": hashlib.sha256(content).hexdigest(), "Host": "here"})
+    head = (
+        f"PUT {path} HTTP/1.1\r\nContent-Length: 400\r\n" + "".join(f"{n}: {v}\r\n" for n, v in told.items()) + "\r\n"
+    )
+    staging = drone.orchestrator.state / "binhost/.incoming"
+
+    for end in range(0, 400, 10):
+        with socket.create_connection(("127.0.0.1", drone.orchestrator.port)) as connection:
+            connection.sendall(head.encode() + content[:end])
+            if end % 20:
+                connection.shutdown(socket.SHUT_WR)
+        assert drone.orchestrator.get(path).status == 404
+
+    eventually(lambda: not [file for file in staging.rglob("*") if file.is_file()], "nothing of it is left")
+
+
 def test_nobody_there_is_transient(drone: ScriptedDrone, offer: Offer, packed: Packed) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -16,7 +16,7 @@ from reconciler.core.diagnosis.engine import EngineFacts, engine
 from reconciler.core.diagnosis.files import PathFacts, StateFacts, env_files, ssh_key, state
 from reconciler.core.diagnosis.network import Link, NetworkFacts, no_way_there
 from reconciler.core.diagnosis.remote import HostKeys, RemoteFacts, nearest, remote
-from reconciler.core.diagnosis.running import LockFacts, RunnerFacts, Unit, lock, runner
+from reconciler.core.diagnosis.running import LockFacts, RunnerFacts, Unit, crontab_line, lock, runner
 from reconciler.core.diagnosis.signers import SignersFacts, signers
 from reconciler.core.diagnosis.tools import programs
 from reconciler.model.diagnosis import Finding
@@ -221,7 +221,7 @@ def test_without_systemd_cron_or_watch_is_as_good(tmp_path: Path) -> None:
 
     command = nothing.mend.replace("/etc/cron.d/", f"{tmp_path}/")
     subprocess.run(["sh", "-c", command], check=True)
-    assert (tmp_path / "reconciler").read_text() == "*/5 * * * * root /opt/r/bin/reconciler converge --yes -q\n"
+    assert (tmp_path / "reconciler").read_text() == f"{crontab_line('/opt/r/bin/reconciler')}\n"
 
 
 @pytest.mark.parametrize(

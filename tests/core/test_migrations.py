@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.document import parse
+from reconciler.core.document import Map, parse
 from reconciler.core.manifest.stack import load_stack_extension
 from reconciler.core.migrations import chosen, oneoff, refuse_untrusted, with_migrations
 from reconciler.core.scope import UnknownTarget
@@ -12,6 +12,7 @@ from reconciler.errors import BadConfiguration, Position, Refused
 from reconciler.model.desired import Desired, Migration, Service, Stack
 
 AT = Position("f.yaml", 1, 1)
+RAW = Map(("f.yaml", 1, 1))
 STACK = Stack("app", "stacks/app", "f.yaml", (Service("db", "app", AT), Service("web", "app", AT)))
 SCHEMA = Migration("schema", "db", ("sh", "/run.sh"), timeout=300.0)
 FILES = Migration("files", run=("scripts/migrate.sh",))
@@ -55,11 +56,11 @@ def test_what_is_no_migration_is_refused_with_its_place(text: bytes, code: str) 
 )
 def test_a_migration_that_cannot_be_run_is_refused(migrations: list[Migration], words: str) -> None:
     with pytest.raises(BadConfiguration, match=words):
-        with_migrations(STACK, migrations, AT)
+        with_migrations(STACK, migrations, RAW)
 
 
 def test_a_target_chooses_among_them() -> None:
-    desired = Desired("a" * 40, "alpha", "me", "/opt", (with_migrations(STACK, [SCHEMA, FILES], AT),))
+    desired = Desired("a" * 40, "alpha", "me", "/opt", (with_migrations(STACK, [SCHEMA, FILES], RAW),))
 
     assert chosen(desired, "alpha")[0].migrations == (SCHEMA, FILES)
     assert chosen(desired, "alpha/app/db")[0].migrations == (SCHEMA,)
@@ -70,10 +71,10 @@ def test_a_target_chooses_among_them() -> None:
 
 
 def test_only_a_trusted_stack_runs_commands_on_the_host() -> None:
-    refuse_untrusted(with_migrations(STACK, [SCHEMA], AT), [])
-    refuse_untrusted(with_migrations(STACK, [FILES], AT), ["app"])
+    refuse_untrusted(with_migrations(STACK, [SCHEMA], RAW), [])
+    refuse_untrusted(with_migrations(STACK, [FILES], RAW), ["app"])
     with pytest.raises(Refused):
-        refuse_untrusted(with_migrations(STACK, [FILES], AT), ["other"])
+        refuse_untrusted(with_migrations(STACK, [FILES], RAW), ["other"])
 
 
 def test_the_container_of_a_migration_has_nothing_of_a_service_that_stands() -> None:

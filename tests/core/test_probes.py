@@ -33,6 +33,7 @@ from reconciler.model.probe import (
 from reconciler.model.report import Run
 
 AT = Position("f.yaml", 1, 1)
+RAW = Map(("f.yaml", 1, 1))
 STACK = Stack("app", "stacks/app", "stacks/app/compose.yaml", (Service("web", "app", AT),))
 
 
@@ -111,14 +112,14 @@ def test_a_mistake_in_a_probe_is_named_with_its_place(text: str, code: str, at: 
 @pytest.mark.parametrize("text", ["- {exec: [a], service: db}", "- {containers: [web, db]}"])
 def test_a_probe_that_names_a_service_of_nobody_is_refused(text: str) -> None:
     with pytest.raises(BadConfiguration, match="no service 'db'"):
-        with_probes(STACK, load(text), "/opt/fleet", AT)
+        with_probes(STACK, load(text), "/opt/fleet", RAW)
 
 
 @pytest.mark.parametrize(
     ("path", "there"), [("a/b", "/opt/fleet/stacks/app/a/b"), ("/srv/x", "/srv/x"), ("../../x", "/opt/fleet/x")]
 )
 def test_a_file_is_looked_for_from_the_folder_of_its_stack(path: str, there: str) -> None:
-    (probe,) = with_probes(STACK, load(f"- {{file: {path}}}"), "/opt/fleet", AT).verify
+    (probe,) = with_probes(STACK, load(f"- {{file: {path}}}"), "/opt/fleet", RAW).verify
 
     assert probe.check == FileCheck(there)
 

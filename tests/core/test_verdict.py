@@ -48,7 +48,7 @@ def test_a_container_that_is_gone_is_bad() -> None:
         ([UP], State.WAITING, "too short"),
         ([UP, UP], State.WAITING, "too short"),
         ([UP, UP, UP], State.GOOD, ""),
-        ([UP, replace(UP, started_at="t1"), replace(UP, started_at="t1")], State.BAD, "restarted 1 times"),
+        ([UP, replace(UP, started_at="t1"), replace(UP, started_at="t1")], State.BAD, "restarted 1 time"),
         ([UP, UP, replace(UP, restart_count=3)], State.BAD, "restarted 3 times"),
         ([UP, UP, replace(UP, health="unhealthy")], State.BAD, "health check"),
         ([UP, UP, replace(UP, state="exited", exit_code=9)], State.BAD, "code 9"),

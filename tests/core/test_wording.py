@@ -50,6 +50,8 @@ def test_nothing_to_do_is_said_so() -> None:
     wanted = wish(TEXT)
 
     assert counts(wanted.plan(wanted.fulfilled())) == "Nothing to do: 2 containers are as git wants them."
+    one = wish("services: {web: {image: box}}\n")
+    assert counts(one.plan(one.fulfilled())) == "Nothing to do: 1 container is as git wants it."
 
 
 def test_a_plan_for_programs_is_plain_json() -> None:

@@ -353,6 +353,24 @@ def test_every_mistake_is_told_at_once_in_words(tmp_path: Path) -> None:
     assert "3 problems in manifests" in done.out
 
 
+def test_of_one_file_no_more_is_told_than_a_person_mends_in_one_go(tmp_path: Path) -> None:
+    host = host_at(tmp_path)
+    keys = "".join(f"key{n}: x\n" for n in range(30))
+    case = Case("many", {"stacks/a/compose.yaml": service(keys), "stacks/b/compose.yaml": service("imge: b")}, "", "")
+    manifests = on_disk(case, host, tmp_path / "work")
+
+    done, told = run("validate", manifests), run("validate", manifests, "--json").answer["data"]["problems"]
+
+    named = [line for line in done.out.splitlines() if "unknown key" in line]
+    assert [line.split(":")[1] for line in named] == [str(line) for line in range(4, 24)] + ["4"]
+    assert "manifests/stacks/a/compose.yaml: +10 more" in done.out
+    assert "31 problems in manifests" in done.out
+    assert [(each["at"]["file"][-14], each["at"]["line"]) for each in told] == [
+        *(("a", line) for line in range(4, 34)),
+        ("b", 4),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "code", "says"),
     [

@@ -135,6 +135,25 @@ def test_a_bad_image_stays_away_when_it_was_pruned(tmp_path: Path, tagged: Regis
     assert image_of(host) == first
 
 
+def test_a_revision_that_comes_with_a_bad_image_of_another_service_is_not_to_blame(
+    tmp_path: Path, tagged: Registry, images: tuple[str, str]
+) -> None:
+    host = converged(tmp_path, tagged)
+    first = image_of(host)
+    bad = tagged.moves_to(tagged.build("test/bad:1", 'ENTRYPOINT ["false"]'))
+    pushed = host.push(more=STACK % (images[0], ""))
+
+    failed = host.converge(code=4)
+
+    assert f"works under {tagged.tag}" in failed.error["next"] and image_of(host) == first
+    blocked = {path.name for path in (host.state / "sentinels" / "blocked").iterdir()}
+    assert f"image-{bad.removeprefix('sha256:')}" in blocked and pushed not in blocked
+    host.converge()
+    assert (host.stamp, image_of(host)) == (pushed, first)
+    assert host.inspect("more-web-1")["State"]["Running"]
+    tagged.engine.cli("rmi", "test/bad:1")
+
+
 def blocked_behind_its_tag(tmp_path: Path, tagged: Registry, more: str = "") -> tuple[Host, str]:
     """A host whose tag names an image that failed, which was put back; the image that serves."""
     host = converged(tmp_path, tagged, more)

@@ -296,6 +296,45 @@ def test_a_pass_that_takes_long_says_so_and_then_how_it_ended(told: Host, there:
     assert there.titles[-1] == f"box · app: deployed {head(told)}"
 
 
+def test_healing_is_told_as_healing_and_never_as_a_deploy(told: Host, there: Discord) -> None:
+    told.engine.cli("rm", "-f", "app-web-1")
+    told.converge()
+    (embed,) = list(there.messages.values())[-1]["embeds"]
+    assert embed["title"] == f"box · app: healed at {head(told)}"
+    assert embed["fields"][0] == {"name": "Drift", "value": "app/web: container missing", "inline": False}
+
+    told.engine.cli("stop", "-t", "0", "app-web-1")
+    told.converge()
+    assert len(there.messages) == 2
+    assert there.titles[-1] == f"box · app: healed 2 times, now at {head(told)}"
+
+    told.push(app=web(2))
+    told.converge()
+    assert len(there.messages) == 3
+    assert there.titles[-1] == f"box · app: deployed {head(told)}"
+
+
+def test_healing_that_fails_is_no_failed_deploy(told: Host, there: Discord) -> None:
+    told.engine.cli("rm", "-f", "app-web-1")
+    told.engine.cli("run", "-d", "--name", "app-web-1", "test/box:1")
+    told.converge(code=1)
+    assert there.titles[-1] == "box · app: healing failed"
+
+    told.engine.cli("rm", "-f", "app-web-1")
+    told.converge()
+    assert there.titles[-1].startswith(f"box · app: healed at {head(told)}, well again after 1 failure, ")
+
+
+def test_healing_that_takes_long_says_that_it_heals(told: Host, there: Discord) -> None:
+    told.config.write_text(told.config.read_text().replace('window = "0s"', 'window = "21s"'))
+    told.engine.cli("rm", "-f", "app-web-1")
+    process = told.begin("converge", "--yes", "--json")
+    until(lambda: there.titles[-1] == "box: healing", 60)
+    process.communicate(timeout=60)
+
+    assert there.titles[-1] == f"box · app: healed at {head(told)}"
+
+
 def test_a_pass_that_is_killed_while_it_tells_is_told_by_the_next(told: Host, there: Discord) -> None:
     there.mode = "hang"
     told.push(app=web(2))

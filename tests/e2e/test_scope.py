@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.gitremote import Content
 from tests.support.host import Host
 
 pytestmark = pytest.mark.engine
@@ -177,7 +178,9 @@ _FILES = """
 
 
 @pytest.mark.parametrize("way", ["narrowed", "paused"])
-def test_a_file_put_back_under_a_service_that_is_left_alone_is_not_forgotten(host: Host, way: str) -> None:
+def test_a_file_changed_by_hand_under_a_service_that_is_left_alone_stays_so_and_is_not_forgotten(
+    host: Host, way: str
+) -> None:
     host.push({"app/web.conf": "one\n"}, app=_FILES, side="services: {a: {image: 'test/box:1'}}")
     host.converge()
     file = host.checkout / "manifests/stacks/app/web.conf"
@@ -188,16 +191,140 @@ def test_a_file_put_back_under_a_service_that_is_left_alone_is_not_forgotten(hos
     if way == "paused":
         assert host.run("pause", "box/app", "--reason", "test").code == 0
 
-    with host.quiet():
-        host.converge(*(["box/app/db"] if way == "narrowed" else []))
-    assert file.read_text() == "one\n"
-    assert host.sh("app-web-1", "cat /web.conf") == "changed"
+    for _ in range(2):
+        with host.quiet():
+            ran = host.converge(*(["box/app/db"] if way == "narrowed" else []))
+        assert ran.data["outcome"] == "unchanged"
+        assert file.read_text() == "changed\n"
 
     if way == "paused":
         host.run("resume", "box/app")
     with host.moves("app-web-1"):
         assert "restart" in host.converge().reasons["app/web"]
     assert host.sh("app-web-1", "cat /web.conf") == "one"
+    host.settled()
+
+
+_SITE = """
+    services:
+      web: {{image: 'test/box:1', volumes: ['./site:/site:ro', './web.conf:/web.conf:ro'], restart: always}}
+      db: {{image: 'test/box:1', environment: {{A: '{0}'}}}}
+    """
+_SIDE = "services: {{a: {{image: 'test/box:1', environment: {{A: '{0}'}}, volumes: ['./conf:/conf:ro']}}}}"
+
+
+def _content(number: str) -> dict[str, Content]:
+    return {"app/web.conf": f"{number}\n", "app/site/index.html": f"{number}\n", "side/conf/a": f"{number}\n"}
+
+
+def _two(host: Host) -> None:
+    """Two stacks that mount files, and a push that changes all of them, adds one and takes one away."""
+    host.push({**_content("one"), "app/site/old.html": "old\n"}, app=_SITE.format("1"), side=_SIDE.format("1"))
+    host.converge()
+    changed: dict[str, Content] = {"app/site/old.html": None, "app/site/new.html": "new\n"}
+    host.push({**_content("two"), **changed}, app=_SITE.format("2"), side=_SIDE.format("2"))
+
+
+def _web(host: Host) -> str:
+    """What the service that is left alone sees."""
+    return host.sh("app-web-1", "cat /web.conf /site/index.html; ls /site")
+
+
+@pytest.mark.parametrize("target", ["box/side", "box/app/db"])
+def test_a_narrowed_pass_leaves_the_files_that_others_have_mounted(host: Host, target: str) -> None:
+    _two(host)
+    before = _web(host)
+    assert before == "one\none\nindex.html\nold.html"
+
+    with host.moves("side-a-1" if target == "box/side" else "app-db-1"):
+        ran = host.converge(target)
+    assert _web(host) == before
+    host.engine.cli("restart", "-t", "0", "app-web-1")  # what the engine does when it dies
+    assert _web(host) == before
+    left = [path.removeprefix("manifests/stacks/") for path in ran.data["checkout"]["left"]]
+    assert left == [
+        "app/site/index.html", "app/site/new.html", "app/site/old.html", "app/web.conf",
+        *([] if target == "box/side" else ["side/conf/a"]),
+    ]  # fmt: skip
+    if target == "box/side":
+        assert host.sh("side-a-1", "cat /conf/a") == "two"
+
+    ran = host.run("converge", "--yes")  # as the timer asks for it
+    assert ran.code == 0 and "quick look" not in ran.stdout
+    assert _web(host) == "two\ntwo\nindex.html\nnew.html"
+    assert host.sh("side-a-1", "cat /conf/a") == "two"
+    assert host.stamp == host.remote.head
+    host.settled()
+
+
+def test_a_paused_stack_keeps_its_files_whatever_is_pushed(host: Host) -> None:
+    _two(host)
+    before = _web(host)
+    assert host.run("pause", "box/app", "--reason", "test").code == 0
+
+    with host.moves("side-a-1"):
+        host.converge()
+    host.push(dict.fromkeys(("app/web.conf", "app/site/index.html", "app/site/new.html")), app=None)
+    for _ in range(2):
+        with host.quiet():
+            host.converge()
+        assert _web(host) == before
+
+    assert host.run("resume", "box/app").code == 0
+    host.converge()
+    assert host.containers().keys() == {"side-a-1"}
+    assert not (host.checkout / "manifests/stacks/app/site").exists()
+    host.settled()
+
+
+def test_a_narrowed_pass_that_fails_changes_nothing_for_others(host: Host) -> None:
+    _two(host)
+    before = _web(host)
+    host.push(side=_SIDE.format("3").replace("environment", "command: 'false', environment"))
+    file = host.checkout / "manifests/stacks/app/site/index.html"
+    written = file.stat().st_ctime_ns
+
+    host.converge("box/side", code=4)
+    assert _web(host) == before
+    assert file.stat().st_ctime_ns == written, "not even for a moment"
+    assert host.sh("side-a-1", "cat /conf/a") == "one"
+    host.converge()  # the head is blocked: all is as it was verified
+    assert _web(host) == before
+    host.settled()
+
+
+_SHARED_FILE = """
+    services:
+      web: {{image: 'test/box:1', volumes: ['../shared:/shared:ro'], environment: {{A: '{0}'}}{1}}}
+    """
+
+
+@pytest.mark.parametrize(
+    ("rule", "action"),
+    [
+        ("", "replace"),
+        (", x-reconciler: {on_change: [{paths: ['../shared/**'], action: restart}]}", "restart"),
+        (", x-reconciler: {on_change: [{paths: ['../shared/**'], action: signal, signal: SIGHUP}]}", "signal"),
+    ],
+)
+def test_a_file_that_both_have_mounted_is_written_and_the_other_is_renewed_by_the_next_pass(
+    host: Host, rule: str, action: str
+) -> None:
+    command = ", command: [sh, -c, 'trap : HUP; while :; do sleep 0.1; done']"
+    one, other = _SHARED_FILE.format("1", ""), _SHARED_FILE.format("1", command + rule)
+    host.push(
+        {"shared/a": "one\n", "shared/compose.yaml": "services: {x: {image: 'test/box:1'}}\n"}, one=one, other=other
+    )
+    host.converge()
+    host.push({"shared/a": "two\n"})
+
+    with host.moves("one-web-1"):
+        ran = host.converge("box/one")
+    assert ran.data["checkout"]["left"] == []
+    assert host.sh("other-web-1", "cat /shared/a") == "two"
+
+    ran = host.converge()
+    assert ran.reasons["other/web"].startswith(f"{action}: ")
     host.settled()
 
 

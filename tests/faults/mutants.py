@@ -69,7 +69,7 @@ MUTANTS = (
         "reconciler/core/drift.py",
         'if moved and f"image-{moved}" not in blocked:',
         "if moved:",
-        (f"{DOORS}::test_what_is_blocked_is_deployed_by_no_door[by_its_image-nothing]",),
+        ("tests/core/test_blocked_images.py::test_what_runs_stays_as_it_is_while_its_tag_names_a_blocked_image",),
     ),
     Mutant(
         "a rollback asks no block",
@@ -83,15 +83,23 @@ MUTANTS = (
         "the undo comes before the block",
         "I3",
         "reconciler/convergence/undo.py",
-        """        unblocked = self._blocked(aim, picture.desired.revision, error)
+        """        unblocked = self._blocked(picture, owner, aim, failures)
         trouble = self._files_back(picture) or unblocked
         discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
 """,
         """        discard_made(world.engine, picture.plan, picture.observed, self._observe(owner), (), created=True)
-        unblocked = self._blocked(aim, picture.desired.revision, error)
+        unblocked = self._blocked(picture, owner, aim, failures)
         trouble = self._files_back(picture) or unblocked
 """,
         (f"{PROMISES}::test_the_block_is_written_before_the_way_back_begins",),
+    ),
+    Mutant(
+        "a container is made from a blocked image",
+        "I3",
+        "reconciler/core/planner.py",
+        "    if not moved and (block := block_of(image, seen.blocked)):\n",
+        "    if False:\n",
+        ("tests/core/test_blocked_images.py::test_a_missing_container_comes_from_the_image_before_the_blocked_one",),
     ),
     Mutant(
         "what a dead pass left is left",

@@ -365,7 +365,7 @@ def test_what_a_pass_that_died_said_is_ended_by_the_next(office: Office) -> None
     office.runs = 2
     office.tell(nothing())
 
-    assert office.there.titles[-1] == "caroline: deploying broke off"
+    assert office.there.titles[-1] == "caroline: a pass broke off"
 
 
 def test_a_short_pass_and_one_that_only_looks_are_not_announced() -> None:

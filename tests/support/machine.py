@@ -19,7 +19,7 @@ from tests.support.engine import ROOT, Engine, private_engine, script
 
 NAME = "machine"
 SOCKET = "/docker.sock"
-UNITS = ("reconciler.timer", "reconciler.path", "reconciler.service")
+UNITS = ("reconciler.timer", "reconciler.path", "reconciler.service", "reconciler-serve.service")
 _RIGHTS = ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw")
 _BOOT = ("--network", "host", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", *_RIGHTS)
 
@@ -66,8 +66,9 @@ class Machine:
         units = " ".join(UNITS)
         self.sh(f"""
             systemctl stop {units}
-            systemctl disable --quiet reconciler.timer reconciler.path
-            rm -rf /etc/systemd/system/reconciler.*.d /etc/reconciler /var/lib/reconciler /opt/fleet /srv/git
+            systemctl disable --quiet reconciler.timer reconciler.path reconciler-serve.service
+            rm -rf /etc/systemd/system/reconciler.*.d /etc/systemd/system/reconciler-serve.*.d /var/lib/reconciler-swarm
+            rm -rf /etc/reconciler /var/lib/reconciler /opt/fleet /srv/git
             rm -rf /run/reconciler/inbox/* /root/work /home/pusher/*
             systemctl daemon-reload
             systemctl reset-failed {units} 2>/dev/null || true

@@ -32,10 +32,13 @@ class Link(DroneLink):
     beats: list[Beat] = field(default_factory=list)
     withdrawn: bool = False
     trouble: list[Exception] = field(default_factory=list)
+    idle: Callable[[], object] = bool
+    """Called when there is nothing to do."""
 
     def next(self, timeout: float) -> Offer | None:
         open_ones = [each for each in self.offers if each.lease not in self.done]
         if not open_ones or self.withdrawn:
+            self.idle()
             time.sleep(0.01)
             return None
         return open_ones[0]
@@ -90,6 +93,8 @@ class Hands(Builder):
         self.began += 1
         if self.does is not None:
             return self.does(watching, ending)
+        if (self.folder / "fail").exists():
+            return Built("failed", "as told")
         file = self.folder / "foo-1-1.gpkg.tar"
         file.write_bytes(b"foo")
         watching.phase("app-misc/foo-1", "compile")

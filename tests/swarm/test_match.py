@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.match import matches
+from reconciler.core.packages.version import split_cpv
 from reconciler.model.package import Package
 from reconciler.model.queue import Stored
-from reconciler.swarm.atoms import read_atom
-from reconciler.swarm.match import matches
-from reconciler.swarm.retention import Retention, superseded
-from reconciler.swarm.version import split_cpv
+from reconciler.model.swarm import Request
+from reconciler.swarm.retention import Retention, superseded, wanted_by_sets
 
 HAS = Package("dev-libs", "liba", "1.10_p2-r3", "0/2", "gentoo", ("-debug", "nls"))
 
@@ -129,6 +130,22 @@ def test_what_a_set_wants_stays_though_newer_is_there() -> None:
     wanted = (read_atom("<a/b-3"), read_atom("a/b"))
 
     assert gone(packages, Retention(versions=1, wanted=wanted)) == {"a/b-1-1.gpkg.tar", "a/b-3-1.gpkg.tar"}
+
+
+def test_what_sets_asked_for_last_is_wanted() -> None:
+    def request(id: str, origin: str, *atoms: str, profile: str = "amd64") -> Request:
+        return Request(id, id, origin, "ana", profile, 0.0, atoms)
+
+    newest_first = [
+        request("r5", "emerge", "a/no-1"),
+        request("r4", "set:web", "a/b", "=a/c-1"),
+        request("r3", "set:desk", "a/d", "no atom at all"),
+        request("r2", "set:web", "a/gone"),
+        request("r1", "set:desk", "a/other", profile="musl"),
+    ]
+
+    assert [str(atom) for atom in wanted_by_sets(newest_first, "amd64")] == ["a/b", "=a/c-1", "a/d"]
+    assert [str(atom) for atom in wanted_by_sets(newest_first, "musl")] == ["a/other"]
 
 
 @pytest.mark.parametrize("retention", [Retention(), Retention(1, 1), Retention(0, 1), Retention(1, 0)])

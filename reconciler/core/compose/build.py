@@ -7,6 +7,7 @@ from reconciler.core.compose.paths import Paths, join
 from reconciler.core.compose.problems import check_keys, fail, show, unsupported, want_map
 from reconciler.core.compose.variables import Variables
 from reconciler.core.document import Map
+from reconciler.core.mistakes import Mistakes
 from reconciler.errors import Position
 from reconciler.model.desired import Build
 
@@ -17,19 +18,17 @@ def build(holder: Map, key: str, paths: Paths, folder: str, variables: Variables
         context = _context(holder, key, paths, folder)
         return Build(context, _dockerfile(Map(holder.places[key]), context, paths))
     given = want_map(holder[key], holder.at(key), key)
-    check_keys(given, keys.BUILD, key, keys.BUILD_REFUSED)
-    context = _context(given, "context", paths, folder)
-    inline = read.filled(given, "dockerfile_inline") if given.get("dockerfile_inline") is not None else ""
-    if inline and given.get("dockerfile") is not None:
-        fail("E-COMPOSE-VALUE", "dockerfile and dockerfile_inline are both given", given.key_at("dockerfile_inline"))
-    return Build(
-        context,
-        "" if inline else _dockerfile(given, context, paths),
-        inline,
-        _arguments(given, variables),
-        read.text(given, "target") if given.get("target") is not None else "",
-        read.pairs(given, "labels") if given.get("labels") is not None else (),
-    )
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, given, keys.BUILD, key, keys.BUILD_REFUSED)
+        found = mistakes.given({"target": read.text, "labels": read.pairs, "dockerfile_inline": read.filled}, given)
+        found["args"] = mistakes.of(_arguments, given, variables)
+        if given.get("dockerfile_inline") is not None and given.get("dockerfile") is not None:
+            what = "dockerfile and dockerfile_inline are both given"
+            fail("E-COMPOSE-VALUE", what, given.key_at("dockerfile_inline"))
+        context = _context(given, "context", paths, folder)
+        inline = found.pop("dockerfile_inline", "")
+        dockerfile = "" if inline else _dockerfile(given, context, paths)
+    return Build(context, dockerfile, inline, **found)
 
 
 def _context(given: Map, key: str, paths: Paths, folder: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.problems import check_keys, fail, unsupported, want_map
 from reconciler.core.document import Map
+from reconciler.core.mistakes import Mistakes, Reader
 from reconciler.model.desired import Resources, RestartPolicy, UpdateConfig
 
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
@@ -17,6 +18,20 @@ _SHORT: tuple[tuple[str, str, str, Callable[[Map, Any], float | int]], ...] = (
     ("pids_limit", "limits", "pids", lambda holder, key: max(0, read.whole(holder, key, -1))),
     ("mem_reservation", "reservations", "memory", read.size),
 )
+KEYS = frozenset(("deploy", *(short for short, *_ in _SHORT)))
+"""Of a service: where any of this is said."""
+
+_UPDATE: dict[str, Reader] = {
+    "order": lambda given, key: read.choice(given, key, ("stop-first", "start-first")),
+    "failure_action": lambda given, key: read.choice(given, key, ("rollback", "pause", "continue")),
+    "monitor": read.duration,
+    "delay": read.duration,
+    "parallelism": read.whole,
+}
+_RESTART: dict[str, Reader] = {
+    "condition": lambda given, key: read.choice(given, key, tuple(_CONDITIONS)),
+    "max_attempts": lambda given, key: read.whole(given, key, 0, 10**9),
+}
 
 
 def part(holder: Map, key: str) -> Map:
@@ -26,40 +41,58 @@ def part(holder: Map, key: str) -> Map:
 
 def check(deploy: Map) -> None:
     """Refuse what is not supported anywhere in `deploy`."""
-    check_keys(deploy, keys.DEPLOY, "deploy", keys.DEPLOY_REFUSED)
-    if deploy.get("mode") is not None and read.text(deploy, "mode") != "replicated":
-        unsupported(
-            deploy.at("mode"),
-            f"the mode {deploy['mode']}",
-            "use replicated; x-reconciler: {hosts: ...} spreads a stack",
-        )
-    given = part(deploy, "resources")
-    check_keys(given, keys.RESOURCES, "resources")
-    check_keys(part(given, "limits"), keys.LIMITS, "limits")
-    check_keys(part(given, "reservations"), keys.RESERVATIONS, "reservations", keys.RESERVATIONS_REFUSED)
-    check_keys(part(deploy, "update_config"), keys.UPDATE, "update_config", keys.UPDATE_REFUSED)
-    check_keys(part(deploy, "restart_policy"), keys.RESTART_POLICY, "restart_policy", keys.RESTART_POLICY_REFUSED)
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, deploy, keys.DEPLOY, "deploy", keys.DEPLOY_REFUSED)
+        mistakes.given({"mode": _mode}, deploy)
+        for key in ("update_config", "restart_policy", "resources"):
+            mistakes.of(_check_part, deploy, key)
+        given = deploy.child("resources")
+        for key in ("limits", "reservations"):
+            mistakes.of(_check_part, given, key)
+
+
+_PARTS: dict[str, tuple[frozenset[str], dict[str, str]]] = {
+    "resources": (keys.RESOURCES, {}),
+    "limits": (keys.LIMITS, {}),
+    "reservations": (keys.RESERVATIONS, keys.RESERVATIONS_REFUSED),
+    "update_config": (keys.UPDATE, keys.UPDATE_REFUSED),
+    "restart_policy": (keys.RESTART_POLICY, keys.RESTART_POLICY_REFUSED),
+}
+
+
+def _check_part(holder: Map, key: str) -> None:
+    known, refused = _PARTS[key]
+    check_keys(part(holder, key), known, key, refused)
+
+
+def _mode(deploy: Map, key: str) -> str:
+    mode = read.text(deploy, key)
+    if mode != "replicated":
+        unsupported(deploy.at(key), f"the mode {mode}", "use replicated; x-reconciler: {hosts: ...} spreads a stack")
+    return mode
 
 
 def resources(service: Map, deploy: Map, warnings: dict[str, None]) -> Resources:
     """Limits and reservations from `deploy.resources` and from `mem_limit`, `cpus` and their kin."""
     given = part(deploy, "resources")
     found: dict[tuple[str, str], float] = {}
-    for short, group, name, reader in _SHORT:
-        long = part(given, group)
-        values = [reader(h, k) for h, k in ((long, name), (service, short)) if h.get(k) is not None]
-        if len(values) == 2 and values[0] != values[1]:
-            fail(
-                "E-COMPOSE-VALUE",
-                f"{short} and deploy.resources.{group}.{name} differ",
-                service.at(short),
-                next=f"remove {short}",
-            )
-        found[group, name] = values[0] if values else 0
-    reserved = part(given, "reservations")
-    if reserved.get("cpus") is not None:
-        read.real(reserved, "cpus")
-        warnings[f"{reserved.key_at('cpus')}: reserved cpus have no effect on a plain Docker host"] = None
+    with Mistakes() as mistakes:
+        for short, group, name, reader in _SHORT:
+            long = part(given, group)
+            values = [
+                *mistakes.given({name: reader}, long).values(), *mistakes.given({short: reader}, service).values()
+            ]  # fmt: skip
+            if len(values) == 2 and values[0] != values[1]:
+                fail(
+                    "E-COMPOSE-VALUE",
+                    f"{short} and deploy.resources.{group}.{name} differ",
+                    service.at(short),
+                    next=f"remove {short}",
+                )
+            found[group, name] = values[0] if values else 0
+        reserved = part(given, "reservations")
+        if mistakes.given({"cpus": read.real}, reserved):
+            warnings[f"{reserved.key_at('cpus')}: reserved cpus have no effect on a plain Docker host"] = None
     return Resources(
         float(found["limits", "cpus"]),
         int(found["limits", "memory"]),
@@ -69,19 +102,8 @@ def resources(service: Map, deploy: Map, warnings: dict[str, None]) -> Resources
 
 
 def update(deploy: Map) -> UpdateConfig:
-    given = part(deploy, "update_config")
-    found: dict[str, Any] = {}
-    for name, allowed in (
-        ("order", ("stop-first", "start-first")),
-        ("failure_action", ("rollback", "pause", "continue")),
-    ):
-        if given.get(name) is not None:
-            found[name] = read.choice(given, name, allowed)
-    for name in ("monitor", "delay"):
-        if given.get(name) is not None:
-            found[name] = read.duration(given, name)
-    if given.get("parallelism") is not None:
-        found["parallelism"] = read.whole(given, "parallelism")
+    with Mistakes() as mistakes:
+        found = mistakes.given(_UPDATE, part(deploy, "update_config"))
     return UpdateConfig(**found)
 
 
@@ -94,8 +116,9 @@ def restart_policy(deploy: Map) -> RestartPolicy | None:
     given = part(deploy, "restart_policy")
     if not given:
         return None
-    condition = read.choice(given, "condition", tuple(_CONDITIONS)) if given.get("condition") is not None else "any"
-    attempts = read.whole(given, "max_attempts", 0, 10**9) if given.get("max_attempts") is not None else 0
+    with Mistakes() as mistakes:
+        found = mistakes.given(_RESTART, given)
+    condition, attempts = found.get("condition", "any"), found.get("max_attempts", 0)
     if attempts and condition != "on-failure":
         fail("E-COMPOSE-VALUE", "max_attempts needs condition: on-failure", given.at("max_attempts"))
     return RestartPolicy(_CONDITIONS[condition], attempts)

@@ -6,6 +6,7 @@ from reconciler.core.compose import read
 from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.variables import Variables
 from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import Mistakes
 
 
 def environment(
@@ -17,10 +18,9 @@ def environment(
 
     Paths of env files in the repository are added to `reads`.
     """
-    own: dict[str, str | None] = {}
-    if service.get("environment") is not None:
-        given = read.pairs_or_none(service, "environment")
-        own = {name: variables.get(name) if value is None else value for name, value in given.items()}
+    mistakes = Mistakes()
+    given = mistakes.given({"environment": read.pairs_or_none}, service).get("environment", {})
+    own = {name: variables.get(name) if value is None else value for name, value in given.items()}
 
     def lookup(name: str) -> str | None:
         value = variables.get(name)
@@ -28,10 +28,11 @@ def environment(
         return found.get(name) if value is None else value
 
     found: dict[str, str | None] = {}
-    if service.get("env_file") is not None:
-        entries = service["env_file"]
-        holder: Map | Seq = entries if isinstance(entries, Seq) else service
-        for key in range(len(entries)) if isinstance(entries, Seq) else ("env_file",):
-            found.update(env_files.load(holder, key, lookup, reads))
+    with mistakes:
+        if service.get("env_file") is not None:
+            entries = service["env_file"]
+            holder: Map | Seq = entries if isinstance(entries, Seq) else service
+            for key in range(len(entries)) if isinstance(entries, Seq) else ("env_file",):
+                found.update(mistakes.of(env_files.load, holder, key, lookup, reads) or {})
     found.update(own)
     return tuple(sorted(found.items(), key=lambda pair: pair[0]))

@@ -9,8 +9,9 @@ from reconciler.core.compose import keys, read
 from reconciler.core.compose.envfile import BadEnvFile, parse_env
 from reconciler.core.compose.interpolate import Lookup
 from reconciler.core.compose.paths import Paths, join, parent
-from reconciler.core.compose.problems import FromHost, LacksHostValue, bad_value, check_keys, fail, show
+from reconciler.core.compose.problems import FromHost, LacksHostValue, bad_value, check_keys, demand, fail, show
 from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import Mistakes
 from reconciler.errors import Position
 
 
@@ -41,8 +42,8 @@ class EnvFiles:
         item, at = holder[key], holder.at(key)
         raw, required, where = False, True, at
         if isinstance(item, Map):
-            raw, required = self._options(item)
-            where, path = item.at("path"), read.filled(item, "path")
+            raw, required, path = self._options(item)
+            where = item.at("path")
         else:
             path = read.filled(holder, key)
         repo = self.paths.find_file(path, self.folder(where), where)
@@ -56,14 +57,12 @@ class EnvFiles:
             self._missing(path, where)
         return {}
 
-    def _options(self, item: Map) -> tuple[bool, bool]:
-        check_keys(item, keys.ENV_FILE, "env_file")
-        if "path" not in item:
-            fail("E-COMPOSE-VALUE", "an env_file needs a path", item.position)
-        if "format" in item and item["format"] != "raw":
-            bad_value(item.at("format"), "format", item["format"], "raw (leave it out for the usual format)")
-        required = read.boolean(item, "required") if "required" in item else True
-        return "format" in item, required
+    def _options(self, item: Map) -> tuple[bool, bool, str]:
+        with Mistakes() as mistakes:
+            mistakes.of(check_keys, item, keys.ENV_FILE, "env_file")
+            found = mistakes.written({"format": _raw, "required": read.boolean, "path": read.filled}, item)
+            demand(item, keys.ENV_FILE, "an env_file needs a path", "path")
+        return found.get("format", False), found.get("required", True), found["path"]
 
     def _host_names(self, path: str) -> tuple[str, ...]:
         relative = "" if path.startswith(("/", "~")) else join("", path) or ""
@@ -86,6 +85,12 @@ class EnvFiles:
     def _host(self, name: str, lookup: Lookup, raw: bool) -> dict[str, str]:
         found = _parse(self.host_files[name], f"{self.root}/{name}" if self.root else name, lookup, raw)
         return {key: FromHost(value) for key, value in found.items()}
+
+
+def _raw(item: Map, key: str) -> bool:
+    if item[key] != "raw":
+        bad_value(item.at(key), key, item[key], "raw (leave it out for the usual format)")
+    return True
 
 
 def _parse(data: bytes, file: str, lookup: Lookup, raw: bool) -> dict[str, str]:

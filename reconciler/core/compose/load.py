@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from reconciler.core.compose import read, references, resources
 from reconciler.core.compose.envsource import EnvFiles
@@ -13,15 +13,18 @@ from reconciler.core.compose.paths import Aside, Paths, parent
 from reconciler.core.compose.problems import FromHost, bad_value, fail
 from reconciler.core.compose.service import check_service, make_service, profiles
 from reconciler.core.compose.source import Model, Source, override_beside
-from reconciler.core.compose.variables import Variables, is_sealed
+from reconciler.core.compose.variables import Variables, is_sealed, is_whole
 from reconciler.core.document import Map
-from reconciler.errors import Position
+from reconciler.core.mistakes import Mistakes, together
+from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import FileObject, Network, Service, Stack, Volume
 from reconciler.ports import Tree
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _MOST_PORTS = 4096
 _SERVICE = re.compile(r"[a-zA-Z0-9._-]+")
+
+Resource = TypeVar("Resource", Network, Volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class HostContext:
 class LoadedStack:
     """A stack, and what reconciler's own manifests say beside it (`x-reconciler`, positioned and interpolated).
 
-    `disabled`: services whose profiles are off. `reads`: every path of the repository that was read.
+    `disabled`: services whose profiles are off. `reads`: every path of the repository that was read. `problems`: what
+    is wrong; the stack then has only what is right, and lacks `others`: services that are there and could not be read
+    (None: nobody knows which).
     """
 
     stack: Stack
@@ -53,29 +58,57 @@ class LoadedStack:
     disabled: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    problems: tuple[ReconcilerError, ...] = ()
+    others: frozenset[str] | None = frozenset()
 
 
 def load_stack(tree: Tree, path: str, host: HostContext, default_name: str) -> LoadedStack:
     """The stack of the Compose file at `path`, and of the override file beside it, for one host. BadConfiguration."""
+    loaded = try_stack(tree, path, host, default_name)
+    if loaded.problems:
+        raise together(loaded.problems)
+    return loaded
+
+
+def try_stack(tree: Tree, path: str, host: HostContext, default_name: str) -> LoadedStack:
+    """The same with all that is wrong. BadConfiguration when one of the files cannot be read at all."""
+    mistakes = Mistakes()
+    try:
+        return _tried(tree, path, host, default_name, mistakes)
+    except BadConfiguration as error:
+        raise together([*mistakes.found, *error.each]) from None
+
+
+def _tried(tree: Tree, path: str, host: HostContext, default_name: str, mistakes: Mistakes) -> LoadedStack:
     aside = Aside(parent(path), host.directory) if host.directory else None
     paths = Paths(tree, host.checkout, host.home, aside)
     folders: dict[str, str] = {}
     warnings: dict[str, None] = {}
     env_files = EnvFiles(paths, folders, host.host_files, host.host_file_root)
-    source = Source(paths, env_files, folders, warnings)
+    source = Source(paths, env_files, folders, warnings, mistakes)
     start = Position(path, 1, 1)
     beside = override_beside(tree, path)
     documents = [source.parse(file, start) for file in (path, beside) if file]
     variables = _variables(host, env_files, parent(path), warnings, start)
-    name = _project_name(documents, variables, default_name)
+    name = mistakes.of(_project_name, documents, variables, default_name) or "unnamed"
     variables.layers = (*variables.layers[:1], {"COMPOSE_PROJECT_NAME": name}, *variables.layers[1:])
     model = source.model(documents, path, variables)
-    work = _Work(name, model, variables, env_files)
+    work = _Work(name, model, variables, env_files, mistakes)
     services, disabled = work.services(_active_profiles(host, variables))
-    references.check(services, model.sections, frozenset(disabled))
+    work.check(services, disabled)
     stack = work.stack(services, path)
-    extensions = {s.name: model.sections["services"][s.name].child("x-reconciler") for s in services}
-    return LoadedStack(stack, model.extension, extensions, disabled, tuple(paths.reads), tuple(warnings))
+    raw = {name: given for name, given in model.sections["services"].items() if name not in disabled}
+    extensions = {name: given.child("x-reconciler") for name, given in raw.items() if work.whole(given)}
+    return LoadedStack(
+        stack,
+        model.extension,
+        extensions,
+        disabled,
+        reads=tuple(paths.reads),
+        warnings=tuple(warnings),
+        problems=tuple(mistakes.found),
+        others=work.others(services, disabled) if model.complete else None,
+    )
 
 
 def _variables(
@@ -120,6 +153,7 @@ class _Work:
     model: Model
     variables: Variables
     env_files: EnvFiles
+    mistakes: Mistakes
 
     def services(self, active: frozenset[str]) -> tuple[tuple[Service, ...], tuple[str, ...]]:
         """The services that are on, in the file's order, and the names of those that are off."""
@@ -127,13 +161,14 @@ class _Work:
         found: list[Service] = []
         disabled: list[str] = []
         published = 0
-        for name in section:
-            if not _SERVICE.fullmatch(name):
-                bad_value(section.key_at(name), "the service name", name, "made of letters, digits, . _ and -")
-            given = section[name]
-            check_service(name, given)
-            wanted = profiles(given)
+        for name, given in section.items():
+            self.mistakes.of(_check_name, section, name)
+            if not self.whole(given):
+                self.mistakes.of(check_service, name, given)
+                continue
+            wanted = self.mistakes.of(profiles, given)
             if wanted and "*" not in active and active.isdisjoint(wanted):
+                self.mistakes.of(check_service, name, given)
                 disabled.append(name)
                 continue
             found.append(self._service(name, given))
@@ -141,15 +176,35 @@ class _Work:
             if published > _MOST_PORTS:
                 at = given.at("ports")
                 fail("E-COMPOSE-VALUE", f"the stack publishes more than {_MOST_PORTS} ports", at, next="publish fewer")
-        if not section:
+        if not section and not self.mistakes.found:
             fail("E-COMPOSE-VALUE", "the file has no services", section.position, next="define one under services:")
         off = frozenset(disabled)
         return tuple(_without(service, off) for service in found), tuple(disabled)
 
+    def check(self, services: tuple[Service, ...], disabled: tuple[str, ...]) -> None:
+        """What the services say about each other, and about the rest of the stack."""
+        if self.model.complete:
+            others = self.others(services, disabled)
+            references.check(services, self.model.sections, frozenset(disabled), others, self.mistakes)
+
+    def others(self, services: tuple[Service, ...], disabled: tuple[str, ...]) -> frozenset[str]:
+        """Services that are there, and could not be read."""
+        known = frozenset((*self.model.sections["services"], *self.model.broken))
+        return known - {service.name for service in services} - set(disabled)
+
+    def whole(self, given: Any) -> bool:
+        """Whether all its variables could be filled in; without a mistake there is nothing to look for."""
+        return not self.mistakes.found or is_whole(given)
+
     def _service(self, name: str, given: Map) -> Service:
-        extended = self.model.extended.get(name, ())
         made = make_service(
-            name, given, stack=self.name, extended=extended, variables=self.variables, env_files=self.env_files
+            name,
+            given,
+            stack=self.name,
+            extended=self.model.extended.get(name, ()),
+            variables=self.variables,
+            env_files=self.env_files,
+            mistakes=self.mistakes,
         )
         at = self.model.sections["services"].key_at(name)
         return replace(made, position=at)
@@ -173,7 +228,7 @@ class _Work:
     def _networks(self, services: tuple[Service, ...]) -> tuple[Network, ...]:
         section = self.model.sections["networks"]
         used = {a.network for s in services for a in s.networks}
-        made = {key: resources.network(section, key, self.name) for key in section}
+        made = self._made(resources.network, section)
         if "default" in used:
             made.setdefault("default", Network("default", f"{self.name}_default"))
         return tuple(network for key, network in made.items() if key in used)
@@ -181,8 +236,14 @@ class _Work:
     def _volumes(self, services: tuple[Service, ...]) -> tuple[Volume, ...]:
         section = self.model.sections["volumes"]
         used = {m.source for s in services for m in s.mounts if m.kind == "volume"}
-        made = {key: resources.volume(section, key, self.name) for key in section}
+        made = self._made(resources.volume, section)
         return tuple(volume for key, volume in made.items() if key in used)
+
+    def _made(self, make: Callable[[Map, str, str], Resource], section: Map) -> dict[str, Resource]:
+        """Those of a section that are right."""
+        whole = (key for key in section if self.whole(section[key]))
+        made = {key: self.mistakes.of(make, section, key, self.name) for key in whole}
+        return {key: one for key, one in made.items() if one is not None}
 
     def _files(self, services: tuple[Service, ...]) -> tuple[tuple[FileObject, ...], set[tuple[str, str]]]:
         """The configs and secrets in use; and which of them hold a value of the host."""
@@ -193,13 +254,15 @@ class _Work:
         for kind, section_name in kinds:
             section = self.model.sections[section_name]
             for key in section:
-                if (kind, key) not in used:
+                if (kind, key) not in used or not self.whole(section[key]):
                     if section[key] is not None:
-                        resources.check_file_keys(section, key, kind)
+                        self.mistakes.of(resources.check_file_keys, section, key, kind)
                     continue
-                one = resources.file_object(
-                    section, key, kind, project=self.name, env_files=self.env_files, variables=self.variables
+                one = self.mistakes.of(
+                    resources.file_object, section, key, kind, self.name, self.env_files, self.variables
                 )
+                if one is None:
+                    continue
                 made.append(one)
                 variable = section[key].get("environment") if isinstance(section[key], Map) else None
                 if variable and isinstance(self.variables.get(variable), FromHost):
@@ -210,6 +273,11 @@ class _Work:
         names = ("networks", "volumes", "configs", "secrets")
         sections = self.model.sections
         return {(name, key) for name in names for key in sections[name] if is_sealed(sections[name][key])}
+
+
+def _check_name(section: Map, name: str) -> None:
+    if not _SERVICE.fullmatch(name):
+        bad_value(section.key_at(name), "the service name", name, "made of letters, digits, . _ and -")
 
 
 def _uses(service: Service) -> set[tuple[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.paths import Paths, parent
-from reconciler.core.compose.problems import bad_value, check_keys, fail, unsupported, want_map, want_seq
+from reconciler.core.compose.problems import bad_value, check_keys, demand, fail, unsupported, want_map, want_seq
 from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import Mistakes, Reader, every
 from reconciler.errors import Position
 from reconciler.model.desired import Mount
 
@@ -20,14 +22,17 @@ def mounts(holder: Map, key: str, paths: Paths, folders: Mapping[str, str]) -> t
     """The mounts of `volumes`; a later one on the same target takes the earlier one's place."""
     items = want_seq(holder[key], holder.at(key), key)
     found: dict[str, Mount] = {}
-    for index, item in enumerate(items):
-        at = items.at(index)
+
+    def one(items: Seq, index: int) -> None:
+        item, at = items[index], items.at(index)
         folder = folders.get(at.file, parent(at.file))
         mount = _long(item, paths, folder) if isinstance(item, Map) else _short(items, index, paths, folder)
         _check_target(mount.target, item, at)
         if mount.target in found:
             fail("E-COMPOSE-VALUE", f"two volumes are mounted at {mount.target}", at, next="remove one of them")
         found[mount.target] = mount
+
+    every(one, items, range(len(items)))
     return tuple(found.values())
 
 
@@ -92,56 +97,76 @@ def _apply_modes(mount: Mount, modes: str, at: Position) -> Mount:
 
 
 def _long(item: Map, paths: Paths, folder: str) -> Mount:
-    check_keys(item, keys.MOUNT, "volumes", keys.MOUNT_REFUSED)
-    for needed in ("type", "target"):
-        if needed not in item:
-            fail("E-COMPOSE-VALUE", f"a volume needs a {needed}", item.position)
-    kind = read.choice(item, "type", ("bind", "volume", "tmpfs", "npipe", "cluster", "image"))
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, item, keys.MOUNT, "volumes", keys.MOUNT_REFUSED)
+        found = mistakes.written({"type": _kind, "target": _target, "read_only": read.boolean}, item)
+        for needed in ("type", "target"):
+            mistakes.of(demand, item, keys.MOUNT, f"a volume needs a {needed}", needed)
+        kind = found.pop("type", None)
+        for options in ("bind", "volume", "tmpfs"):
+            if kind and options in item and options != kind:
+                what = f"{options}: belongs to volumes of that type, this is {kind}"
+                fail("E-COMPOSE-VALUE", what, item.key_at(options))
+        if kind == "bind":
+            found |= mistakes.of(_bind, item, paths, folder) or {}
+        elif kind == "tmpfs":
+            found |= mistakes.of(_tmpfs, item) or {}
+        elif kind == "volume":
+            found |= mistakes.of(_volume, item) or {}
+    return Mount(kind, **found)
+
+
+def _kind(item: Map, key: str) -> str:
+    kind = read.choice(item, key, ("bind", "volume", "tmpfs", "npipe", "cluster", "image"))
     if kind not in ("bind", "volume", "tmpfs"):
-        unsupported(item.at("type"), f"a volume of type {kind}")
-    for options in ("bind", "volume", "tmpfs"):
-        if options in item and options != kind:
-            fail("E-COMPOSE-VALUE", f"{options}: belongs to volumes of that type, this is {kind}", item.key_at(options))
-    target = _trim(read.filled(item, "target"))
-    read_only = read.boolean(item, "read_only") if "read_only" in item else False
-    if kind == "bind":
-        return _bind(item, target, read_only, paths, folder)
-    if kind == "tmpfs":
-        return _tmpfs(item, target, read_only)
-    options_map = want_map(item["volume"], item.at("volume"), "volume") if "volume" in item else Map(item.place)
-    check_keys(options_map, keys.VOLUME_OPTIONS, "volume", keys.VOLUME_OPTIONS_REFUSED)
-    nocopy = read.boolean(options_map, "nocopy") if "nocopy" in options_map else False
-    source = read.text(item, "source") if "source" in item else ""
-    return Mount("volume", target, source, read_only=read_only, nocopy=nocopy)
+        unsupported(item.at(key), f"a volume of type {kind}")
+    return kind
 
 
-def _bind(item: Map, target: str, read_only: bool, paths: Paths, folder: str) -> Mount:
-    if "source" not in item:
-        fail("E-COMPOSE-VALUE", "a bind needs a source", item.position)
-    options = want_map(item["bind"], item.at("bind"), "bind") if "bind" in item else Map(item.place)
-    check_keys(options, keys.BIND, "bind", keys.BIND_REFUSED)
-    spot = paths.mounted(read.filled(item, "source"), folder, item.at("source"))
-    propagation = read.choice(options, "propagation", tuple(sorted(_PROPAGATIONS))) if "propagation" in options else ""
-    return Mount(
-        "bind",
-        target,
-        spot.host,
-        spot.repo,
-        read_only,
-        read.boolean(options, "create_host_path") if "create_host_path" in options else True,
-        propagation,
-        read.choice(options, "selinux", ("z", "Z")) if "selinux" in options else "",
-    )
+def _target(item: Map, key: str) -> str:
+    return _trim(read.filled(item, key))
 
 
-def _tmpfs(item: Map, target: str, read_only: bool) -> Mount:
-    if "source" in item:
-        fail("E-COMPOSE-VALUE", "a tmpfs has no source", item.key_at("source"))
-    options = want_map(item["tmpfs"], item.at("tmpfs"), "tmpfs") if "tmpfs" in item else Map(item.place)
-    check_keys(options, keys.TMPFS, "tmpfs")
-    size = read.size(options, "size") if "size" in options else 0
-    mode = _mode(options, "mode") if "mode" in options else 0
-    return Mount("tmpfs", target, read_only=read_only, size=size, mode=mode)
+def _options(
+    item: Map, kind: str, known: frozenset[str], readers: dict[str, Reader], refused: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """What stands under `bind:`, `volume:` or `tmpfs:`, as fields of a Mount."""
+    options = want_map(item[kind], item.at(kind), kind) if kind in item else Map(item.place)
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, options, known, kind, refused)
+        return mistakes.written(readers, options)
+
+
+def _volume(item: Map) -> dict[str, Any]:
+    with Mistakes() as mistakes:
+        found = mistakes.of(
+            _options, item, "volume", keys.VOLUME_OPTIONS, {"nocopy": read.boolean}, keys.VOLUME_OPTIONS_REFUSED
+        )
+        return (found or {}) | mistakes.written({"source": read.text}, item)
+
+
+_BIND: dict[str, Reader] = {
+    "propagation": lambda options, key: read.choice(options, key, tuple(sorted(_PROPAGATIONS))),
+    "create_host_path": read.boolean,
+    "selinux": lambda options, key: read.choice(options, key, ("z", "Z")),
+}
+
+
+def _bind(item: Map, paths: Paths, folder: str) -> dict[str, Any]:
+    with Mistakes() as mistakes:
+        found = mistakes.of(_options, item, "bind", keys.BIND, _BIND, keys.BIND_REFUSED)
+        if not demand(item, keys.MOUNT, "a bind needs a source", "source"):
+            return {}
+        spot = paths.mounted(read.filled(item, "source"), folder, item.at("source"))
+        return {"source": spot.host, "repo_path": spot.repo, **(found or {})}
+
+
+def _tmpfs(item: Map) -> dict[str, Any]:
+    with Mistakes() as mistakes:
+        found = mistakes.of(_options, item, "tmpfs", keys.TMPFS, {"size": read.size, "mode": _mode})
+        if "source" in item:
+            fail("E-COMPOSE-VALUE", "a tmpfs has no source", item.key_at("source"))
+        return found or {}
 
 
 def _mode(holder: Map, key: str) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from reconciler.core.compose import keys, read
-from reconciler.core.compose.problems import bad_value, check_keys, fail, want_seq
+from reconciler.core.compose.problems import bad_value, check_keys, demand, fail, want_seq
 from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import Mistakes, Reader
 from reconciler.errors import Position
 from reconciler.model.desired import Port
 
@@ -23,16 +24,17 @@ def ports(holder: Map, key: str) -> tuple[Port, ...]:
     """The published ports of a service, ranges expanded, doubles dropped. BadConfiguration."""
     items = want_seq(holder[key], holder.at(key), key)
     found: dict[Port, None] = {}
-    for index, item in enumerate(items):
-        made = _long(item) if isinstance(item, Map) else _short(items, index)
-        found.update(dict.fromkeys(made))
-        if len(found) > MOST:
-            fail(
-                "E-COMPOSE-VALUE",
-                f"more than {MOST} ports are published",
-                items.at(index),
-                next="use network_mode: host",
-            )
+    with Mistakes() as mistakes:
+        for index, item in enumerate(items):
+            made = mistakes.of(_long, item) if isinstance(item, Map) else mistakes.of(_short, items, index)
+            found.update(dict.fromkeys(made or ()))
+            if len(found) > MOST:
+                fail(
+                    "E-COMPOSE-VALUE",
+                    f"more than {MOST} ports are published",
+                    items.at(index),
+                    next="use network_mode: host",
+                )
     return tuple(found)
 
 
@@ -54,19 +56,29 @@ def _short(items: Seq, index: int) -> list[Port]:
 
 
 def _long(item: Map) -> list[Port]:
-    check_keys(item, keys.PORT, "ports")
-    if "target" not in item:
-        fail("E-COMPOSE-VALUE", "a port needs a target", item.position)
-    targets = _range(read.spelled(item, "target"))
-    if targets is None:
-        bad_value(item.at("target"), "target", item["target"], "a port")
-    protocol = read.choice(item, "protocol", _PROTOCOLS) if "protocol" in item else "tcp"
-    published = read.spelled(item, "published") if "published" in item else ""
-    ip = _address(read.text(item, "host_ip"), item.at("host_ip"), item["host_ip"]) if "host_ip" in item else ""
-    if "mode" in item:
-        read.choice(item, "mode", ("host", "ingress"))
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, item, keys.PORT, "ports")
+        found = mistakes.written(_LONG, item)
+        demand(item, keys.PORT, "a port needs a target", "target")
     where = item.at("published") if "published" in item else item.position
-    return _expand(targets, published, ip, protocol, at=where, shown=published)
+    published, protocol = found.get("published", ""), found.get("protocol", "tcp")
+    return _expand(found["target"], published, found.get("host_ip", ""), protocol, at=where, shown=published)
+
+
+def _target(item: Map, key: str) -> tuple[int, int]:
+    targets = _range(read.spelled(item, key))
+    if targets is None:
+        bad_value(item.at(key), key, item[key], "a port")
+    return targets
+
+
+_LONG: dict[str, Reader] = {
+    "target": _target,
+    "protocol": lambda item, key: read.choice(item, key, _PROTOCOLS),
+    "published": read.spelled,
+    "host_ip": lambda item, key: _address(read.text(item, key), item.at(key), item[key]),
+    "mode": lambda item, key: read.choice(item, key, ("host", "ingress")),
+}
 
 
 def _address(ip: str, at: Position, shown: object) -> str:

@@ -7,11 +7,18 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from reconciler.core.document import Map, Seq, Tagged, shorten
+from reconciler.core.mistakes import Mistakes
 from reconciler.errors import BadConfiguration, Position
 
 
 class FromHost(str):
     """Text that holds a value from a file of the host (often a secret): never shown, and it seals its service."""
+
+    __slots__ = ()
+
+
+class Unfilled(str):
+    """Text whose variables could not be filled in, which was told; nothing is concluded from it."""
 
     __slots__ = ()
 
@@ -59,19 +66,40 @@ def unsupported(at: Position, what: str, next: str = "", why: str = "") -> NoRet
 def check_keys(given: Map, known: Iterable[str], where: str, refused: dict[str, str] | None = None) -> None:
     """Refuse keys that are not of the specification (naming the nearest), and those that are but are not supported."""
     allowed = known if isinstance(known, (frozenset, dict)) else frozenset(known)
-    for key in given:
-        if key in allowed or key.startswith("x-"):
-            continue
-        if refused and key in refused:
-            unsupported(given.key_at(key), f"{key!r} in {where}", next=refused[key])
-        near = difflib.get_close_matches(key, [*allowed, *(refused or ())], 1)
-        fail(
-            "E-COMPOSE-KEY",
-            f"unknown key {shorten(key)!r} in {where}",
-            given.key_at(key),
-            why="a key that nobody reads would be a wish that nobody fulfils",
-            next=f"did you mean {near[0]!r}?" if near else "remove it, or name it x-...",
-        )
+    wrong = [key for key in given if key not in allowed and not key.startswith("x-")]
+    if not wrong:
+        return
+    with Mistakes() as mistakes:
+        for key in wrong:
+            mistakes.of(_refuse_key, given, key, allowed, where, refused or {})
+
+
+def _refuse_key(given: Map, key: str, allowed: Iterable[str], where: str, refused: dict[str, str]) -> NoReturn:
+    if key in refused:
+        unsupported(given.key_at(key), f"{key!r} in {where}", next=refused[key])
+    near = difflib.get_close_matches(key, [*allowed, *refused], 1)
+    fail(
+        "E-COMPOSE-KEY",
+        f"unknown key {shorten(key)!r} in {where}",
+        given.key_at(key),
+        why="a key that nobody reads would be a wish that nobody fulfils",
+        next=f"did you mean {near[0]!r}?" if near else "remove it, or name it x-...",
+    )
+
+
+def demand(given: Map, known: frozenset[str], what: str, key: str) -> bool:
+    """Whether the key is there; `what` is wrong when it is not. A misspelt one is named as such, and only so."""
+    if key in given:
+        return True
+    if not misspelt(given, known, key):
+        fail("E-COMPOSE-VALUE", what, given.position)
+    return False
+
+
+def misspelt(given: Map, known: Iterable[str], *keys: str) -> bool:
+    """Whether one of the keys is there in a spelling that nobody knows."""
+    strange = (key for key in given if key not in known)
+    return any(difflib.get_close_matches(key, keys, 1) for key in strange)
 
 
 def want_map(value: Any, at: Position, where: str) -> Map:

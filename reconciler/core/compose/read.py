@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.core.compose.problems import FromHost, bad_value, fail, want_map
 from reconciler.core.compose.values import parse_duration, parse_size
 from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import every
 from reconciler.core.scalars import spell
 from reconciler.errors import Position
 from reconciler.model.desired import Pairs
@@ -120,7 +121,7 @@ def strings(holder: Map | Seq, key: Any) -> tuple[str, ...]:
     items = holder[key]
     if not isinstance(items, Seq):
         bad_value(place(holder, key), key, items, "a list")
-    return tuple(text(items, index) for index in range(len(items)))
+    return tuple(every(text, items, range(len(items))))
 
 
 def unique_strings(holder: Map | Seq, key: Any) -> tuple[str, ...]:
@@ -137,24 +138,29 @@ def spelled_list(holder: Map | Seq, key: Any) -> tuple[str, ...]:
     items = holder[key]
     if not isinstance(items, Seq):
         bad_value(place(holder, key), key, items, "a list")
-    return tuple(spelled(items, index) for index in range(len(items)))
+    return tuple(every(spelled, items, range(len(items))))
 
 
 def pairs_or_none(holder: Map | Seq, key: Any) -> dict[str, str | None]:
     """A mapping, or a list of `NAME=value` and `NAME`; a value that is not given is None."""
     given = holder[key]
     if isinstance(given, Map):
-        return {name: None if given[name] is None else spelled(given, name) for name in given}
+        return dict(zip(given, every(_spelled_or_none, given, given), strict=True))
     if not isinstance(given, Seq):
         bad_value(place(holder, key), key, given, "a mapping or a list")
-    found: dict[str, str | None] = {}
-    for index in range(len(given)):
-        whole_text = text(given, index)
-        name, sign, value = whole_text.partition("=")
-        if not name:
-            bad_value(given.at(index), key, whole_text, "NAME=value")
-        found[name] = keep_seal(whole_text, value) if sign else None
-    return found
+    return dict(every(_pair, given, range(len(given))))
+
+
+def _spelled_or_none(given: Map, name: str) -> str | None:
+    return None if given[name] is None else spelled(given, name)
+
+
+def _pair(given: Seq, index: int) -> tuple[str, str | None]:
+    whole_text = text(given, index)
+    name, sign, value = whole_text.partition("=")
+    if not name:
+        bad_value(given.at(index), index, whole_text, "NAME=value")
+    return name, keep_seal(whole_text, value) if sign else None
 
 
 def pairs(holder: Map | Seq, key: Any) -> Pairs:
@@ -165,7 +171,7 @@ def pairs(holder: Map | Seq, key: Any) -> Pairs:
 def mapping_pairs(holder: Map | Seq, key: Any) -> Pairs:
     """A mapping of scalars (not a list), sorted."""
     given = want_map(holder[key], place(holder, key), str(key))
-    return tuple(sorted((name, spelled(given, name)) for name in given))
+    return tuple(sorted(zip(given, every(spelled, given, given), strict=True)))
 
 
 def keep_seal(origin: str, part: str) -> str:

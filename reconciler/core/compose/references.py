@@ -6,23 +6,34 @@ from collections.abc import Iterator
 
 from reconciler.core.compose.problems import fail, show
 from reconciler.core.document import Map
+from reconciler.core.mistakes import Mistakes
 from reconciler.core.ports_taken import is_fixed, meet
 from reconciler.errors import Position
 from reconciler.model.desired import Port, Service
 
 
-def check(services: tuple[Service, ...], sections: dict[str, Map], disabled: frozenset[str]) -> None:
-    """Refuse dangling names, cycles, and names or ports that two services want. BadConfiguration."""
+def check(
+    services: tuple[Service, ...],
+    sections: dict[str, Map],
+    disabled: frozenset[str],
+    others: frozenset[str],
+    mistakes: Mistakes,
+) -> None:
+    """Refuse dangling names, cycles, and names or ports that two services want.
+
+    `others`: services of the stack that could not be read: nothing is said about those.
+    """
     raw = sections["services"]
+    names = {*(s.name for s in services), *others}
     for service in services:
         where = raw[service.name]
-        _check_services(service, where, {s.name for s in services}, disabled)
-        _check_hosts(service, where, {s.name for s in services if not s.replicas})
-        _check_named(service, where, sections)
-        _check_replicas(service, where)
-    _check_cycles(services, raw)
-    _check_container_names(services, raw)
-    _check_ports(services, raw)
+        mistakes.of(_check_services, service, where, names, disabled)
+        mistakes.of(_check_hosts, service, where, {s.name for s in services if not s.replicas})
+        mistakes.of(_check_named, service, where, sections)
+        mistakes.of(_check_replicas, service, where)
+    mistakes.of(_check_cycles, services, raw)
+    mistakes.of(_check_container_names, services, raw)
+    mistakes.of(_check_ports, services, raw)
 
 
 def _missing(what: str, name: str, at: Position, next: str) -> None:
@@ -36,18 +47,20 @@ def _check_services(service: Service, where: Map, names: set[str], disabled: fro
         if mode.startswith("service:"):
             wanted.append((key, mode.removeprefix("service:")))
     optional = {d.service for d in service.depends_on if not d.required}
-    for name in sorted(optional - names - disabled):
-        _missing("service", name, where.at("depends_on"), "correct the name")
-    for key, name in wanted:
-        if name in disabled:
-            fail(
-                "E-COMPOSE-REFERENCE",
-                f"{service.name} needs {name}, whose profiles are off",
-                where.at(key),
-                next=f"switch the profile on, give {service.name} the same profiles, or say required: false",
-            )
-        if name not in names:
-            _missing("service", name, where.at(key), "correct the name, or define the service")
+    with Mistakes() as mistakes:
+        for name in sorted(optional - names - disabled):
+            mistakes.of(_missing, "service", name, where.at("depends_on"), "correct the name")
+        for key, name in wanted:
+            if name in disabled:
+                mistakes.of(
+                    fail,
+                    "E-COMPOSE-REFERENCE",
+                    f"{service.name} needs {name}, whose profiles are off",
+                    where.at(key),
+                    next=f"switch the profile on, give {service.name} the same profiles, or say required: false",
+                )
+            elif name not in names:
+                mistakes.of(_missing, "service", name, where.at(key), "correct the name, or define the service")
 
 
 def _check_hosts(service: Service, where: Map, empty: set[str]) -> None:
@@ -63,16 +76,16 @@ def _check_hosts(service: Service, where: Map, empty: set[str]) -> None:
 
 
 def _check_named(service: Service, where: Map, sections: dict[str, Map]) -> None:
-    for attachment in service.networks:
-        if attachment.network != "default" and attachment.network not in sections["networks"]:
-            _missing("network", attachment.network, where.at("networks"), "define it under the top-level networks:")
-    for mount in service.mounts:
-        if mount.kind == "volume" and mount.source and mount.source not in sections["volumes"]:
-            advice = "define it under the top-level volumes:, or begin it with ./ when it is a path"
-            _missing("volume", mount.source, where.at("volumes"), advice)
-    for grant in service.grants:
-        if grant.key not in sections[f"{grant.kind}s"]:
-            _missing(grant.kind, grant.key, where.at(f"{grant.kind}s"), f"define it under the top-level {grant.kind}s:")
+    wanted = [
+        ("network", attachment.network, "define it under the top-level networks:") for attachment in service.networks
+    ]
+    advice = "define it under the top-level volumes:, or begin it with ./ when it is a path"
+    wanted += [("volume", mount.source, advice) for mount in service.mounts if mount.kind == "volume" and mount.source]
+    wanted += [(grant.kind, grant.key, f"define it under the top-level {grant.kind}s:") for grant in service.grants]
+    with Mistakes() as mistakes:
+        for kind, name, advice in wanted:
+            if name not in sections[f"{kind}s"] and (kind, name) != ("network", "default"):
+                mistakes.of(_missing, kind, name, where.at(f"{kind}s"), advice)
 
 
 def _check_replicas(service: Service, where: Map) -> None:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from reconciler.core.compose import keys, read
 from reconciler.core.compose.deploy import part
 from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.problems import LacksHostValue, bad_value, check_keys, fail, want_map, want_seq
 from reconciler.core.compose.variables import Variables
-from reconciler.core.document import Map
+from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import Mistakes, Reader, every
 from reconciler.model.desired import FileObject, IpamPool, Network, Volume
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VOLUME_NAME = _FILE_NAME
 """What the engine takes (its source: volume/local); a name with a slash would be a folder of the host."""
+_VOLUME: dict[str, Reader] = {"driver": read.text, "driver_opts": read.mapping_pairs, "labels": read.pairs}
+_NETWORK: dict[str, Reader] = {
+    **_VOLUME, "internal": read.boolean, "attachable": read.boolean, "enable_ipv6": read.boolean,
+}  # fmt: skip
+_POOL: dict[str, Reader] = {
+    "subnet": read.text, "ip_range": read.text, "gateway": read.text, "aux_addresses": read.mapping_pairs,
+}  # fmt: skip
 
 
 def _given(section: Map, key: str) -> Map:
@@ -36,9 +44,11 @@ def _external(given: Map, key: str) -> str | None:
         name = name or inner
     elif not read.boolean(given, "external"):
         return None
-    for other in given:
-        if other not in ("external", "name") and not other.startswith("x-") and given[other] is not None:
-            fail("E-COMPOSE-VALUE", f"{key} is external, so {other!r} cannot be set here", given.key_at(other))
+    with Mistakes() as mistakes:
+        for other in given:
+            if other not in ("external", "name") and not other.startswith("x-") and given[other] is not None:
+                what = f"{key} is external, so {other!r} cannot be set here"
+                mistakes.of(fail, "E-COMPOSE-VALUE", what, given.key_at(other))
     return name or key
 
 
@@ -57,67 +67,67 @@ def _checked(given: Map, name: str, form: re.Pattern[str], kind: str) -> str:
 
 def network(section: Map, key: str, project: str) -> Network:
     given = _given(section, key)
-    check_keys(given, keys.NETWORK, "networks", keys.NETWORK_REFUSED)
-    outside = _external(given, key)
-    if outside is not None:
-        return Network(key, outside, external=True)
-    flags = {k: read.boolean(given, k) for k in ("internal", "attachable", "enable_ipv6") if given.get(k) is not None}
-    ipam = part(given, "ipam")
-    check_keys(ipam, keys.IPAM, "ipam")
-    pools = want_seq(ipam["config"], ipam.at("config"), "config") if ipam.get("config") is not None else ()
-    return Network(
-        key,
-        _name(given, key, project),
-        driver=read.text(given, "driver") if given.get("driver") is not None else "",
-        driver_opts=read.mapping_pairs(given, "driver_opts") if given.get("driver_opts") is not None else (),
-        ipam_driver=read.text(ipam, "driver") if ipam.get("driver") is not None else "",
-        ipam_options=read.mapping_pairs(ipam, "options") if ipam.get("options") is not None else (),
-        ipam=tuple(_pool(want_map(pool, ipam.at("config"), "a pool")) for pool in pools),
-        labels=read.pairs(given, "labels") if given.get("labels") is not None else (),
-        **flags,
-    )
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, given, keys.NETWORK, "networks", keys.NETWORK_REFUSED)
+        outside = _external(given, key)
+        if outside is not None:
+            return Network(key, outside, external=True)
+        found = mistakes.given(_NETWORK, given)
+        found |= mistakes.of(_ipam, part(given, "ipam")) or {}
+        name = _name(given, key, project)
+    return Network(key, name, **found)
 
 
-def _pool(given: Map) -> IpamPool:
-    check_keys(given, keys.IPAM_POOL, "config")
-    texts = {k: read.text(given, k) for k in ("subnet", "ip_range", "gateway") if given.get(k) is not None}
-    aux = read.mapping_pairs(given, "aux_addresses") if given.get("aux_addresses") is not None else ()
-    return IpamPool(aux_addresses=aux, **texts)
+def _ipam(ipam: Map) -> dict[str, Any]:
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, ipam, keys.IPAM, "ipam")
+        found = mistakes.given({"driver": read.text, "options": read.mapping_pairs}, ipam)
+        pools = want_seq(ipam["config"], ipam.at("config"), "config") if ipam.get("config") is not None else Seq()
+        return {"ipam": tuple(every(_pool, pools, range(len(pools)))), **{f"ipam_{k}": v for k, v in found.items()}}
+
+
+def _pool(pools: Seq, index: int) -> IpamPool:
+    given = want_map(pools[index], pools.at(index), "a pool")
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, given, keys.IPAM_POOL, "config")
+        return IpamPool(**mistakes.given(_POOL, given))
 
 
 def volume(section: Map, key: str, project: str) -> Volume:
     given = _given(section, key)
-    check_keys(given, keys.VOLUME, "volumes")
-    outside = _external(given, key)
-    if outside is not None:
-        return Volume(key, _checked(given, outside, _VOLUME_NAME, "volume"), external=True)
-    return Volume(
-        key,
-        _checked(given, _name(given, key, project), _VOLUME_NAME, "volume"),
-        driver=read.text(given, "driver") if given.get("driver") is not None else "",
-        driver_opts=read.mapping_pairs(given, "driver_opts") if given.get("driver_opts") is not None else (),
-        labels=read.pairs(given, "labels") if given.get("labels") is not None else (),
-    )
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, given, keys.VOLUME, "volumes")
+        outside = _external(given, key)
+        if outside is not None:
+            return Volume(key, _checked(given, outside, _VOLUME_NAME, "volume"), external=True)
+        found = mistakes.given(_VOLUME, given)
+        name = _checked(given, _name(given, key, project), _VOLUME_NAME, "volume")
+    return Volume(key, name, **found)
 
 
-def check_file_keys(section: Map, key: str, kind: str) -> Map:
-    """The definition of a config or secret, its keys checked (also when nothing uses it)."""
-    given = _given(section, key)
-    check_keys(given, keys.FILE_OBJECT, f"{kind}s", keys.FILE_OBJECT_REFUSED)
-    return given
+def check_file_keys(section: Map, key: str, kind: str) -> None:
+    """Refuse unknown keys of a config or secret, also when nothing uses it."""
+    check_keys(_given(section, key), keys.FILE_OBJECT, f"{kind}s", keys.FILE_OBJECT_REFUSED)
 
 
 def file_object(
     section: Map,
     key: str,
     kind: Literal["config", "secret"],
-    *,
     project: str,
     env_files: EnvFiles,
     variables: Variables,
 ) -> FileObject:
     """One config or secret. A file that git does not hold is expected in the check-out on the host."""
-    given = check_file_keys(section, key, kind)
+    with Mistakes() as mistakes:
+        mistakes.of(check_file_keys, section, key, kind)
+        return _file_object(section, key, kind, project, env_files, variables)
+
+
+def _file_object(
+    section: Map, key: str, kind: Literal["config", "secret"], project: str, env_files: EnvFiles, variables: Variables
+) -> FileObject:
+    given = _given(section, key)
     outside = _external(given, key)
     if outside is not None:
         if kind == "config":
@@ -131,9 +141,8 @@ def file_object(
         return FileObject(kind, key, _checked(given, outside, _FILE_NAME, kind), external=True)
     sources = [k for k in ("file", "content", "environment") if given.get(k) is not None]
     if len(sources) != 1:
-        fail(
-            "E-COMPOSE-VALUE", f"the {kind} {key} needs one of file, content, environment or external", section.at(key)
-        )
+        what = f"the {kind} {key} needs one of file, content, environment or external"
+        fail("E-COMPOSE-VALUE", what, given.position)
     name = _checked(given, _name(given, key, project), _FILE_NAME, kind)
     source = sources[0]
     if source == "content":

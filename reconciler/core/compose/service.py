@@ -10,9 +10,10 @@ from reconciler.core.compose.build import build
 from reconciler.core.compose.environment import environment
 from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.grants import grants
-from reconciler.core.compose.problems import FromHost, check_keys, fail, show
+from reconciler.core.compose.problems import FromHost, check_keys, fail, misspelt, show
 from reconciler.core.compose.variables import Variables, is_sealed
 from reconciler.core.document import Map
+from reconciler.core.mistakes import Mistakes
 from reconciler.model.desired import Attachment, Mount, Service
 
 _PLAIN: dict[str, Callable[[Map, str], Any]] = {
@@ -76,36 +77,48 @@ def make_service(
     extended: tuple[str, ...],
     variables: Variables,
     env_files: EnvFiles,
+    mistakes: Mistakes,
 ) -> Service:
-    """The model value of a service whose keys were checked. BadConfiguration."""
-    found: dict[str, Any] = {k: reader(service, k) for k, reader in _PLAIN.items() if service.get(k) is not None}
-    at = service.position
-    if "image" not in found and service.get("build") is None:
-        fail("E-COMPOSE-REFERENCE", f"the service {name} has neither image nor build", at, next="give it one of them")
+    """The model value of a service, as far as it is right; the rest is told to `mistakes`."""
+    reads = dict.fromkeys(extended)
+    mistakes.of(check_service, name, service)
+    found = mistakes.given(_PLAIN, service)
+    mistakes.of(_check_image, name, service)
     if service.get("build") is not None:
         where = service["build"].at("context") if isinstance(service["build"], Map) else service.at("build")
-        found["build"] = build(service, "build", env_files.paths, env_files.folder(where), variables)
-    reads = dict.fromkeys(extended)
-    found["environment"] = environment(service, variables, env_files, reads)
-    found["mounts"] = _mounts(service, env_files)
-    found["grants"] = grants(service)
-    found["security_opt"] = _security(service, env_files, reads)
-    found.update(_deploy(service, found, variables.warnings))
-    _attach(service, found)
-    sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in found["environment"])
+        found["build"] = mistakes.of(build, service, "build", env_files.paths, env_files.folder(where), variables)
+    found["environment"] = mistakes.of(environment, service, variables, env_files, reads)
+    found["mounts"] = mistakes.of(_mounts, service, env_files)
+    found["grants"] = mistakes.of(grants, service)
+    found["security_opt"] = mistakes.of(_security, service, env_files, reads)
+    found.update(mistakes.of(_deploy, service, found, variables.warnings) or {})
+    mistakes.of(_attach, service, found)
+    found = {key: value for key, value in found.items() if value is not None}
+    sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in found.get("environment", ()))
     sealed = sealed or ("build" in found and any(isinstance(value, FromHost) for _, value in found["build"].args))
-    return Service(name, stack, at, sealed=sealed, reads=tuple(reads), **found)
+    return Service(name, stack, service.position, sealed=sealed, reads=tuple(reads), **found)
+
+
+def _check_image(name: str, service: Map) -> None:
+    if all(service.get(key) is None for key in ("image", "build")) and not misspelt(
+        service, keys.SERVICE, "image", "build"
+    ):
+        what = f"the service {name} has neither image nor build"
+        fail("E-COMPOSE-REFERENCE", what, service.position, next="give it one of them")
 
 
 def _deploy(service: Map, found: dict[str, Any], warnings: dict[str, None]) -> dict[str, Any]:
+    if deploy.KEYS.isdisjoint(service):
+        return {}
     given = deploy.part(service, "deploy")
-    deploy.check(given)
-    made: dict[str, Any] = {
-        "resources": deploy.resources(service, given, warnings),
-        "update": deploy.update(given),
-        "replicas": deploy.replicas(given),
-    }
-    policy = deploy.restart_policy(given)
+    with Mistakes() as mistakes:
+        mistakes.of(deploy.check, given)
+        made: dict[str, Any] = {
+            "resources": mistakes.of(deploy.resources, service, given, warnings),
+            "update": mistakes.of(deploy.update, given),
+            "replicas": mistakes.of(deploy.replicas, given),
+        }
+        policy = mistakes.of(deploy.restart_policy, given)
     if policy is not None and "restart" not in found:
         made["restart"] = policy
     return made
@@ -124,10 +137,11 @@ def _attach(service: Map, found: dict[str, Any]) -> None:
 
 def _mounts(service: Map, env_files: EnvFiles) -> tuple[Mount, ...]:
     found: tuple[Mount, ...] = ()
-    if service.get("volumes") is not None:
-        found = mounts.mounts(service, "volumes", env_files.paths, env_files.folders)
-    if service.get("tmpfs") is not None:
-        found += mounts.tmpfs(service, "tmpfs")
+    with Mistakes() as mistakes:
+        if service.get("volumes") is not None:
+            found = mistakes.of(mounts.mounts, service, "volumes", env_files.paths, env_files.folders) or ()
+        if service.get("tmpfs") is not None:
+            found += mistakes.of(mounts.tmpfs, service, "tmpfs") or ()
     return found
 
 

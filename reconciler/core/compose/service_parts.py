@@ -6,9 +6,10 @@ import re
 import shlex
 
 from reconciler.core.compose import keys, read
-from reconciler.core.compose.problems import bad_value, check_keys, fail, show, unsupported, want_map, want_seq
+from reconciler.core.compose.problems import bad_value, check_keys, demand, fail, show, unsupported, want_map, want_seq
 from reconciler.core.compose.values import pull_interval
 from reconciler.core.document import Map, Seq
+from reconciler.core.mistakes import Mistakes, Reader, every
 from reconciler.model.desired import Attachment, Dependency, Device, Healthcheck, Logging, Pairs, RestartPolicy, Ulimit
 from reconciler.model.observed import is_kept, is_made
 
@@ -60,10 +61,13 @@ def container_name(holder: Map, key: str) -> str:
 
 def expose(holder: Map, key: str) -> tuple[str, ...]:
     found = read.spelled_list(holder, key)
-    for index, port in enumerate(found):
-        if not _EXPOSE.fullmatch(port):
-            bad_value(holder[key].at(index), key, port, "a port such as 80, 8000-8010 or 53/udp")
+    every(_check_exposed, holder[key], range(len(found)))
     return tuple(dict.fromkeys(found))
+
+
+def _check_exposed(items: Seq, index: int) -> None:
+    if not _EXPOSE.fullmatch(read.spelled(items, index)):
+        bad_value(items.at(index), "expose", items[index], "a port such as 80, 8000-8010 or 53/udp")
 
 
 def pull_policy(holder: Map, key: str) -> str:
@@ -78,19 +82,15 @@ def pull_policy(holder: Map, key: str) -> str:
 
 def healthcheck(holder: Map, key: str) -> Healthcheck:
     given = want_map(holder[key], holder.at(key), key)
-    check_keys(given, keys.HEALTHCHECK, key, keys.HEALTHCHECK_REFUSED)
-    if given.get("disable") is not None and read.boolean(given, "disable"):
-        return Healthcheck(("NONE",))
-    seconds = {
-        name: read.duration(given, name)
-        for name in ("interval", "timeout", "start_period")
-        if given.get(name) is not None
-    }
-    retries = read.whole(given, "retries") if given.get("retries") is not None else 0
-    return Healthcheck(_test(given) if given.get("test") is not None else (), retries=retries, **seconds)
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, given, keys.HEALTHCHECK, key, keys.HEALTHCHECK_REFUSED)
+        if given.get("disable") is not None and mistakes.of(read.boolean, given, "disable"):
+            return Healthcheck(("NONE",))
+        found = mistakes.given(_HEALTHCHECK, given)
+    return Healthcheck(**found)
 
 
-def _test(given: Map) -> tuple[str, ...]:
+def _test(given: Map, _key: str) -> tuple[str, ...]:
     if isinstance(given["test"], str):
         return ("CMD-SHELL", read.filled(given, "test"))
     test = read.strings(given, "test")
@@ -101,59 +101,77 @@ def _test(given: Map) -> tuple[str, ...]:
     return test
 
 
+_HEALTHCHECK: dict[str, Reader] = {
+    "interval": read.duration,
+    "timeout": read.duration,
+    "start_period": read.duration,
+    "retries": read.whole,
+    "test": _test,
+}
+
+
 def depends_on(holder: Map, key: str) -> tuple[Dependency, ...]:
     if isinstance(holder[key], Seq):
         return tuple(Dependency(name) for name in read.unique_strings(holder, key))
     given = want_map(holder[key], holder.at(key), key)
-    return tuple(_dependency(given, name) for name in given)
+    return tuple(every(_dependency, given, given))
+
+
+_DEPENDENCY: dict[str, Reader] = {
+    "condition": lambda holder, key: read.choice(holder, key, _CONDITIONS),
+    "restart": read.boolean,
+    "required": read.boolean,
+}
 
 
 def _dependency(given: Map, name: str) -> Dependency:
     wanted = want_map(given[name], given.at(name), name)
-    check_keys(wanted, keys.DEPENDS_ON, "depends_on")
-    condition = read.choice(wanted, "condition", _CONDITIONS) if "condition" in wanted else _CONDITIONS[0]
-    return Dependency(
-        name,
-        condition,  # type: ignore[arg-type]  # one of _CONDITIONS
-        read.boolean(wanted, "restart") if "restart" in wanted else False,
-        read.boolean(wanted, "required") if "required" in wanted else True,
-    )
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, wanted, keys.DEPENDS_ON, "depends_on")
+        found = mistakes.written(_DEPENDENCY, wanted)
+    return Dependency(name, **{"condition": _CONDITIONS[0], **found})
 
 
 def networks(holder: Map, key: str) -> tuple[Attachment, ...]:
     if isinstance(holder[key], Seq):
         return tuple(Attachment(name) for name in read.unique_strings(holder, key))
     given = want_map(holder[key], holder.at(key), key)
-    return tuple(_attachment(given, name) for name in given)
+    return tuple(every(_attachment, given, given))
+
+
+_ATTACHMENT: dict[str, Reader] = {
+    "ipv4_address": read.text,
+    "ipv6_address": read.text,
+    "mac_address": read.text,
+    "aliases": read.unique_strings,
+    "link_local_ips": read.unique_strings,
+}
+_PRIORITY: dict[str, Reader] = {"priority": lambda holder, key: read.whole(holder, key, -(2**31), 2**31)}
 
 
 def _attachment(given: Map, name: str) -> Attachment:
     if given[name] is None:
         return Attachment(name)
     wanted = want_map(given[name], given.at(name), name)
-    check_keys(wanted, keys.ATTACHMENT, "networks", keys.ATTACHMENT_REFUSED)
-    texts = {
-        k: read.text(wanted, k) for k in ("ipv4_address", "ipv6_address", "mac_address") if wanted.get(k) is not None
-    }
-    lists = {k: read.unique_strings(wanted, k) for k in ("aliases", "link_local_ips") if wanted.get(k) is not None}
-    priority = read.whole(wanted, "priority", -(2**31), 2**31) if "priority" in wanted else 0
-    return Attachment(name, priority=priority, **texts, **lists)  # type: ignore[arg-type]  # by their names
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, wanted, keys.ATTACHMENT, "networks", keys.ATTACHMENT_REFUSED)
+        found = mistakes.given(_ATTACHMENT, wanted) | mistakes.written(_PRIORITY, wanted)
+    return Attachment(name, **found)
 
 
 def devices(holder: Map, key: str) -> tuple[Device, ...]:
     items = want_seq(holder[key], holder.at(key), key)
-    return tuple(_device(items, index) for index in range(len(items)))
+    return tuple(every(_device, items, range(len(items))))
 
 
 def _device(items: Seq, index: int) -> Device:
     item, at = items[index], items.at(index)
     if isinstance(item, Map):
-        check_keys(item, keys.DEVICE, "devices")
-        if "source" not in item:
-            fail("E-COMPOSE-VALUE", "a device needs a source", at)
-        parts = [read.filled(item, "source")]
-        parts.append(read.filled(item, "target") if "target" in item else parts[0])
-        parts.append(read.filled(item, "permissions") if "permissions" in item else "rwm")
+        with Mistakes() as mistakes:
+            mistakes.of(check_keys, item, keys.DEVICE, "devices")
+            found = mistakes.written(dict.fromkeys(("source", "target", "permissions"), read.filled), item)
+            demand(item, keys.DEVICE, "a device needs a source", "source")
+        parts = [found["source"], found.get("target", found["source"]), found.get("permissions", "rwm")]
     else:
         parts = read.filled(items, index).split(":")
     if not parts[0].startswith("/"):
@@ -168,39 +186,52 @@ def _device(items: Seq, index: int) -> Device:
 
 def ulimits(holder: Map, key: str) -> tuple[Ulimit, ...]:
     given = want_map(holder[key], holder.at(key), key)
-    return tuple(_ulimit(given, name) for name in sorted(given))
+    return tuple(every(_ulimit, given, sorted(given)))
 
 
 def _ulimit(given: Map, name: str) -> Ulimit:
     if not isinstance(given[name], Map):
-        value = read.whole(given, name, -1)
+        value = _limit(given, name)
         return Ulimit(name, value, value)
     both = given[name]
-    check_keys(both, keys.ULIMIT, "ulimits")
-    if "soft" not in both or "hard" not in both:
-        fail("E-COMPOSE-VALUE", f"the ulimit {name} needs soft and hard", both.position)
-    return Ulimit(name, read.whole(both, "soft", -1), read.whole(both, "hard", -1))
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, both, keys.ULIMIT, "ulimits")
+        found = mistakes.written(dict.fromkeys(("soft", "hard"), _limit), both)
+        for key in ("soft", "hard"):
+            mistakes.of(demand, both, keys.ULIMIT, f"the ulimit {name} needs soft and hard", key)
+    return Ulimit(name, **found)
+
+
+def _limit(holder: Map, key: str) -> int:
+    return read.whole(holder, key, -1)
 
 
 def logging(holder: Map, key: str) -> Logging:
     given = want_map(holder[key], holder.at(key), key)
-    check_keys(given, keys.LOGGING, key)
-    driver = read.text(given, "driver") if given.get("driver") is not None else ""
-    return Logging(driver, read.mapping_pairs(given, "options") if given.get("options") is not None else ())
+    with Mistakes() as mistakes:
+        mistakes.of(check_keys, given, keys.LOGGING, key)
+        found = mistakes.given({"driver": read.text, "options": read.mapping_pairs}, given)
+    return Logging(**found)
 
 
 def extra_hosts(holder: Map, key: str) -> Pairs:
     given = holder[key]
-    found: list[tuple[str, str]] = []
     if isinstance(given, Map):
-        for name in given:
-            addresses = read.strings(given, name) if isinstance(given[name], Seq) else (read.filled(given, name),)
-            found.extend((name, address) for address in addresses)
+        several = every(_addresses, given, given)
+        found = [(name, address) for name, addresses in zip(given, several, strict=True) for address in addresses]
     else:
-        for index, entry in enumerate(read.strings(holder, key)):
-            name, sign, address = entry.partition("=" if "=" in entry else ":")
-            if not (name and sign and address):
-                bad_value(given.at(index), index, given[index], "HOST=ADDRESS")
-            found.append((name.strip(), address.strip()))
+        found = every(_host, want_seq(given, holder.at(key), key), range(len(given or ())))
     bare = ((n, a[1:-1] if a.startswith("[") and a.endswith("]") else a) for n, a in found)
     return tuple(sorted(dict.fromkeys(bare)))
+
+
+def _addresses(given: Map, name: str) -> tuple[str, ...]:
+    return read.strings(given, name) if isinstance(given[name], Seq) else (read.filled(given, name),)
+
+
+def _host(given: Seq, index: int) -> tuple[str, str]:
+    entry = read.text(given, index)
+    name, sign, address = entry.partition("=" if "=" in entry else ":")
+    if not (name and sign and address):
+        bad_value(given.at(index), index, given[index], "HOST=ADDRESS")
+    return name.strip(), address.strip()

@@ -15,9 +15,10 @@ from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.merge import count, merge_files, merge_services, settle
 from reconciler.core.compose.paths import Paths, parent
 from reconciler.core.compose.problems import bad_value, check_keys, fail, show, unsupported, want_map, want_seq
-from reconciler.core.compose.variables import Variables, fill_tree
+from reconciler.core.compose.variables import Variables, filled, is_whole
 from reconciler.core.document import Limits, Map, Place, Seq, parse, read_file
-from reconciler.errors import Position
+from reconciler.core.mistakes import Mistakes
+from reconciler.errors import BadConfiguration, Position
 from reconciler.ports import Tree
 
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
@@ -30,21 +31,37 @@ _MOST_VALUES = 200_000
 
 @dataclass(slots=True)
 class Model:
-    """The sections of a stack, and for each service the other files whose definition it extends."""
+    """The sections of a stack, and for each service the other files whose definition it extends.
+
+    `broken`: services that are there, and could not be read; `complete`: whether every section and included file could.
+    """
 
     sections: dict[str, Map]
     extension: Map
     extended: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: dict[str, None] = field(default_factory=dict)
+    complete: bool = True
 
 
 class Source:
-    """Reads Compose files for one stack. `folders`: file -> folder at which its relative paths begin."""
+    """Reads Compose files for one stack. `folders`: file -> folder at which its relative paths begin.
 
-    def __init__(self, paths: Paths, env_files: EnvFiles, folders: dict[str, str], warnings: dict[str, None]) -> None:
+    `mistakes` hears of what is wrong in a part, without which the other parts can be read all the same.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        env_files: EnvFiles,
+        folders: dict[str, str],
+        warnings: dict[str, None],
+        mistakes: Mistakes,
+    ) -> None:
         self.paths = paths
         self.env_files = env_files
         self.folders = folders
         self.warnings = warnings
+        self.mistakes = mistakes
         self._opened = 0
 
     def parse(self, path: str, at: Position) -> Map:
@@ -65,32 +82,50 @@ class Source:
             self.paths.check_content(real, at)
         self.paths.reads[real] = None
         document = want_map(parse(read_file(self.paths.tree, real), path), Position(path, 1, 1), "a Compose file")
-        check_keys(document, keys.TOP, "the file", keys.TOP_REFUSED)
+        self.mistakes.of(check_keys, document, keys.TOP, "the file", keys.TOP_REFUSED)
         return document
 
     def model(self, documents: Sequence[Map], path: str, variables: Variables) -> Model:
         """The model of parsed documents, each laid over those before it, with all that they include and extend."""
-        return self._assemble(_laid(documents, variables), path, variables, (path,))
+        return self._assemble(self._laid(documents, variables), path, variables, (path,))
 
-    def _assemble(self, filled: Map, path: str, variables: Variables, chain: tuple[str, ...]) -> Model:
-        sections = {name: _section(filled, name) for name in SECTIONS}
+    def _laid(self, documents: Sequence[Map], variables: Variables) -> Map:
+        """Several files as one. Variables are filled in first: what they make decides which entries are the same."""
+        made: list[Map] = [filled(document, variables, document.position, self.mistakes) for document in documents]
+        return functools.reduce(merge_files, made)
+
+    def _assemble(self, laid: Map, path: str, variables: Variables, chain: tuple[str, ...]) -> Model:
+        found = {name: self.mistakes.of(_section, laid, name) for name in (*SECTIONS, "x-reconciler")}
+        sections = {name: Map(laid.places[name]) if made is None else made for name, made in found.items()}
+        model = Model(sections, sections.pop("x-reconciler"), complete=None not in found.values())
         extends = _Extends(self, variables)
         resolved = Map(sections["services"].place)
-        model = Model(sections, _extension(filled))
         for name in sections["services"]:
-            service, files = extends.resolve(name, path, sections["services"], ())
-            resolved.put(name, service, *_places(sections["services"], name))
-            model.extended[name] = files
+            service = self.mistakes.of(extends.resolve, name, path, sections["services"], ())
+            if service is None:
+                model.broken[name] = None
+                continue
+            resolved.put(name, service[0], *_places(sections["services"], name))
+            model.extended[name] = service[1]
         model.sections = {name: settle(section) for name, section in {**sections, "services": resolved}.items()}
-        if filled.get("include") is not None:
-            self._include(model, want_seq(filled["include"], filled.at("include"), "include"), variables, chain)
+        if laid.get("include") is not None:
+            self._include(model, laid, variables, chain)
         return model
 
-    def _include(self, model: Model, items: Seq, variables: Variables, chain: tuple[str, ...]) -> None:
+    def _include(self, model: Model, laid: Map, variables: Variables, chain: tuple[str, ...]) -> None:
+        items = self.mistakes.of(want_seq, laid["include"], laid.at("include"), "include")
+        if items is None:
+            model.complete = False
+            return
         for index in range(len(items)):
-            part = self._included(items, index, variables, chain)
+            part = self.mistakes.of(self._included, items, index, variables, chain) if is_whole(items[index]) else None
+            if part is None:
+                model.complete = False
+                continue
+            model.complete &= part.complete
+            model.broken |= part.broken
             for name, section in part.sections.items():
-                _join(model.sections[name], section, name)
+                self.mistakes.of(_join, model.sections[name], section, name)
             for name, files in part.extended.items():
                 model.extended.setdefault(name, files)
             if part.extension:
@@ -117,7 +152,7 @@ class Source:
         self.folders.update(dict.fromkeys(files, folder))
         inner = variables.below(self._include_env(given, folder, variables, at))
         documents = [self.parse(file, at) for file in files]
-        return self._assemble(_laid(documents, inner), files[0], inner, (*chain, *files))
+        return self._assemble(self._laid(documents, inner), files[0], inner, (*chain, *files))
 
     def local(self, path: str, folder: str, at: Position) -> str:
         if "://" in path or path.startswith(("git@", "oci:", "github.com/")):
@@ -164,9 +199,9 @@ class _Extends:
     def __init__(self, source: Source, variables: Variables) -> None:
         self.source = source
         self.variables = variables
-        self._services: dict[str, Map] = {}
+        self._services: dict[str, Map | BadConfiguration] = {}
         self._weight = 0
-        self._done: dict[tuple[str, str], tuple[Map, tuple[str, ...]]] = {}
+        self._done: dict[tuple[str, str], tuple[Map, tuple[str, ...]] | BadConfiguration] = {}
 
     def resolve(
         self, name: str, path: str, services: Map, chain: tuple[tuple[str, str], ...]
@@ -174,7 +209,13 @@ class _Extends:
         """The service with what it extends, and the other files that it came from."""
         done = self._done.get((path, name))
         if done is None:
-            done = self._done[path, name] = self._resolve(name, path, services, chain)
+            try:
+                done = self._resolve(name, path, services, chain)
+            except BadConfiguration as error:  # whoever extends it is told the same, also when they go in a circle
+                done = error
+            self._done[path, name] = done
+        if isinstance(done, BadConfiguration):
+            raise done
         return done
 
     def _resolve(
@@ -184,6 +225,8 @@ class _Extends:
         if service.get("extends") is None:
             return service, ()
         at = service.at("extends")
+        if not is_whole(service["extends"]):
+            return service, ()
         chain = (*chain, (path, name))
         if len(chain) > 32:
             fail("E-COMPOSE-CYCLE", "services extend each other more than 32 levels deep", at)
@@ -220,10 +263,17 @@ class _Extends:
         return read.filled(wanted, "service"), read.filled(wanted, "file") if wanted.get("file") is not None else None
 
     def _open(self, path: str, at: Position) -> Map:
+        """The services of another file, which is read once, also when that fails."""
         if path not in self._services:
-            document = self.source.parse(path, at)
-            self._services[path] = _section(fill_tree(document, self.variables, at), "services")
-        return self._services[path]
+            try:
+                document = self.source.parse(path, at)
+                self._services[path] = _section(filled(document, self.variables, at, self.source.mistakes), "services")
+            except BadConfiguration as error:
+                self._services[path] = error
+        found = self._services[path]
+        if isinstance(found, BadConfiguration):
+            raise found
+        return found
 
 
 def override_beside(tree: Tree, path: str) -> str | None:
@@ -232,20 +282,10 @@ def override_beside(tree: Tree, path: str) -> str | None:
     return next((file for file in beside if tree.entry(file)), None)
 
 
-def _laid(documents: Sequence[Map], variables: Variables) -> Map:
-    """Several files as one. Variables are filled in first: what they make decides which entries are the same."""
-    filled: list[Map] = [fill_tree(document, variables, document.position) for document in documents]
-    return functools.reduce(merge_files, filled)
-
-
 def _section(document: Map, name: str) -> Map:
     if document.get(name) is None:
         return Map(document.places.get(name, document.place))
     return want_map(document[name], document.at(name), name)
-
-
-def _extension(document: Map) -> Map:
-    return _section(document, "x-reconciler")
 
 
 def _places(holder: Map, key: str) -> tuple[Place, Place]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.compose.interpolate import BadTemplate, substitute
-from reconciler.core.compose.problems import FromHost, LacksHostValue, fail
+from reconciler.core.compose.problems import FromHost, LacksHostValue, Unfilled, fail
 from reconciler.core.document import Map, Seq, Tagged
+from reconciler.core.mistakes import Mistakes
 from reconciler.errors import Position
 
 _MOST_TEXT = 8 * 1024 * 1024
@@ -59,18 +60,30 @@ class Variables:
 
 
 def fill_tree(node: Any, variables: Variables, at: Position) -> Any:
-    """A copy of `node` with every value interpolated; parts without variables are shared, not copied. Keys stay."""
+    """`node` as `filled` makes it. BadConfiguration with every value that cannot be filled in."""
+    with Mistakes() as mistakes:
+        return filled(node, variables, at, mistakes)
+
+
+def filled(node: Any, variables: Variables, at: Position, mistakes: Mistakes) -> Any:
+    """A copy of `node` with every value interpolated; parts without variables are shared, not copied. Keys stay.
+
+    What cannot be filled in is told to `mistakes`, and stays as `Unfilled`.
+    """
     if isinstance(node, str):
-        return variables.fill(node, at) if "$" in node else node
-    if isinstance(node, Map):
-        return _fill_map(node, variables)
-    if isinstance(node, Seq):
-        made = [fill_tree(v, variables, node.at(i)) if _may_vary(v) else v for i, v in enumerate(node)]
-        if all(new is old for new, old in zip(made, node, strict=True)):
+        if "$" not in node:
             return node
-        return Seq(node.place, zip(made, node.places, strict=True))
+        made = mistakes.of(variables.fill, node, at)
+        return Unfilled(node) if made is None else made
+    if isinstance(node, Map):
+        return _filled_map(node, variables, mistakes)
+    if isinstance(node, Seq):
+        items = [filled(v, variables, node.at(i), mistakes) if _may_vary(v) else v for i, v in enumerate(node)]
+        if all(new is old for new, old in zip(items, node, strict=True)):
+            return node
+        return Seq(node.place, zip(items, node.places, strict=True))
     if isinstance(node, Tagged):
-        return Tagged(node.tag, fill_tree(node.value, variables, node.position), node.place)
+        return Tagged(node.tag, filled(node.value, variables, node.position, mistakes), node.place)
     return node
 
 
@@ -78,17 +91,24 @@ def _may_vary(value: Any) -> bool:
     return "$" in value if isinstance(value, str) else isinstance(value, (Map, Seq, Tagged))
 
 
-def _fill_map(node: Map, variables: Variables) -> Map:
+def _filled_map(node: Map, variables: Variables, mistakes: Mistakes) -> Map:
     made = node
     for key, value in node.items():
         if not _may_vary(value):
             continue
-        new = fill_tree(value, variables, node.at(key))
+        new = filled(value, variables, node.at(key), mistakes)
         if new is not value:
             if made is node:
                 made = node.copy()
             made[key] = new
     return made
+
+
+def is_whole(node: Any) -> bool:
+    """Whether every variable below could be filled in."""
+    if isinstance(node, (Map, Seq)):
+        return all(is_whole(value) for value in (node.values() if isinstance(node, Map) else node))
+    return is_whole(node.value) if isinstance(node, Tagged) else not isinstance(node, Unfilled)
 
 
 def is_sealed(node: Any) -> bool:

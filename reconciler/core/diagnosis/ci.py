@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from reconciler.core.counting import count
 from reconciler.core.diagnosis.commands import shell
 from reconciler.core.diagnosis.remote import nearest
 from reconciler.errors import ReconcilerError
@@ -55,7 +56,7 @@ def ci(facts: CiFacts) -> Iterator[Finding]:
     elif facts.error:
         yield _failed(facts, facts.error)
     else:
-        told = f"{facts.runs} run{'' if facts.runs == 1 else 's'} of {facts.revision[:7]}"
+        told = f"{count(facts.runs, 'run')} of {facts.revision[:7]}"
         yield Finding("ci", "ok", f"{_who(facts.rules)} answers: {told}")
     for name in facts.missing:
         if facts.rules.provider == "github" or _is_file(name):  # elsewhere other systems leave statuses, too

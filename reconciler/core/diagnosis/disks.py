@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.counting import count
 from reconciler.core.diagnosis.commands import also, shell
 from reconciler.model.diagnosis import Finding
 
@@ -73,7 +74,7 @@ def _level(system: FileSystem) -> str:
 def removable_logs(mount: str, logs: Sequence[tuple[str, int]]) -> Removable:
     """Logs of containers that grew without bound: (path, bytes). Emptied in place, since the engine keeps them open."""
     paths, size = [path for path, _ in logs], sum(size for _, size in logs)
-    return Removable(mount, f"{len(logs)} container logs", size, shell("truncate", "-s", "0", *paths))
+    return Removable(mount, count(len(logs), "container log"), size, shell("truncate", "-s", "0", *paths))
 
 
 def shown(size: int) -> str:

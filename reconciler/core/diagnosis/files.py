@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reconciler.core.counting import count
 from reconciler.core.diagnosis.commands import also, shell
 from reconciler.model.diagnosis import Finding
 
@@ -133,7 +134,7 @@ def secrets(folder: PathFacts, found: Sequence[PathFacts], named: Sequence[str],
     bad = [finding for facts in found for finding in _secret(facts, me)]
     yield from bad
     if named and not missing and not bad:
-        yield Finding("secrets", "ok", f"{len(named)} named and there, readable by their owner alone")
+        yield Finding("secrets", "ok", f"{count(len(named), 'secret')} named and there, readable by the owner alone")
     elif not named and not bad:
         yield Finding("secrets", "ok", "none is needed")
 
@@ -218,7 +219,7 @@ def env_files(found: Sequence[PathFacts], me: int) -> Iterator[Finding]:
             continue
         well = False
     if found and well:
-        yield Finding("env files", "ok", f"{len(found)} on this host, all readable")
+        yield Finding("env files", "ok", f"{count(len(found), 'file')} on this host, readable")
 
 
 def closed(facts: PathFacts, mode: str, me: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.counting import count
 from reconciler.core.diagnosis.commands import SettingPlace, add_value, set_value, shell
 from reconciler.core.diagnosis.remote import nearest
 from reconciler.errors import ReconcilerError
@@ -41,7 +42,9 @@ def manifests(facts: ManifestFacts, host_place: SettingPlace) -> Iterator[Findin
     for problem in facts.problems[:_MOST]:
         yield Finding("manifests", "fail", f"{problem}", why=problem.why, next=f"{problem.next}; then commit and push")
     if len(facts.problems) > _MOST:
-        yield Finding("manifests", "fail", f"{len(facts.problems) - _MOST} more problems", next="reconciler validate")
+        yield Finding(
+            "manifests", "fail", count(len(facts.problems) - _MOST, "more problem"), next="reconciler validate"
+        )
     if not facts.problems:
         stacks = ", ".join(facts.stacks) or "no stack"
         yield Finding("manifests", "ok", f"{stacks} for {facts.host}, as of {facts.revision[:7]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from reconciler.core.counting import count
 from reconciler.model.diagnosis import Finding
 from reconciler.model.notice import Delivery
 
@@ -42,7 +43,13 @@ def notices(facts: NoticeFacts) -> Iterator[Finding]:
             next="put the new address into its secret, then: reconciler notify test",
         )
     if facts.waiting and not facts.stopped:
-        yield Finding(_CHECK, "warn", f"{facts.waiting} notices wait", why="they could not be delivered yet", next="")
+        yield Finding(
+            _CHECK,
+            "warn",
+            count(facts.waiting, "notice waits", "notices wait"),
+            why="they could not be delivered yet",
+            next="",
+        )
 
 
 def _advice(answer: Delivery) -> tuple[str, str]:

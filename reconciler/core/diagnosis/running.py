@@ -8,6 +8,7 @@ from typing import Literal
 
 from reconciler.core.diagnosis.commands import also, shell
 from reconciler.model.diagnosis import Finding
+from reconciler.model.settings import Watch
 
 PASS_DEADLINE = 45 * 60.0
 
@@ -140,7 +141,7 @@ def _without_units(facts: RunnerFacts, other: str) -> Iterator[Finding]:
             mend="make install",
         )
     else:
-        line = f"*/5 * * * * root {facts.program} converge --yes -q"
+        line = crontab_line(facts.program)
         yield Finding(
             name,
             "warn",
@@ -148,6 +149,11 @@ def _without_units(facts: RunnerFacts, other: str) -> Iterator[Finding]:
             next="run `reconciler watch` under your own init system, or from cron",
             mend=f"{shell('echo', line)} > /etc/cron.d/reconciler" if facts.crond else "",
         )
+
+
+def crontab_line(program: str) -> str:
+    """As often as a watch looks by itself; results say nothing new, and errors are left for cron to mail."""
+    return f"*/{Watch().every / 60:.0f} * * * * root {program} converge --yes -q >/dev/null"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,107 +1,66 @@
-"""pydantic stands at this door: one document against its model, and every complaint knows its line."""
+"""pydantic stands at this door: one document against its model; what is wrong is told in our own words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from reconciler.core.compose.values import DURATION
 from reconciler.core.globs import PATTERN
-from reconciler.core.positioned import Map, Seq
-from reconciler.errors import BadConfiguration, Position
+from reconciler.core.manifest.kinds import Says
+from reconciler.core.mistakes import together
+from reconciler.core.positioned import Map
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Glob = Annotated[str, Field(pattern=PATTERN, description="As in a .gitignore, without `!`, `#` and backslashes")]
-Label = str | int | float | bool
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    Says("a name (letters, digits, . _ and -, a letter or digit first)", "web-1"),
+]
+Glob = Annotated[
+    str,
+    Field(pattern=PATTERN, description="As in a .gitignore, without `!`, `#` and backslashes"),
+    Says("a pattern as in a .gitignore, without !, # and backslashes", "docs/**"),
+]
+Duration = Annotated[
+    str,
+    Field(pattern=DURATION, description="Such as 500ms, 90s or 5m"),
+    Says("a duration: a whole number of ms, s, m or h", "90s"),
+]
+Text = Annotated[str, Field(min_length=1), Says("text that is not empty", "text")]
+Label = Annotated[str | int | float | bool, Says("text, a number, true or false", "text")]
 Model = TypeVar("Model", bound=BaseModel)
+
+LIST, MAPPING, TEXT = Tag("list"), Tag("mapping"), Tag("text")
+"""What stands beside the branches of a union with `BY_KIND`."""
+
+
+def _by_kind(value: Any) -> str:
+    """Who writes a list means a list: only that branch of a union complains."""
+    if isinstance(value, Mapping):
+        return "mapping"
+    return "list" if isinstance(value, (list, tuple)) else "text"
+
+
+BY_KIND = Discriminator(_by_kind)
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a pass pays for the models that it uses
 
 
-def pairs(labels: Mapping[str, Label]) -> tuple[tuple[str, str], ...]:
+def pairs(labels: Mapping[str, str | int | float | bool]) -> tuple[tuple[str, str], ...]:
     return tuple(
         sorted((key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in labels.items())
     )
 
 
 def checked(model: type[Model], raw: Map, file: str) -> Model:
+    """The document as a model. BadConfiguration with everything that does not fit."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        # A misspelt key is a missing one as well; its own spelling tells more.
-        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-        raise _complaint(first, raw, file, model) from None
+        from reconciler.core.manifest.complaints import complaints
 
-
-def _complaint(error: Any, raw: Map, file: str, model: type[BaseModel]) -> BadConfiguration:
-    path = [
-        part for part in error["loc"] if not (isinstance(part, str) and part.startswith(("list[", "dict[", "[key]")))
-    ]
-    at, name = _place(raw, path, file), ".".join(map(str, path))
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(model, path[:-1])
-        return BadConfiguration(
-            "E-MANIFEST-KEY",
-            f"unknown key {path[-1]!r}",
-            why=f"known here: {', '.join(known)}{near(str(path[-1]), known)}",
-            next="mend or remove it; `reconciler schema` prints what there is",
-            at=at,
-        )
-    if error["type"] == "missing":
-        return BadConfiguration(
-            "E-MANIFEST-VALUE", f"{name} is missing", why="it has no default", next=f"add {path[-1]}:", at=at
-        )
-    return BadConfiguration(
-        "E-MANIFEST-VALUE",
-        f"{name or 'the document'}: {error['msg'][:1].lower()}{error['msg'][1:]}",
-        why=f"got {_short(error.get('input'))}",
-        next="`reconciler schema` prints what is allowed",
-        at=at,
-    )
-
-
-def _place(raw: Map, path: list[Any], file: str) -> Position:
-    """The key itself where the document has it, else the nearest thing around it."""
-    here: Any = raw
-    at = raw.position if raw else Position(file)
-    for part in path:
-        if isinstance(here, Map) and part in here:
-            at, here = here.key_at(part), here[part]
-        elif isinstance(here, Seq) and isinstance(part, int) and part < len(here):
-            at, here = here.at(part), here[part]
-        else:
-            break
-    return at
-
-
-def _known_keys(model: type[BaseModel], path: list[Any]) -> list[str]:
-    """The fields of the model that lies at `path`: names of a mapping (a host, a drone) are passed over."""
-    fields = model.model_fields
-    for part in path:
-        if part in fields:
-            found = _inner(fields[part].annotation)
-            fields = found.model_fields if found else {}
-    return [field.alias or name for name, field in fields.items()]
-
-
-def _inner(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if found := _inner(argument):
-            return found
-    return None
-
-
-def near(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if not isinstance(value, (Map, Seq)) else "a mapping" if isinstance(value, Map) else "a list"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise together(complaints(model, error.errors(include_url=False), raw, file)) from None

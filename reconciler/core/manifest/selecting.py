@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.manifest.checked import near
+from reconciler.core.manifest.nearest import near
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Pairs
 from reconciler.model.fleet import Fleet, Host, StackExtension

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from reconciler.core.compose.values import DURATION, parse_duration
-from reconciler.core.manifest.checked import Glob, Label, Name, Strict, checked, pairs
+from reconciler.core.compose.values import parse_duration
+from reconciler.core.manifest.checked import (
+    BY_KIND,
+    LIST,
+    MAPPING,
+    Duration,
+    Glob,
+    Label,
+    Name,
+    Strict,
+    checked,
+    pairs,
+)
+from reconciler.core.manifest.kinds import Says
 from reconciler.core.manifest.verify import ProbeModel, probes
+from reconciler.core.mistakes import every
 from reconciler.core.positioned import Map
+from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Migration
 from reconciler.model.fleet import ServiceExtension, StackExtension
 from reconciler.model.images import ImageDrift
@@ -23,7 +37,7 @@ class MigrationModel(Strict):
     service: str = ""
     command: list[str] = []
     run: list[str] = []
-    timeout: Annotated[str, Field(pattern=DURATION, description="Such as 90s or 5m")] = "10m"
+    timeout: Duration = "10m"
     needs: Annotated[
         list[Name],
         Field(
@@ -36,8 +50,13 @@ class StackModel(Strict):
     """`x-reconciler` at the top of a Compose file."""
 
     hosts: Annotated[
-        Annotated[list[Name], Field(min_length=1)] | Annotated[dict[str, Label], Field(min_length=1)],
+        Annotated[
+            Annotated[list[Name], Field(min_length=1), LIST]
+            | Annotated[dict[str, Label], Field(min_length=1), MAPPING],
+            BY_KIND,
+        ],
         Field(description="Names of hosts, or labels that they must have; left out: the only host of the fleet"),
+        Says("a list of hosts, or a mapping of labels that they have", "[caroline]"),
     ] = []
     migrations: list[MigrationModel] = []
     image_drift: Annotated[
@@ -53,7 +72,11 @@ class OnChangeModel(Strict):
     action: Annotated[
         Renewing, Field(description="What is done when nothing but such files changed; else it is recreated")
     ] = "recreate"
-    signal: Annotated[str, Field(pattern=r"^(SIG[A-Z0-9+-]+)?$", description="With `action: signal`")] = ""
+    signal: Annotated[
+        str,
+        Field(pattern=r"^(SIG[A-Z0-9+-]+)?$", description="With `action: signal`"),
+        Says("the name of a signal", "SIGHUP"),
+    ] = ""
     command: Annotated[list[str], Field(description="With `action: exec`: a command in the running container")] = []
     validate_: Annotated[
         list[str],
@@ -61,14 +84,7 @@ class OnChangeModel(Strict):
             alias="validate", description="A command that must succeed with the new files, before anything is touched"
         ),
     ] = []
-    timeout: Annotated[str, Field(pattern=DURATION, description="Of each command, such as 90s or 5m")] = "60s"
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        for key, action, given in (("signal", "signal", self.signal), ("command", "exec", self.command)):
-            if (self.action == action) != bool(given):
-                raise ValueError(f"`{key}:` goes with `action: {action}`, and only with it")
-        return self
+    timeout: Annotated[Duration, Field(description="Of each command, such as 90s or 5m")] = "60s"
 
 
 class ServiceModel(Strict):
@@ -95,10 +111,24 @@ def load_stack_extension(raw: Map, file: str) -> StackExtension:
 def load_service_extension(raw: Map, file: str) -> ServiceExtension:
     """`x-reconciler` of a service, which has one."""
     model = checked(ServiceModel, raw, file)
-    return ServiceExtension(model.job, tuple(map(_on_change, model.on_change)), model.image_drift or "")
+
+    def one(rules: list[OnChangeModel], index: int) -> OnChange:
+        return _on_change(rules[index], raw.item_at("on_change", index))
+
+    rules = every(one, model.on_change, range(len(model.on_change)))
+    return ServiceExtension(model.job, tuple(rules), model.image_drift or "")
 
 
-def _on_change(rule: OnChangeModel) -> OnChange:
+def _on_change(rule: OnChangeModel, at: Position) -> OnChange:
+    for key, action, given in (("signal", "signal", rule.signal), ("command", "exec", rule.command)):
+        if (rule.action == action) != bool(given):
+            raise BadConfiguration(
+                "E-MANIFEST-VALUE",
+                f"on_change: `{key}:` goes with `action: {action}`, and only with it",
+                why=f"this rule has `action: {rule.action}`",
+                next=f"write action: {action}, or remove {key}:" if given else f"add {key}:, or write another action",
+                at=at,
+            )
     return OnChange(
         tuple(rule.paths),
         rule.action,

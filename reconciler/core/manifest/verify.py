@@ -6,20 +6,20 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from posixpath import join, normpath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from reconciler.core.compose.values import DURATION, parse_duration
-from reconciler.core.manifest.checked import Name, Strict
+from reconciler.core.compose.values import parse_duration
+from reconciler.core.manifest.checked import BY_KIND, LIST, TEXT, Duration, Name, Strict, Text
+from reconciler.core.manifest.kinds import Says
+from reconciler.core.mistakes import Mistakes
 from reconciler.core.positioned import Map, Seq
 from reconciler.errors import BadConfiguration, Position
 from reconciler.model.desired import Stack
 from reconciler.model.probe import Check, ContainersCheck, ExecCheck, FileCheck, HttpCheck, Probe, Scalar, TcpCheck
 
-Duration = Annotated[str, Field(pattern=DURATION, description="Such as 500ms, 90s or 5m")]
-Text = Annotated[str, Field(min_length=1)]
 KINDS: dict[str, tuple[str, ...]] = {
     "http": ("status", "json", "body", "headers", "insecure"),
     "exec": ("service",),
@@ -37,22 +37,29 @@ class ProbeModel(Strict):
     """One probe: `http`, `exec`, `tcp`, `file` or `containers`, and how often and how long it is tried."""
 
     name: str = ""
-    http: Annotated[str, Field(description="URL that is asked from the host; no redirect is followed")] = ""
+    http: Annotated[
+        str,
+        Field(description="URL that is asked from the host; no redirect is followed"),
+        Says("an address", "http://127.0.0.1:8080/health"),
+    ] = ""
     status: Annotated[int, Field(ge=100, le=599)] = 200
     json_: Annotated[
-        dict[str, Scalar], Field(alias="json", description="Path of keys, joined by / -> the value that is there")
+        dict[str, Annotated[Scalar, Says("text, a number, true, false or null", "ok")]],
+        Field(alias="json", description="Path of keys, joined by / -> the value that is there"),
     ] = {}
     body: Annotated[str, Field(description="Text that the answer holds")] = ""
     headers: dict[str, str] = {}
     insecure: Annotated[bool, Field(description="Any certificate will do")] = False
     exec: Annotated[list[Text], Field(description="Command in the containers of `service`")] = []
     service: str = ""
-    tcp: Annotated[str, Field(description="HOST:PORT")] = ""
+    tcp: Annotated[str, Field(description="HOST:PORT"), Says("HOST:PORT", "127.0.0.1:5432")] = ""
     file: Annotated[str, Field(description="Path, from the stack's folder in the check-out")] = ""
     contains: str = ""
     exists: bool = True
     containers: Annotated[
-        Literal["all"] | list[Name], Field(description="`all`, or services: their containers run and are healthy")
+        Annotated[Annotated[Literal["all"], TEXT] | Annotated[list[Name], LIST], BY_KIND],
+        Field(description="`all`, or services: their containers run and are healthy"),
+        Says("`all`, or a list of services", "all"),
     ] = []
     timeout: Annotated[Duration, Field(description="For one sample")] = "5s"
     interval: Annotated[Duration, Field(description="Between two samples")] = "1s"
@@ -61,25 +68,37 @@ class ProbeModel(Strict):
 
 
 def probes(models: Sequence[ProbeModel], raw: Map) -> tuple[Probe, ...]:
-    """The probes of `x-reconciler` as values. BadConfiguration, with the line of the probe."""
+    """The probes of `x-reconciler` as values. BadConfiguration, with the lines of the probes that are wrong."""
     written = raw.get("verify")
     places = written if isinstance(written, Seq) else Seq()
     made: list[Probe] = []
-    for index, model in enumerate(models):
-        item = places[index]
-        at = item.position if isinstance(item, Map) else places.at(index)
-        made.append(_probe(model, item if isinstance(item, Map) else Map(), at, {probe.name for probe in made}))
+    with Mistakes() as mistakes:
+        for index, model in enumerate(models):
+            item = places[index]
+            at = item.position if isinstance(item, Map) else places.at(index)
+            given = item if isinstance(item, Map) else Map()
+            if probe := mistakes.of(_probe, model, given, at, {probe.name for probe in made}):
+                made.append(probe)
     return tuple(made)
 
 
-def with_probes(stack: Stack, found: Sequence[Probe], checkout: str, at: Position) -> Stack:
-    """The stack with its probes, the paths of files made absolute. BadConfiguration for a service that is not there."""
-    known = [service.name for service in stack.services]
-    for probe in found:
-        named: Collection[str] = probe.check.services if isinstance(probe.check, ContainersCheck) else ()
-        for name in (*named, *((probe.service,) if probe.service else ())):
-            if name not in known:
-                raise _wrong(probe.name, f"the stack has no service {name!r}", f"it has: {', '.join(known)}", at)
+def with_probes(
+    stack: Stack, found: Sequence[Probe], checkout: str, raw: Map, others: Collection[str] = frozenset()
+) -> Stack:
+    """The stack with its probes, the paths of files made absolute. BadConfiguration for a service that is not there.
+
+    `raw`: `x-reconciler` as it stands in the file; `others`: services that are there as well.
+    """
+    known = sorted({*(service.name for service in stack.services), *others})
+    with Mistakes() as mistakes:
+        for index, probe in enumerate(found):
+            named: Collection[str] = probe.check.services if isinstance(probe.check, ContainersCheck) else ()
+            for name in (*named, *((probe.service,) if probe.service else ())):
+                if name not in known:
+                    at = raw.item_at("verify", index)
+                    mistakes.of(
+                        _refuse, probe.name, f"the stack has no service {name!r}", f"it has: {', '.join(known)}", at
+                    )
     return replace(stack, verify=tuple(_on_host(probe, f"{checkout}/{stack.directory}") for probe in found))
 
 
@@ -95,22 +114,23 @@ def _probe(model: ProbeModel, item: Map, at: Position, taken: Collection[str]) -
     if len(kinds) != 1:
         raise _wrong(shown, f"it has {' and '.join(kinds) or 'no kind'}", f"it has one of {', '.join(KINDS)}", at)
     kind = kinds[0]
-    for other, keys in KINDS.items():
-        for key in keys:
-            if other != kind and key in item:
-                why = f"`{key}` goes with `{other}`, and this one is `{kind}`"
-                raise _wrong(shown, f"{key} says nothing there", why, item.key_at(key))
-    check = _CHECKS[kind](model, shown, item.at(kind))
-    name = model.name or _name(check)
-    if name in taken:
-        raise _wrong(name, "there are two of that name", "a failure names the probe: give one another `name:`", at)
-    seconds = {key: parse_duration(getattr(model, key)) or 0.0 for key in ("timeout", "interval", "within")}
-    for key, value in seconds.items():
-        if not value:
-            raise _wrong(name, f"{key} is zero", "nothing answers in no time", item.at(key))
-    if seconds["interval"] * (model.samples - 1) >= seconds["within"]:
-        why = f"{model.samples} samples, one every {seconds['interval']:g} s, take longer"
-        raise _wrong(name, f"it cannot hold within {seconds['within']:g} s", why, at)
+    with Mistakes() as mistakes:
+        for other, keys in KINDS.items():
+            for key in keys:
+                if other != kind and key in item:
+                    why = f"`{key}` goes with `{other}`, and this one is `{kind}`"
+                    mistakes.of(_refuse, shown, f"{key} says nothing there", why, item.key_at(key))
+        seconds = {key: parse_duration(getattr(model, key)) or 0.0 for key in ("timeout", "interval", "within")}
+        for key, value in seconds.items():
+            if not value:
+                mistakes.of(_refuse, shown, f"{key} is zero", "nothing answers in no time", item.at(key))
+        check = _CHECKS[kind](model, shown, item.at(kind))
+        name = model.name or _name(check)
+        if name in taken:
+            raise _wrong(name, "there are two of that name", "a failure names the probe: give one another `name:`", at)
+        if all(seconds.values()) and seconds["interval"] * (model.samples - 1) >= seconds["within"]:
+            why = f"{model.samples} samples, one every {seconds['interval']:g} s, take longer"
+            raise _wrong(name, f"it cannot hold within {seconds['within']:g} s", why, at)
     return Probe(name, check, samples=model.samples, **seconds)
 
 
@@ -183,6 +203,10 @@ def _name(check: Check) -> str:
             return f"file {path}"
         case ContainersCheck(services=services):
             return f"containers {', '.join(services) or 'all'}"
+
+
+def _refuse(name: str, what: str, why: str, at: Position) -> NoReturn:
+    raise _wrong(name, what, why, at)
 
 
 def _wrong(name: str, what: str, why: str, at: Position) -> BadConfiguration:

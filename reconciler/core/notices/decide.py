@@ -17,7 +17,7 @@ State = Literal["failure", "full", "condensed", "suppress"]
 HOURLY = 3600.0
 """Seconds between two calls for one and the same failure."""
 STORM = 300.0
-"""Seconds in which routine deploys share one message."""
+"""Seconds in which routine deploys share one message, and healings another."""
 _REMEMBERED = 50
 FAILED = ("failed", "rolled-back", "halted")
 
@@ -136,12 +136,13 @@ def _success(result: Result, memory: Memory, now: float, unread: frozenset[str])
         return Telling("full", "compose or fleet changed", key=result.run), replace(memory, storm=None)
     if memory.deploying == result.run:
         return Telling("condensed", "routine", key=result.run), memory
-    storm = memory.storm
-    if storm and (now - storm.since < STORM or storm.key in unread):
+    storm, healing = memory.storm, result.heals
+    if storm and storm.healing == healing and (now - storm.since < STORM or storm.key in unread):
         storm = replace(storm, count=storm.count + 1)
     else:
-        storm = Storm(result.run, result.base, now)
-    return Telling("condensed", "routine", key=storm.key, storm=storm), replace(memory, storm=storm)
+        storm = Storm(result.run, result.base, now, healing=healing)
+    why = "drift was healed" if healing else "routine"
+    return Telling("condensed", why, key=storm.key, storm=storm), replace(memory, storm=storm)
 
 
 def _happened(result: Result) -> bool:

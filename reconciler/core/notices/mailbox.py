@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from reconciler.core.counting import count
 from reconciler.model.mail import Letter, Mailbox, Stopped
 from reconciler.model.notice import ROUTINE, Delivery, Detail, Notice
 
@@ -67,7 +68,7 @@ def _digest(first: Notice, lines: list[str]) -> Notice:
     before, shown = sum(dropped) + max(0, len(lines) - LINES), lines[-LINES:]
     text = "\n".join([*([f"{_BEFORE}{before} before, which the history has"] if before else []), *shown])
     key = first.key if first.kind == "digest" else f"{first.run}/digest"
-    title = f"{before + len(shown)} notices that could not be delivered in time"
+    title = f"{count(before + len(shown), 'notice')} that could not be delivered in time"
     return Notice(key, first.run, "digest", title, text=text, at=first.at, footer=first.footer, silent=True)
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.core.counting import count
 from reconciler.core.notices.decide import Telling
+from reconciler.core.notices.deeds import done, drift, failed, several_of, some
 from reconciler.core.notices.links import Forge
 from reconciler.core.redact import Redactor
 from reconciler.core.wording import counts
@@ -17,8 +19,6 @@ from reconciler.model.result import Result
 
 LOG_LINES = 15
 _SUBJECTS = 5
-_NAMED = 12
-_ENDS = {"rolled-back": "failed, and rolled back", "halted": "halted, and NOT rolled back"}
 _DONE = {
     Action.CREATE: "Added",
     Action.REPLACE: "Recreated",
@@ -49,16 +49,16 @@ def notices_of(result: Result, telling: Telling, forge: Forge, now: float, redac
     return tuple(cleaned(notice, redactor) for notice in notices)
 
 
-def deploying(run: str, host: str, phase: str, now: float, redactor: Redactor) -> Notice:
+def deploying(run: str, host: str, phase: str, now: float, redactor: Redactor, *, healing: bool = False) -> Notice:
     """That a pass is at work for a while already; its end takes this message's place."""
-    title, text = f"{host}: deploying", f"a longer one; now: {phase}"
+    title, text = f"{host}: {'healing' if healing else 'deploying'}", f"it takes longer; now: {phase}"
     return cleaned(Notice(run, run, "deploying", title, text=text, footer=f"run {run}", at=now, silent=True), redactor)
 
 
 def abandoned(run: str, host: str, now: float) -> Notice:
     """The end of a message that a pass which died left behind."""
     text = "the pass ended without a word (killed, or the machine was switched off); the next one looks after it"
-    return Notice(run, run, "condensed", f"{host}: deploying broke off", text=text, footer=f"run {run}", at=now)
+    return Notice(run, run, "condensed", f"{host}: a pass broke off", text=text, footer=f"run {run}", at=now)
 
 
 def ended(result: Result, now: float, redactor: Redactor) -> Notice:
@@ -105,7 +105,7 @@ def _cleaned_log(result: Result, redactor: Redactor) -> Result:
 def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
     error, row = result.error, telling.row
     again = f" ×{row.same}" if row and row.same > 1 else ""
-    title = f"{where(result)}: {_ENDS.get(result.outcome, 'deploy failed')}{again}"
+    title = f"{where(result)}: {failed(result)}{again}"
     first, *more = (error.why if error else "").splitlines() or [""]
     log = [line for line in result.log or more if line != first][-LOG_LINES:]
     step = " ".join(part for part in (result.phase, f"[{error.code}]" if error else "") if part)
@@ -113,6 +113,7 @@ def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
         Detail("Failed step", step),
         Detail("Error", first),
         Detail("Log", "\n".join(log), code=True),
+        Detail("Drift", drift(result)),
         Detail("What runs now", _runs_now(result)),
         Detail("Rollback", _rollback(result)),
         Detail("Next", error.next if error else "reconciler status"),
@@ -127,11 +128,10 @@ def _failure(result: Result, telling: Telling, forge: Forge) -> Notice:
 
 def _full(result: Result, telling: Telling, forge: Forge) -> Notice:
     row = telling.row if telling.recovered else None
-    done = (
-        f"{_done(result)} {result.revision[:7]}" if result.outcome == "succeeded" else f"well at {result.revision[:7]}"
-    )
+    deed = f"{done(result) if result.outcome == 'succeeded' else 'well at'} {result.revision[:7]}"
     again = f", well again after {_failures(row, result)}" if row else ""
     details = [
+        Detail("Drift", drift(result)),
         Detail("Migrations", "\n".join(f"{m.stack}/{m.name}: {m.result}, {span(m.seconds)}" for m in result.migrated)),
         *_changed(result.plan),
         Detail("Changes", _statistics(result)),
@@ -142,7 +142,7 @@ def _full(result: Result, telling: Telling, forge: Forge) -> Notice:
         *_common(result),
     ]
     links = tuple(_links(result, forge))
-    title = f"{where(result)}: {done}{again}"
+    title = f"{where(result)}: {deed}{again}"
     return Notice("", "", "full", title, _first_url(links), _counted(result), _said(details), links)
 
 
@@ -155,18 +155,14 @@ def _condensed(result: Result, telling: Telling, forge: Forge) -> Notice:
     storm = telling.storm
     several = storm is not None and storm.count > 1
     base = storm.base if several and storm else result.base
-    healed = result.base == result.revision and not several
-    done = f"{storm.count} deploys, now" if several and storm else "healed, at" if healed else _done(result)
+    deed = several_of(storm) if several and storm else done(result)
     moved = f"{base[:7]} → " if base and base != result.revision else ""
     text = f"{moved}{result.revision[:7]}: {_counted(result)}, {span(result.seconds)}"
     text += f", by {result.actor}" if result.actor else ""
     links = tuple(_links(replace(result, base=base), forge))
-    title = f"{where(result)}: {done} {result.revision[:7]}"
-    return Notice("", "", "condensed", title, _first_url(links), text, _said([*_by_persons(result)]), links)
-
-
-def _done(result: Result) -> str:
-    return "rolled back to" if result.command == "rollback" else "deployed"
+    title = f"{where(result)}: {deed} {result.revision[:7]}"
+    details = _said([Detail("Drift", drift(result)), *_by_persons(result)])
+    return Notice("", "", "condensed", title, _first_url(links), text, details, links)
 
 
 def where(result: Result) -> str:
@@ -236,7 +232,7 @@ def _attempt(result: Result, row: Failing | None) -> str:
 def _failures(row: Failing, result: Result) -> str:
     ended = result.started + result.seconds
     lasted = f", {span(ended - row.since)}" if result.started and ended > row.since else ""
-    return f"{row.total} failure{'s' if row.total > 1 else ''}{lasted}"
+    return f"{count(row.total, 'failure')}{lasted}"
 
 
 def _changed(plan: Plan | None) -> Iterator[Detail]:
@@ -248,22 +244,17 @@ def _changed(plan: Plan | None) -> Iterator[Detail]:
         for step in plan.steps
         if step.current and step.spec and step.current.image != step.spec.image
     }
-    yield Detail("Images", _some(list(images), "\n"))
+    yield Detail("Images", some(list(images), "\n"))
     for action, word in _DONE.items():
         slots = [f"{s.slot.stack}/{s.slot.service}" for s in plan.steps if s.action is action]
-        yield Detail(word, _some(list(dict.fromkeys(slots)), ", "))
-
-
-def _some(names: list[str], between: str) -> str:
-    more = [f"+{len(names) - _NAMED}"] if len(names) > _NAMED else []
-    return between.join([*names[:_NAMED], *more])
+        yield Detail(word, some(list(dict.fromkeys(slots)), ", "))
 
 
 def _statistics(result: Result) -> str:
     changes = result.changes
     if changes is None or not changes.files:
         return ""
-    return f"{changes.files} file{'s' if changes.files > 1 else ''}, +{changes.insertions} -{changes.deletions}"
+    return f"{count(changes.files, 'file')}, +{changes.insertions} -{changes.deletions}"
 
 
 def _subjects(result: Result) -> str:
@@ -279,9 +270,9 @@ def _health(result: Result) -> str:
     plan = result.plan
     if plan is None:
         return ""
-    count = len(plan.satisfied) + sum(step.spec is not None for step in plan.steps)
+    verified = len(plan.satisfied) + sum(step.spec is not None for step in plan.steps)
     findings = "; ".join(plan.findings)
-    return f"{count} containers verified" + (f"; {findings}" if findings else "")
+    return f"{count(verified, 'container')} verified" + (f"; {findings}" if findings else "")
 
 
 def _counted(result: Result) -> str:

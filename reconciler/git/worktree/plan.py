@@ -9,7 +9,7 @@ from reconciler.git.objects import Objects
 from reconciler.git.worktree.disk import Disk, Found
 from reconciler.git.worktree.record import Record, Stat, settled
 from reconciler.git.worktree.rules import Files, ignored
-from reconciler.model.repository import EntryKind
+from reconciler.model.repository import EntryKind, LeftAlone
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,10 @@ class Write:
 
 @dataclass(slots=True)
 class Plan:
-    """`clear`: files to be copied aside and removed; those of them that left the index are `removed`."""
+    """`clear`: files to be copied aside and removed; those of them that left the index are `removed`.
+
+    `held`: paths that differ and are left alone; `left`: what is known of those, kept for the check-outs to come.
+    """
 
     writes: list[Write] = field(default_factory=list)
     clear: dict[str, Found] = field(default_factory=dict)
@@ -39,6 +42,8 @@ class Plan:
     gone: list[str] = field(default_factory=list)  # left the index, and the disk as well
     obstacles: set[str] = field(default_factory=set)
     unchanged: dict[str, tuple[EntryKind, str, Stat]] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
+    left: dict[str, tuple[EntryKind, str, Stat]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -48,8 +53,8 @@ class Plan:
 class Planner:
     """`written`: what interrupted check-outs may have put where (path -> its object ids)."""
 
-    def __init__(self, objects: Objects, disk: Disk, record: Record, files: Files) -> None:
-        self._objects, self._disk, self._record = objects, disk, record
+    def __init__(self, objects: Objects, disk: Disk, record: Record, files: Files, leave: LeftAlone) -> None:
+        self._objects, self._disk, self._record, self._leave_alone = objects, disk, record, leave
         self._wanted = {path: entry for path, entry in files.items() if entry[0] != "submodule"}
         self._files = files
         self._written: dict[str, set[tuple[bool, str]]] = {}
@@ -71,7 +76,8 @@ class Planner:
         there: dict[str, Found] = {}
         for path in sorted(leaving):
             if found := self._disk.find(path):
-                there[path] = found
+                if not self._is_left(path):
+                    there[path] = found
             else:
                 self._plan.gone.append(path)
         ignorable = ignored(self._objects, self._files, there)
@@ -83,9 +89,11 @@ class Planner:
                 self._plan.kept.append(path)
 
     def _want(self, path: str, kind: EntryKind, id: str) -> None:
+        found = self._disk.find(path)
+        if (found is None or found.kind != kind or found.id != id) and self._is_left(path):
+            return
         if self._behind_obstacle(path.rpartition("/")[0]):
             return
-        found = self._disk.find(path)
         if found is None:
             self._plan.writes.append(Write(path, kind, id, None))
         elif found.kind == kind and found.id == id:
@@ -103,6 +111,15 @@ class Planner:
             self._plan.writes.append(Write(path, kind, id, found))
         else:
             self._plan.obstacles.add(path)
+
+    def _is_left(self, path: str) -> bool:
+        """Whether what differs there stays as it is; then that is noted."""
+        if path not in self._leave_alone:
+            return False
+        self._plan.held.append(path)
+        if entry := self._record.entries.get(path):
+            self._plan.left[path] = entry
+        return True
 
     def _behind_obstacle(self, folder: str) -> bool:
         """Whether something that must stay is where this folder or one above it has to be."""

@@ -15,7 +15,7 @@ from reconciler.git.worktree.disk import Disk
 from reconciler.git.worktree.plan import Plan, Planner, Write, drifted
 from reconciler.git.worktree.record import Record, Stat
 from reconciler.git.worktree.rules import Files, listed, require_inner_links, require_safe_paths
-from reconciler.model.repository import CheckoutReport, EntryKind
+from reconciler.model.repository import CheckoutReport, EntryKind, LeftAlone
 
 
 class Worktree:
@@ -51,8 +51,11 @@ class Worktree:
         with told(self._root):
             return tuple(sorted(self._plan(record, self._allowed_files(sha)).obstacles))
 
-    def checkout(self, sha: str, run: str) -> CheckoutReport:
-        """Make the folder hold exactly `sha`'s files; untracked ones stay as they are. Refused, Transient."""
+    def checkout(self, sha: str, run: str, leave: LeftAlone = LeftAlone()) -> CheckoutReport:
+        """Make the folder hold exactly `sha`'s files, but for those to `leave`; untracked ones stay as they are.
+
+        Refused, Transient.
+        """
         record = records.load(self._file) or Record()
         if record.sha == sha and self._root.is_dir() and not self.drift(sha):
             return CheckoutReport()
@@ -62,10 +65,11 @@ class Worktree:
             make_root(self._root)
             hand = Hand(self._root, self._objects, aside)
             hand.unstage(record.staged)
-            plan = self._plan(record, files)
+            plan = self._plan(record, files, leave)
             self._require_no_obstacles(plan)
-            entries = self._apply(plan, hand, record, sha)
-            records.save(self._file, Record(sha, entries=entries))
+            entries = self._apply(plan, hand, record, sha) | plan.left
+            done = Record("", record.pending, entries=entries) if plan.held else Record(sha, entries=entries)
+            records.save(self._file, done)
         return _report(plan, files, aside)
 
     def _allowed_files(self, sha: str) -> Files:
@@ -74,8 +78,8 @@ class Worktree:
         require_inner_links(files, self._objects)
         return files
 
-    def _plan(self, record: Record, files: Files) -> Plan:
-        return Planner(self._objects, Disk(self._root, record.entries), record, files).plan()
+    def _plan(self, record: Record, files: Files, leave: LeftAlone = LeftAlone()) -> Plan:
+        return Planner(self._objects, Disk(self._root, record.entries), record, files, leave).plan()
 
     def _require_no_obstacles(self, plan: Plan) -> None:
         if plan.obstacles:
@@ -137,4 +141,5 @@ def _report(plan: Plan, files: Files, aside: Path) -> CheckoutReport:
         kept=tuple(sorted(plan.kept)),
         aside=str(aside) if displaced or plan.clear else "",
         skipped=tuple(sorted(path for path, (kind, _) in files.items() if kind == "submodule")),
+        left=tuple(sorted(plan.held)),
     )

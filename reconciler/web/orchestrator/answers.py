@@ -105,6 +105,10 @@ class QueueOut(Wire):
         return cls.model_validate({**known, "requests": list(requests)})
 
 
+class RequestsOut(Wire):
+    requests: list[RequestOut]
+
+
 class DecisionOut(Wire):
     """`line` of the text, 0 where there is none; `build` that does it, "" where none is needed."""
 
@@ -122,7 +126,7 @@ class Decided(Wire):
     refused: list[DecisionOut]
 
     @staticmethod
-    def sorted(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    def by_verdict(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
         found: dict[str, list[Decision]] = {"accepted": [], "deduplicated": [], "refused": []}
         for each in decisions:
             found[each.verdict].append(each)
@@ -150,7 +154,7 @@ class SubmittedOut(Decided):
     @classmethod
     def of(cls, answer: Submitted) -> SubmittedOut:
         told = {"request": answer.request, "messages": answer.messages, "repeated": answer.repeated}
-        return cls.model_validate({**told, **cls.sorted(answer.decisions)})
+        return cls.model_validate({**told, **cls.by_verdict(answer.decisions)})
 
 
 class RequestDetailOut(Decided):
@@ -160,11 +164,14 @@ class RequestDetailOut(Decided):
     @classmethod
     def of(cls, view: RequestView) -> RequestDetailOut:
         told = {"request": view.request, "builds": view.builds}
-        return cls.model_validate({**told, **cls.sorted(view.decisions)})
+        return cls.model_validate({**told, **cls.by_verdict(view.decisions)})
 
 
 class DroneOut(Wire):
-    """`heard`: when its last word came; `holds`: what it builds, then what lies in its queue. `memory` in bytes."""
+    """`heard`: when its last word came; `holds`: what it builds, then what lies in its queue. `memory` in bytes.
+
+    `synced`: when its ebuilds last changed, 0 where nobody can tell.
+    """
 
     name: str
     state: str
@@ -182,6 +189,7 @@ class DroneOut(Wire):
     attempt: int
     package: str
     phase: str
+    synced: float
     holds: list[BuildOut]
 
     @classmethod
@@ -203,6 +211,7 @@ _UNTOLD = {
     "attempt": 0,
     "package": "",
     "phase": "",
+    "synced": 0.0,
 }
 """Of a drone that was enrolled and has not come yet."""
 

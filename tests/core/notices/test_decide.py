@@ -194,6 +194,16 @@ def test_a_storm_of_routine_deploys_shares_one_message() -> None:
     assert tellings[49].storm and (tellings[49].storm.count, tellings[49].storm.base) == (50, OLD)
 
 
+def test_healings_share_a_message_of_their_own_and_none_with_deploys() -> None:
+    deploy, healing = success(plan(Action.REPLACE)), replace(success(plan(Action.START)), base=NEW)
+    results = (deploy, healing, healing, deploy, healing)
+    tellings, _ = told(*((6.0 * n, replace(result, run=f"r{n}")) for n, result in enumerate(results)))
+
+    assert [t.key for t in tellings] == ["r0", "r1", "r1", "r3", "r4"]
+    assert [t.why for t in tellings][:2] == ["routine", "drift was healed"]
+    assert [t.storm.count for t in tellings if t.storm] == [1, 1, 2, 1, 1]
+
+
 def test_routine_that_nobody_has_read_yet_goes_on_in_the_same_message() -> None:
     first, memory = decide(replace(success(plan(Action.REPLACE)), run="a"), Memory(), NOW)
     second, _ = decide(replace(success(plan(Action.REPLACE)), run="b"), memory, NOW + 86_400, frozenset(("a",)))

@@ -22,7 +22,8 @@ from reconciler.errors import Terminal
 from reconciler.model.gate import Evidence, GateAnswer
 from reconciler.model.mail import Memory
 from reconciler.model.notice import Detail, Link, Notice
-from reconciler.model.plan import Action
+from reconciler.model.plan import Action, ImageNeed
+from reconciler.model.report import Outcome
 from reconciler.model.result import Migrated, Result, WayBack
 from tests.support.discord import problems
 from tests.support.notices import NEW, OLD, commits, failure, nothing, plan, success
@@ -75,6 +76,61 @@ def test_a_failure_has_what_a_person_needs_who_is_called_at_night() -> None:
     assert [link.label for link in notice.links] == ["commit 4f2c1ab", "compare", "CI: lint.yml"]
     assert notice.url == f"https://github.com/o/n/compare/{OLD}...{NEW}"
     assert notice.footer == "run run-3 · caroline"
+
+
+def healing(*actions: Action) -> Result:
+    return replace(success(plan(*actions)), base=NEW)
+
+
+def test_what_was_verified_before_is_healed_and_not_deployed() -> None:
+    (notice,) = said(healing(Action.START, Action.START))
+
+    assert notice.title == "caroline · core: healed at 4f2c1ab"
+    assert details(notice)["Drift"] == "core/api: because"
+    assert "deploy" not in f"{notice.title} {notice.text}"
+    assert said(replace(healing(Action.START), command="deploy"))[0].title == "caroline · core: deployed 4f2c1ab"
+
+
+def test_several_healings_are_no_deploys() -> None:
+    telling, memory = decide(healing(Action.START), NOBODY_KNOWS, NOW)
+    for run in ("b", "c"):
+        telling, memory = decide(replace(healing(Action.START), run=run), memory, NOW)
+    (notice,) = notices_of(healing(Action.START), telling, FORGE, NOW, NO_SECRETS)
+
+    assert notice.title == "caroline · core: healed 3 times, now at 4f2c1ab"
+
+
+def test_a_tag_that_moved_is_nothing_that_was_healed() -> None:
+    moved = ImageNeed("app:1", "it moved in its registry", ("core/api",), moved=True)
+    pulled = replace(moved, moved=False)
+
+    for image, title in ((moved, "images renewed at 4f2c1ab"), (pulled, "healed at 4f2c1ab")):
+        (notice,) = said(replace(healing(), plan=replace(plan(Action.REPLACE), images=(image,))))
+        assert notice.title == f"caroline · core: {title}"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "actions", "title"),
+    [
+        ("failed", [Action.START], "caroline · core: healing failed"),
+        ("rolled-back", [Action.START], "caroline · core: healing failed, and put back"),
+        ("halted", [Action.START], "caroline · core: healing halted, and NOT put back"),
+        ("failed", [], "caroline: sick at 4f2c1ab"),
+    ],
+)
+def test_a_healing_that_fails_is_no_failed_deploy(outcome: Outcome, actions: list[Action], title: str) -> None:
+    (notice,) = said(replace(failure(), outcome=outcome, base=NEW, plan=plan(*actions)))
+
+    assert notice.title == title
+    assert notice.kind == "failure" and notice.ping
+
+
+def test_a_recovery_by_healing_says_so() -> None:
+    _, memory = decide(failure(), NOBODY_KNOWS, NOW)
+    (notice,) = said(healing(Action.START), memory)
+
+    assert notice.title.startswith("caroline · core: healed at 4f2c1ab, well again after 1 failure")
+    assert details(notice)["Drift"] == "core/api: because"
 
 
 def test_a_halt_says_that_nothing_was_put_back() -> None:
