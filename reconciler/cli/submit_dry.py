@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reconciler.cli.frame import Answer, table
+from reconciler.core.counting import count
 from reconciler.model.package import Atom, AtomList, Listed, Listing, Problem
 from reconciler.swarm.submitted import read_submitted
 
@@ -33,8 +35,8 @@ def _listing(found: Listing) -> Answer:
         for entry in found.entries
     ]
     lines = table([["KIND", "PACKAGE", "SLOT", "REPO", "USE"], *rows]) if rows else []
-    order = f"{len(found.edges)} edges" if found.tree else "no tree: a drone will be asked for the order"
-    lines.append(f"{len(found.entries)} packages, {order}, {len(found.problems)} lines that are not understood")
+    order = count(len(found.edges), "edge") if found.tree else "no tree: a drone will be asked for the order"
+    lines.append(f"{count(len(found.entries), 'package')}, {order}, {_not_understood(found.problems)}")
     told = [f"line {m.line}: emerge says: {m.text.splitlines()[0]}" for m in found.messages if m.text]
     names = [str(entry.package) for entry in found.entries]
     return Answer(data, lines, names, [*map(_warning, found.problems), *told])
@@ -51,7 +53,7 @@ def _atoms(found: AtomList) -> Answer:
         "problems": [_problem(problem) for problem in found.problems],
     }
     lines = [str(atom) for atom in found.atoms]
-    lines.append(f"{len(found.atoms)} atoms, {len(found.problems)} lines that are not understood")
+    lines.append(f"{count(len(found.atoms), 'atom')}, {_not_understood(found.problems)}")
     return Answer(data, lines, [str(atom) for atom in found.atoms], [_warning(each) for each in found.problems])
 
 
@@ -91,6 +93,10 @@ def _atom(atom: Atom) -> dict[str, Any]:
 
 def _problem(problem: Problem) -> dict[str, Any]:
     return {"line": problem.line, "text": problem.text, "why": problem.why}
+
+
+def _not_understood(problems: Sequence[Problem]) -> str:
+    return f"{count(len(problems), 'line')} not understood"
 
 
 def _warning(problem: Problem) -> str:
