@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-from reconciler.swarm.atoms import read_atoms
+from reconciler.core.packages.atoms import read_atoms
 from reconciler.swarm.emerge import read_listing
 from reconciler.swarm.submitted import form_of
 

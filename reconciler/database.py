@@ -74,11 +74,11 @@ class Database:
 
     def do(self, statement: str, *values: object) -> int:
         """Run one writing statement (its own transaction); return the number of rows it changed."""
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             return self._connection.execute(statement, values).rowcount
 
     def ask(self, query: str, values: Any = ()) -> list[Any]:
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
@@ -87,7 +87,7 @@ class Database:
 
         `durable` False: a power cut may take it back, a killed process not.
         """
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             self.reopen_when_replaced()
             if not durable:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -106,7 +106,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Everything that is read in the block is of one moment."""
-        with self._lock, self._advice():
+        with self._lock, self.advice():
             self._connection.execute("BEGIN")
             try:
                 yield self._connection
@@ -130,7 +130,7 @@ class Database:
             return replaced
 
     def _open(self) -> None:
-        with self._advice():
+        with self.advice():
             if self._make:
                 with _one_at_a_time(self.path):
                     if why := _unusable(self.path, self.kind):
@@ -144,7 +144,7 @@ class Database:
             self._file = self.path.stat()
 
     @contextmanager
-    def _advice(self) -> Iterator[None]:
+    def advice(self) -> Iterator[None]:
         """Turn what SQLite and the file system raise into Transient errors that say what to do."""
         try:
             yield

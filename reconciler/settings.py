@@ -32,21 +32,21 @@ def seconds_of(text: str) -> float | None:
 
 
 def load_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong."""
+    """The file, with what the environment overrides. BadConfiguration when it is missing, unreadable or wrong.
+
+    ORCHESTRATOR_URL stands for `swarm.url` where nothing of ours sets it in the environment.
+    """
     return _load(file, environment, whole=True)
 
 
 def load_swarm_settings(file: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The same for what follows no repository: host and repository may be left out, and so may the whole file.
-
-    ORCHESTRATOR_URL stands for `swarm.url` where nothing of ours sets it in the environment.
-    """
-    if address := environment.get("ORCHESTRATOR_URL"):
-        environment = {variable_of("swarm.url"): address, **environment}
+    """The same for what follows no repository: host and repository may be left out, and so may the whole file."""
     return _load(file, environment, whole=False)
 
 
 def _load(file: str | None, environment: Mapping[str, str], *, whole: bool) -> Settings:
+    if address := environment.get("ORCHESTRATOR_URL"):
+        environment = {variable_of("swarm.url"): address, **environment}
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)
     explicit = bool(file or environment.get(f"{PREFIX}_CONFIG"))
     raw, text = _read(path, needed=explicit or (whole and f"{PREFIX}_REPOSITORY_URL" not in environment))
@@ -112,9 +112,13 @@ def _check_swarm(settings: Settings, source: _Source) -> None:
     for name, path in (("serve.directory", serve.directory), ("serve.binhost", serve.packages)):
         if not path.startswith("/"):
             raise _wrong(name, path, "an absolute path", source)
-    if not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", swarm.url):
+    if swarm.url and not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", swarm.url):
         raise _wrong("swarm.url", swarm.url, "an address such as http://127.0.0.1:8080", source)
-    for name, duration in (("serve.heartbeat", serve.heartbeat), ("swarm.deadline", swarm.deadline)):
+    for name, duration in (
+        ("serve.heartbeat", serve.heartbeat),
+        ("swarm.deadline", swarm.deadline),
+        ("swarm.every", swarm.every),
+    ):
         if not duration:
             raise _wrong(name, duration, "more than zero", source)
     _check_drone(settings.drone, source)

@@ -12,7 +12,7 @@ from bench.swarm.bound import bound
 from bench.swarm.contest import contest, passes
 from bench.swarm.debian import NoIndex, write
 from bench.swarm.graphs import layered, load, shipped
-from bench.swarm.instance import EIGHT, FIFTY, FIVE, Instance, without_largest
+from bench.swarm.instance import EIGHT, FIFTY, FIVE, THREE, Instance, without_largest
 from bench.swarm.tables import contest_text, passes_text
 from reconciler.model.build import Drone
 
@@ -39,8 +39,9 @@ def _small(seeds: int, quick: bool) -> Iterator[tuple[Instance, Sequence[Drone],
     for name in ("base", "server"):
         yield shipped(name), EIGHT, seeds, True
         yield without_largest(shipped(name)), EIGHT, seeds, True
-    yield layered(200 if quick else 1000, 10), FIVE, min(seeds, 3), False
-    yield layered(200 if quick else 1000, 10), FIFTY, min(seeds, 3), False
+    yield without_largest(shipped("server")), THREE, min(seeds, 5), False
+    for drones in (FIVE, FIFTY):
+        yield layered(200 if quick else 1000, 10), drones, min(seeds, 3), False
 
 
 def _large(options: argparse.Namespace) -> None:

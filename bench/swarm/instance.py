@@ -37,5 +37,6 @@ def fleet(cores: Sequence[int]) -> tuple[Drone, ...]:
 
 
 EIGHT = fleet((20, 16, 14, 8, 8, 8, 4, 4))
+THREE = fleet((8, 8, 4))
 FIVE = fleet((32, 16, 8, 8, 4))
 FIFTY = fleet((64, 32, 32, 24, 24, *[16] * 10, *[12] * 5, *[8] * 20, *[4] * 10))

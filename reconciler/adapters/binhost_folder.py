@@ -25,6 +25,7 @@ from threading import RLock
 from reconciler.adapters.binhost_index import COMPRESSED, PLAIN, IndexFiles
 from reconciler.adapters.binhost_shelf import Pending, Placed, Shelf
 from reconciler.adapters.binhost_staging import Staging, usable
+from reconciler.core.packages.version import split_cpv
 from reconciler.durable import sync_folder
 from reconciler.errors import Busy, Refused, Terminal, Transient
 from reconciler.model.queue import Stored
@@ -33,7 +34,6 @@ from reconciler.ports.swarm import Binhost, PackageFiles, Upload
 from reconciler.swarm.admission import LEASE, admitted, build_id_in, is_package_path
 from reconciler.swarm.index import Entry, Index, build_id_of, joined_header, path_of, stored, whole
 from reconciler.swarm.retention import Retention, superseded
-from reconciler.swarm.version import split_cpv
 
 _PROFILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9+_.-]{0,127}")
 

@@ -58,7 +58,10 @@ class SqliteLedger:
     EFFECTS: ClassVar[tuple[str, ...]] = Ledger.EFFECTS
 
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
-        self._database = Database(path, KIND, clock)
+        self._database = self._opened(path, clock)
+
+    def _opened(self, path: str | Path, clock: Callable[[], float]) -> Database:
+        return Database(path, KIND, clock)
 
     def close(self) -> None:
         self._database.close()

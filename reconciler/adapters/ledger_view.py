@@ -1,29 +1,12 @@
-"""The ledger for those who only look: nothing is made, mended or set aside, and a disk that is full or read-only
-is no reason to see nothing.
-
-SQLite keeps an index of the write-ahead log in a file beside it, which cannot be made without room,
-nor without the right to write. Then the database and its log are copied elsewhere and read there. Where there is no
-elsewhere, the database is read without its log (`immutable`, https://www.sqlite.org/uri.html): what a pass wrote last
-may be missing, and `note` says so.
-"""
+"""The ledger for those who only look: see `DatabaseView`."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sqlite3
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
-from reconciler.adapters.ledger import KIND, SCHEMA, SqliteLedger
-from reconciler.database import BUSY_SECONDS, Database, beside, flaw, is_damage
-
-ELSEWHERE = (tempfile.gettempdir(), "/dev/shm", "/run")  # noqa: S108  made by mkdtemp, for root alone
-"""Where a copy may lie for the moment that it is opened."""
+from reconciler.adapters.ledger import KIND, SqliteLedger
+from reconciler.database_view import DatabaseView
 
 
 class LedgerView(SqliteLedger):
@@ -32,97 +15,9 @@ class LedgerView(SqliteLedger):
     `note`: what is special about this view, in a sentence; "" when nothing is. Writing raises Transient.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._database = self._view = _View(path, KIND)
-
-    @property
-    def note(self) -> str:
-        return self._view.note
-
-
-class _View(Database):
-    """See `LedgerView`."""
-
     note: str
 
-    def _open(self) -> None:
-        with self._advice():
-            self._connection, self.note, self.fresh = self._looked()
-
-    def reopen_when_replaced(self) -> bool:
-        """A view is of one moment."""
-        return False
-
-    def _looked(self) -> tuple[sqlite3.Connection, str, bool]:
-        """The connection, its note, and whether there is no ledger yet."""
-        try:
-            kind = self.path.lstat().st_mode
-        except FileNotFoundError:
-            return _nothing(), "", True
-        if not stat.S_ISREG(kind):
-            return _nothing(), _unusable(self.path, "it is not a regular file"), False
-        try:
-            connection, note = self._readable()
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            return _nothing(), _unusable(self.path, f"it is damaged: {error}"), False
-        if why := flaw(connection, KIND):
-            connection.close()
-            return _nothing(), _unusable(self.path, why), False
-        return connection, note, False
-
-    def _readable(self) -> tuple[sqlite3.Connection, str]:
-        first: Exception | None = None
-        for connection, note in self._ways():
-            try:
-                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            except sqlite3.Error as error:
-                first = first or error
-                connection.close()
-            else:
-                return connection, note
-        raise first or FileNotFoundError(f"{self.path} cannot be read")
-
-    def _ways(self) -> Iterator[tuple[sqlite3.Connection, str]]:
-        """As it stands, from a copy, and without the log; each with what is to be said of it."""
-        with suppress(sqlite3.Error):
-            yield _connected(self.path, "mode=rw"), ""
-        trouble = _trouble(self.path.parent)
-        log = beside(self.path, "-wal")
-        if not log.exists() or not log.stat().st_size:
-            yield _connected(self.path, "mode=ro&immutable=1"), trouble
-            return
-        for folder in ELSEWHERE:
-            with suppress(OSError, sqlite3.Error), tempfile.TemporaryDirectory(dir=folder) as aside:
-                copy = Path(aside, self.path.name)
-                shutil.copyfile(self.path, copy)
-                shutil.copyfile(log, beside(copy, "-wal"))
-                yield _connected(copy, "mode=rw"), trouble
-        missing = f"{trouble}; what was recorded last is in {log.name} and cannot be read here: passes may be missing"
-        yield _connected(self.path, "mode=ro&immutable=1"), missing
-
-
-def _connected(path: Path, how: str) -> sqlite3.Connection:
-    address = f"file:{quote(str(path))}?{how}"
-    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
-
-
-def _nothing() -> sqlite3.Connection:
-    """A ledger without a run."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.executescript(f"BEGIN; {SCHEMA} COMMIT; PRAGMA query_only = ON;")
-    return connection
-
-
-def _trouble(folder: Path) -> str:
-    """Why the ledger could not be opened as it stands."""
-    if not os.access(folder, os.W_OK):
-        return f"{folder} cannot be written: this is what was recorded so far"
-    return f"{folder} has no room: this is what was recorded before, and nothing is added until there is some"
-
-
-def _unusable(path: Path, why: str) -> str:
-    return f"the ledger {path} is unusable, {why}: the next pass sets it aside and begins a new one"
+    def _opened(self, path: str | Path, clock: Callable[[], float]) -> DatabaseView:
+        database = DatabaseView(path, KIND, clock)
+        self.note = database.note
+        return database

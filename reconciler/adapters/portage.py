@@ -22,16 +22,16 @@ from pathlib import Path
 from reconciler.adapters.portage_config import Facts, Places, environment, write_config
 from reconciler.adapters.portage_folders import forget_old, own_folder, usable
 from reconciler.adapters.portage_log import BuildLog
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.match import matches
 from reconciler.errors import Terminal
 from reconciler.model.package import Atom
 from reconciler.model.swarm import Offer
 from reconciler.process import run
 from reconciler.process_group import ProcessGroup, end_recorded
-from reconciler.swarm.atoms import read_atom
 from reconciler.swarm.build_log import Phases, reason_of
 from reconciler.swarm.builder import Builder, Built, Ending, Packed, Watching
 from reconciler.swarm.index import Index, package_of, path_of, read_index, whole
-from reconciler.swarm.match import matches
 
 _LOOK = 0.25
 """Seconds between two looks at whether it is to end, and at how far it is."""

@@ -20,7 +20,7 @@ from reconciler.cli.results import answer_of
 from reconciler.cli.target import target_argument
 from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data, gate_lines
-from reconciler.core.wording import changes_data, changes_lines, plan_data, plan_lines, verb
+from reconciler.core.wording import changes_data, changes_lines, packages_of, plan_data, plan_lines, verb
 from reconciler.errors import Refused, Terminal
 from reconciler.model.plan import Action, Plan
 from reconciler.model.result import Result
@@ -46,8 +46,7 @@ def plan(frame: Frame, target: str, detailed_exitcode: bool, out: str | None) ->
     if out:
         _save(Path(out), {"digest": digest(look.plan), "target": target, **data})
         lines.append(f"Apply exactly this: reconciler converge --plan {out}")
-    changes = not look.plan.empty or bool(look.drifted)
-    code = EX_CHANGES if detailed_exitcode and changes else 0
+    code = EX_CHANGES if detailed_exitcode and not look.settled else 0
     names = [str(step.slot) for step in look.plan.steps]
     return give(frame, Answer(data, lines, names, look.warnings, code))
 
@@ -68,10 +67,10 @@ def diff(frame: Frame, target: str, exit_code: bool) -> int:
         lines.append(f"{step.slot}  ({verb(step.action)})")
         lines += [f"  {reason}" for reason in step.reasons]
     lines += [f"working tree: {path} differs" for path in look.drifted]
+    lines += look.package_lines()
     lines += look.changed_files()
     data = look.data() | {"files": look.changes_data()}
-    differs = not look.plan.empty or bool(look.drifted)
-    code = int(exit_code and differs)
+    code = int(exit_code and not look.in_sync)
     names = [str(step.slot) for step in look.plan.steps]
     return give(frame, Answer(data, lines or ["no difference"], names, look.warnings, code))
 
@@ -211,8 +210,21 @@ class _Look:
         self.changes = self._seen.picture.changes
         self.warnings = warnings + self._seen.warnings
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is known that a pass would have nothing to do."""
+        packages = self._seen.packages
+        handed = packages is None or not (packages.unknown or any(lack.standing == "open" for lack in packages.lacks))
+        return self.plan.empty and not self.drifted and handed
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether it is known that nothing differs from what git wants."""
+        packages = self._seen.packages
+        return self.plan.empty and not self.drifted and (packages is None or packages.in_sync)
+
     def lines(self) -> list[str]:
-        lines = plan_lines(self.plan, self._seen.target.held)
+        lines = plan_lines(self.plan, self._seen.target.held, in_sync=self.in_sync)
         if (gate := self._seen.target.gate) and gate.evidence:
             lines[1:1] = [f"  {line}" for line in gate_lines(gate)]
         if self.drifted:
@@ -225,7 +237,20 @@ class _Look:
             lines.insert(-1, f"  > migrate {migration}")
         if self.changes:
             lines[1:1] = changes_lines(self.changes)
+        if packages := self._seen.packages:
+            from reconciler.core.packages.wording import package_counts, package_lines
+
+            lines[-1:-1] = package_lines(packages)
+            lines.append(package_counts(packages))
         return lines
+
+    def package_lines(self) -> list[str]:
+        """All that there is to say about package sets."""
+        if (packages := self._seen.packages) is None:
+            return []
+        from reconciler.core.packages.wording import package_lines, superseded_lines
+
+        return [line.strip() for line in (*package_lines(packages, most=sys.maxsize), *superseded_lines(packages))]
 
     def data(self) -> dict[str, Any]:
         target = self._seen.target
@@ -237,6 +262,7 @@ class _Look:
             "left": list(self._seen.picture.held),
             "changes": changes_data(self.changes),
             "migrations": list(self._seen.migrations),
+            "packages": packages_of(self._seen.packages),
         }
 
     def changed_files(self) -> list[str]:

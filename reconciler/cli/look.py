@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reconciler.adapters.lock import Holder, PassLock
 from reconciler.convergence.aim import Aim
@@ -16,15 +17,22 @@ from reconciler.core.target import Target
 from reconciler.errors import Busy, ReconcilerError, Terminal
 from reconciler.model.settings import Settings
 
+if TYPE_CHECKING:
+    from reconciler.model.sets import PackageDrift, Packages
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen; `warnings` hold what the guard would say to a pass, `migrations` those that would go with it."""
+    """What was seen; `warnings` hold what the guard would say to a pass, `migrations` those that would go with it.
+
+    `packages`: what the binhost lacks of the host's package sets; None where there are none.
+    """
 
     target: Target
     picture: Picture
     warnings: tuple[str, ...]
     migrations: tuple[str, ...] = ()
+    packages: PackageDrift | None = None
 
 
 def fetched(world: World, settings: Settings) -> str:
@@ -75,4 +83,15 @@ def look(world: World, rules: Rules, head: str) -> Seen:
         warnings = (f"a pass would refuse this: {error}",)
     stacks = due_stacks(world, picture, base, rules.site.target)
     migrations = tuple(f"{stack.name}: {migration.name}" for stack in stacks for migration in stack.migrations)
-    return Seen(target, picture, warnings + picture.warnings, migrations)
+    whole = not rules.site.target.partition("/")[2]
+    packages = _packages(world, picture.desired.packages) if whole else None
+    return Seen(target, picture, warnings + picture.warnings, migrations, packages)
+
+
+def _packages(world: World, wanted: Packages | None) -> PackageDrift | None:
+    if wanted is None or not wanted.sets:
+        return None
+    from reconciler.convergence.packages import looking, unasked
+
+    looks = looking(world, wanted)
+    return looks.look() if looks else unasked(wanted)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,6 @@ from reconciler.cli.frame import Answer, Frame, Helpful, as_data, give, global_o
 from reconciler.core.counting import count
 from reconciler.core.mistakes import MOST
 from reconciler.errors import BadConfiguration, ReconcilerError
-
-if TYPE_CHECKING:
-    from reconciler.adapters.directory_tree import DirectoryTree
 
 TOLD = 20
 """Mistakes of one file that are told."""
@@ -40,17 +36,15 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
     def environment(stack: str) -> Mapping[str, bytes]:
         return environment_in(env / stack) if env else {}
 
-    tree = DirectoryTree(root)
-    checked = validate_tree(tree, manifests, environment, with_host_files=env is not None)
-    sets, wrong = _sets(tree, manifests)
-    problems = (*checked.problems, *wrong)
+    checked = validate_tree(DirectoryTree(root), manifests, environment, with_host_files=env is not None)
+    problems = checked.problems
     data = {
         "hosts": {host: list(stacks) for host, stacks in checked.hosts.items()},
-        "sets": sets,
+        "sets": {name: list(atoms) for name, atoms in checked.sets.items()},
         "problems": [as_data(problem) for problem in problems],
     }
     lines = [f"{host}: {count(len(stacks), 'stack')} ({', '.join(stacks)})" for host, stacks in checked.hosts.items()]
-    lines += [f"package set {name}: {count(len(atoms), 'package')}" for name, atoms in sets.items()]
+    lines += [f"package set {name}: {count(len(atoms), 'package')}" for name, atoms in checked.sets.items()]
     if problems:
         lines = [*_told(problems), f"{count(len(problems), 'problem')} in {manifests or root}"]
     code = _exit_code(problems)
@@ -58,33 +52,15 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
     return give(frame, Answer(data, lines, list(checked.hosts), checked.warnings, code, not problems, first))
 
 
-def _sets(tree: DirectoryTree, manifests: str) -> tuple[dict[str, list[str]], tuple[ReconcilerError, ...]]:
-    """The package sets that are well, and what is wrong with the others."""
-    from reconciler.core.package_sets import load_set, set_names
-    from reconciler.swarm.sets import problems_of
-
-    sets: dict[str, list[str]] = {}
-    problems: list[ReconcilerError] = []
-    for name in set_names(tree, manifests):
-        try:
-            found = load_set(tree, manifests, name)
-        except BadConfiguration as error:
-            problems += error.each
-            continue
-        problems += problems_of(found)
-        sets[name] = list(found.atoms)
-    return sets, tuple(problems)
-
-
 @click.command(cls=Helpful, short_help="Print the JSON Schema of our manifests.")
-@click.argument("which", type=click.Choice(("fleet", "packages", "stack")), default="fleet")
+@click.argument("which", type=click.Choice(("fleet", "stack")), default="fleet")
 @global_options
 @click.pass_obj
 def schema(frame: Frame, which: str) -> int:
-    """Print the JSON Schema of fleet.yaml, of a package set, or of what we add to a Compose file, for an editor."""
+    """Print the JSON Schema of fleet.yaml, or of what we add to a Compose file, for an editor."""
     from reconciler.core.manifest.schema import json_schema
 
-    made = json_schema(which)
+    made = json_schema("fleet" if which == "fleet" else "stack")
     if frame.machine:
         return give(frame, Answer(made))
     click.echo(json.dumps(made, indent=2))

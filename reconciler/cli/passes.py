@@ -40,7 +40,7 @@ def full_pass(
 ) -> Result:
     """For the holder of the lock. When it finds nothing to do on the whole host, quick looks may follow.
 
-    Not while notices wait: a quick look delivers none.
+    Not while notices wait: a quick look delivers none. Nor while nobody knows what packages there are.
     """
     before = None if target else quick.gather(settings)
     looked = quick.checked(settings)
@@ -49,6 +49,9 @@ def full_pass(
         world = make_world(settings, clock, told.progress, closing=closing)
         result = Pass(world, make_rules(settings, target), request).run()
         told.ended(result, world)
-    if before and result.outcome == "unchanged" and not result.held and not told.waiting:
-        quick.remember(settings, before, result.revision, result.directory)
+    sets = result.packages
+    known = sets is None or not sets.unknown
+    if before and known and result.outcome == "unchanged" and not result.held and not told.waiting:
+        asked, waits = sets is not None and not sets.unasked, sets is not None and sets.waits
+        quick.remember(settings, before, result.revision, result.directory, packages=asked, waits=waits)
     return result

@@ -14,7 +14,7 @@ from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, s
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
 from reconciler.core.counting import count
-from reconciler.core.wording import verb
+from reconciler.core.wording import packages_of, verb
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.observed import Container
 from reconciler.model.plan import Action, Plan
@@ -22,6 +22,7 @@ from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
     from reconciler.adapters.ledger_view import LedgerView
+    from reconciler.model.sets import PackageDrift
     from reconciler.model.settings import Settings
 
 EX_DRIFT = 2
@@ -43,7 +44,8 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
 
     Asks the engine, not the remote: DESIRED is what the latest pass went for, RUNNING what was verified last. SYNC:
     synced; drift (something is not as git wants it; the next pass heals it); behind (DESIRED is not all there yet);
-    held (the head of the branch is held back); paused; unknown (the manifests cannot be read).
+    held (the head of the branch is held back); paused; unknown (the manifests cannot be read,
+    or what packages there are).
     """
     while watch:
         answer = _status(frame)
@@ -117,13 +119,19 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
     held = (
         seen.target.held or make_heartbeat(settings).read().held
     )  # the head itself may be newer than what is looked at
-    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause)
+    sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause, seen.packages)
     health, sick = _health(plan)
     checked = max(last.ended or last.started, quick_look(settings))
-    lines = _row(settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick))
+    lines = _row(
+        settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick, seen.packages)
+    )
     if frame.wide or sync == "drift":
         lines += [f"  {step.slot}: {verb(step.action)} ({'; '.join(step.reasons)})" for step in plan.steps]
         lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
+    if seen.packages and (frame.wide or not seen.packages.in_sync):
+        from reconciler.core.packages.wording import package_counts, package_lines
+
+        lines += [*package_lines(seen.packages), f"  {package_counts(seen.packages)}"]
     if frame.wide:
         lines += [f"  {done.slot}: {_state(done.container)}" for done in plan.satisfied]
     data = {
@@ -140,6 +148,7 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
         "drift": [str(step.slot) for step in plan.steps],
         "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
+        "packages": packages_of(seen.packages),
         **_signs(settings),
     }
     return Answer(data, lines, [settings.host], (*noted, *seen.warnings, *_nags(settings, pause)))
@@ -192,6 +201,7 @@ def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: 
         "drift": [],
         "working_tree": [],
         "unhealthy": [],
+        "packages": None,
     }
     lines = _row(host, last.revision, running, sync, "unknown", checked, _note(pause, str(error), last, []))
     return Answer(data, lines, [host], (str(error),))
@@ -206,14 +216,18 @@ def _state(container: Container) -> str:
     return container.state if container.health == "none" else f"{container.state}, {container.health}"
 
 
-def _sync(plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None) -> str:
+def _sync(
+    plan: Plan, held: bool, drifted: bool, running: str, pause: Pause | None, packages: PackageDrift | None
+) -> str:
     if pause:
         return "paused"
     if held:
         return "held"
     if running != plan.revision:
         return "behind"
-    return "synced" if plan.empty and not drifted else "drift"
+    if not plan.empty or drifted or (packages and packages.lacks):
+        return "drift"
+    return "unknown" if packages and packages.unknown else "synced"
 
 
 def _health(plan: Plan) -> tuple[str, list[str]]:
@@ -226,7 +240,7 @@ def _health(plan: Plan) -> tuple[str, list[str]]:
     return ("sick" if sick else "starting" if starting else "ok"), sick
 
 
-def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
+def _note(pause: Pause | None, held: str, last: Run, sick: list[str], packages: PackageDrift | None = None) -> str:
     if pause:
         left = f", {span(pause.left)} left" if pause.left else ""
         return f'"{pause.reason or "no reason given"}" {pause.holder}{left}'.strip()
@@ -234,4 +248,12 @@ def _note(pause: Pause | None, held: str, last: Run, sick: list[str]) -> str:
         return held
     if last.outcome not in ("succeeded", "unchanged", ""):
         return f"last pass: {last.outcome}: {last.reason}"
-    return f"sick: {', '.join(sick)}" if sick else ""
+    if sick:
+        return f"sick: {', '.join(sick)}"
+    if packages is None or packages.in_sync:
+        return ""
+    return (
+        f"packages: {packages.unknown}"
+        if packages.unknown
+        else count(len(packages.lacks), "package lacks", "packages lack")
+    )

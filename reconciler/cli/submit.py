@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from reconciler.cli.swarm import Data, orchestrator_of, swarm_settings_of
 from reconciler.errors import Position, ReconcilerError, Refused, Terminal, Unreachable
 
 if TYPE_CHECKING:
-    from reconciler.model.package_set import PackageSet
+    from reconciler.model.sets import PackageSet
     from reconciler.ports import Tree
 
 LARGEST = 8 << 20
@@ -60,7 +61,7 @@ def submit(
         from reconciler.cli.submit_dry import read
 
         return give(frame, read("\n".join(wanted["atoms"]) if name else wanted["text"], name or file or ""))
-    return give(frame, _sent(frame, wanted, key or f"cli-{secrets.token_hex(12)}"))
+    return give(frame, _sent(frame, wanted, key or wanted.get("key") or f"cli-{secrets.token_hex(12)}"))
 
 
 def _sent(frame: Frame, wanted: dict[str, Any], key: str) -> Answer:
@@ -123,20 +124,20 @@ def _unread(file: str, why: str, at: Position) -> Terminal:
 
 
 def _of_set(found: PackageSet, profile: str | None) -> dict[str, Any]:
-    use = {atom: list(flags) for atom, flags in found.use.items()}
-    return {"atoms": list(found.atoms), "use": use, "set": found.name, "profile": profile or found.profile}
+    """All of it, under a name of its own: a person says so, whatever became of it before."""
+    from reconciler.core.packages.handing import by_hand
+
+    asked = by_hand(replace(found, profile=profile or found.profile), secrets.token_hex(12), "")
+    use = {atom: list(flags) for atom, flags in asked.use.items()}
+    return {"atoms": list(asked.atoms), "use": use, "set": asked.set, "profile": asked.profile, "key": asked.key}
 
 
 def _set(frame: Frame, name: str, manifests: Path | None) -> PackageSet:
     from reconciler.adapters.directory_tree import DirectoryTree
-    from reconciler.core.package_sets import load_set
-    from reconciler.swarm.sets import problems_of
+    from reconciler.core.packages.sets import load_set
 
     tree, folder = (DirectoryTree(manifests), "") if manifests else _fetched(frame)
-    found = load_set(tree, folder, name)
-    for problem in problems_of(found):
-        raise problem
-    return found
+    return load_set(tree, folder, name)
 
 
 def _fetched(frame: Frame) -> tuple[Tree, str]:

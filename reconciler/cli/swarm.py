@@ -56,7 +56,7 @@ def orchestrator_of(frame: Frame) -> OrchestratorHttp:
 
     settings = swarm_settings_of(frame)
     swarm = settings.swarm
-    return OrchestratorHttp(swarm.url, token_of(settings, swarm.token), swarm.deadline, actor())
+    return OrchestratorHttp(swarm.address, token_of(settings, swarm.token), swarm.deadline, actor())
 
 
 def complete_drone(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> list[str]:

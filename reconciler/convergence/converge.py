@@ -17,6 +17,7 @@ from reconciler.convergence.apply import Apply, Tools
 from reconciler.convergence.exchange import Exchange
 from reconciler.convergence.failed import Failed
 from reconciler.convergence.gather import Gather, Picture
+from reconciler.convergence.keep_built import kept_built
 from reconciler.convergence.migrations import Due, due
 from reconciler.convergence.observe import listed, observe
 from reconciler.convergence.own_pause import OwnPause
@@ -84,8 +85,15 @@ class Pass:
             result = self._followed()
         except (KeyboardInterrupt, Interrupted):
             result = account.result("interrupted", 130, "interrupted; the next pass carries on")
-        result = cleaned(result, redactor(world.files.confidential()).clean)
+        result = self._kept_built(cleaned(result, redactor(world.files.confidential()).clean))
         return self._recorded(replace(result, seconds=world.clock.now() - account.started))
+
+    def _kept_built(self, result: Result) -> Result:
+        """Packages come last, when all that runs has its verdict; a part of the host has none."""
+        site, picture = self._rules.site, self._account.picture
+        if site.target.partition("/")[2]:
+            return result
+        return kept_built(self._world, self._request, result, picture.desired if picture else None, site.manifests)
 
     def _followed(self) -> Result:
         """The branch, as far as it goes. Where it cannot be followed, what was verified last is healed all the same."""

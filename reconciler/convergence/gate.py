@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.core.assemble import ci_of
+from reconciler.core.fleet_file import ci_of
 from reconciler.core.gate.decide import decide
 from reconciler.core.gate.workflows import Push, Workflow, expect, workflows_of
 from reconciler.errors import BadConfiguration, ReconcilerError

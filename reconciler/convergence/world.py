@@ -13,6 +13,7 @@ from reconciler.model.images import Tag
 from reconciler.model.plan import Plan
 from reconciler.ports import (
     Adoptions,
+    BuildSwarm,
     Clock,
     ContainerEngine,
     HostFiles,
@@ -85,7 +86,7 @@ _OPEN, _FORGETFUL = _Open(), _Forgetful()
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything a pass talks to."""
+    """Everything a pass talks to. `swarm` None: this host knows no orchestrator."""
 
     repository: Repository
     engine: ContainerEngine
@@ -102,6 +103,7 @@ class World:
     trust: Trust = _OPEN
     deploys: Deploys = _OPEN
     images: Images = _FORGETFUL
+    swarm: BuildSwarm | None = None
 
 
 @dataclass(frozen=True, slots=True)

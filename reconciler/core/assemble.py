@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from reconciler.core.build_context import build_id, read_context
 from reconciler.core.compose.load import HostContext, LoadedStack, try_stack
@@ -12,17 +13,18 @@ from reconciler.core.compose.source import override_beside
 from reconciler.core.compose.variables import is_whole
 from reconciler.core.document import Map, parse, read_file
 from reconciler.core.fingerprint import repository_paths
-from reconciler.core.manifest.ci import load_ci
-from reconciler.core.manifest.fleet import load_fleet
+from reconciler.core.fleet_file import fleet_of
 from reconciler.core.manifest.selecting import selects
 from reconciler.core.migrations import with_migrations
 from reconciler.core.mistakes import Mistakes, every
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
-from reconciler.model.gate import CiRules
 from reconciler.model.images import ImageDrift
 from reconciler.ports import Tree
+
+if TYPE_CHECKING:
+    from reconciler.core.packages.wanted import Wanted
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
@@ -51,38 +53,6 @@ class Assembled:
         for problem in self.problems:
             raise problem
         return self
-
-
-def fleet_of(tree: Tree, manifests: str) -> Fleet:
-    """Raises BadConfiguration when there is no fleet file, or it is wrong."""
-    return load_fleet(*_fleet_document(tree, manifests))
-
-
-def ci_of(tree: Tree, manifests: str) -> CiRules | None:
-    """`ci:` of the fleet file alone. Raises BadConfiguration when there is no such file, or this part is wrong."""
-    return load_ci(*_fleet_document(tree, manifests))
-
-
-def _fleet_document(tree: Tree, manifests: str) -> tuple[Map, str]:
-    path = posixpath.join(manifests, "fleet.yaml")
-    entry = tree.entry(path)
-    if entry is None or entry.kind not in ("file", "executable"):
-        raise BadConfiguration(
-            "E-MANIFEST-FLEET",
-            f"there is no {path} in the repository",
-            why="the fleet file names the hosts; the manifests folder is repository.path in reconciler.toml",
-            next="commit a fleet.yaml, or mend repository.path",
-        )
-    document = parse(read_file(tree, path), path)
-    if not isinstance(document, Map):
-        raise BadConfiguration(
-            "E-MANIFEST-VALUE",
-            "the fleet file is not a mapping",
-            why="it starts with `apiVersion: reconciler/v1` and `kind: Fleet`",
-            next="see manifests/fleet.yaml of the project for an example",
-            at=Position(path, 1, 1),
-        )
-    return document, path
 
 
 def assemble(
@@ -125,6 +95,11 @@ def assemble_for(
         except ReconcilerError as problem:
             problems += problem.each
     problems += _same_name(stacks)
+    wanted = _packages(tree, manifests, fleet, host)
+    if wanted:
+        problems += wanted.problems
+        warnings += wanted.warnings
+        reads |= {each.file for each in wanted.packages.sets}
     desired = Desired(
         revision,
         host.name,
@@ -135,8 +110,18 @@ def assemble_for(
         tuple(sorted(reads)),
         fleet.ignore,
         fleet.quiet,
+        wanted.packages if wanted else None,
     )
     return Assembled(desired, builds, tuple(warnings), tuple(problems))
+
+
+def _packages(tree: Tree, manifests: str, fleet: Fleet, host: Host) -> Wanted | None:
+    """Whoever has no package set does not pay for their models."""
+    if not tree.children(posixpath.join(manifests, "packages")):
+        return None
+    from reconciler.core.packages.wanted import packages_of
+
+    return packages_of(tree, manifests, fleet, host)
 
 
 def _is_elsewhere(tree: Tree, file: str, host: Host, fleet: Fleet) -> bool:

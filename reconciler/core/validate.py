@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import filterfalse
 
-from reconciler.core.assemble import HostSide, assemble_for, fleet_of
+from reconciler.core.assemble import HostSide, assemble_for
 from reconciler.core.compose.problems import LacksHostValue
+from reconciler.core.fleet_file import fleet_of
 from reconciler.errors import Position, ReconcilerError
 from reconciler.model.fleet import Fleet, Host
 from reconciler.ports import Tree
@@ -21,11 +22,15 @@ _STAND_IN = Host("any", "local", "/checkout")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`hosts`: the stacks of each host by name. `problems`: in the order of files and lines."""
+    """`hosts`: the stacks of each host by name. `problems`: in the order of files and lines.
+
+    `sets`: what each package set that is well asks for.
+    """
 
     hosts: Mapping[str, tuple[str, ...]]
     problems: tuple[ReconcilerError, ...]
     warnings: tuple[str, ...]
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def validate_tree(
@@ -36,6 +41,7 @@ def validate_tree(
     warnings: dict[str, None] = {}
     found: list[ReconcilerError] = []
     fleet = Fleet((_STAND_IN,))
+    sets: dict[str, tuple[str, ...]] = {}
     try:
         fleet = fleet_of(tree, manifests)
     except ReconcilerError as error:
@@ -49,13 +55,15 @@ def validate_tree(
         if known:
             hosts[host.name] = tuple(stack.name for stack in made.desired.stacks)
         warnings |= dict.fromkeys(made.warnings)
+        if wanted := made.desired.packages:
+            sets = {each.name: tuple(map(str, each.atoms)) for each in wanted.sets}
         found += [problem for problem in made.problems if known or problem.code != "E-MANIFEST-HOST"]
 
     def forgivable(problem: ReconcilerError) -> bool:
         return isinstance(problem, LacksHostValue) and not with_host_files
 
     warnings |= {f"{problem} (a host may have it)": None for problem in filter(forgivable, found)}
-    return Checked(hosts, tuple(_once(filterfalse(forgivable, found))), tuple(warnings))
+    return Checked(hosts, tuple(_once(filterfalse(forgivable, found))), tuple(warnings), sets)
 
 
 def _once(problems: Iterable[ReconcilerError]) -> list[ReconcilerError]:

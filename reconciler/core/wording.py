@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core.counting import count
 from reconciler.core.gate.wording import gate_data
 from reconciler.model.changes import Changes
 from reconciler.model.plan import SIGNS, Action, Plan, Step
 from reconciler.model.result import Result
+
+if TYPE_CHECKING:  # a host without package sets does not pay for their nouns
+    from reconciler.model.sets import PackageDrift
 
 _WORDS = {
     Action.ADOPT: "adopt",
@@ -32,8 +35,11 @@ def verb(action: str) -> str:
     return _BY_NAME.get(action, action)
 
 
-def plan_lines(plan: Plan, held: str = "") -> list[str]:
-    """The plan with a sign and the reasons for every step, and the counts at the end."""
+def plan_lines(plan: Plan, held: str = "", *, in_sync: bool = True) -> list[str]:
+    """The plan with a sign and the reasons for every step, and the counts at the end.
+
+    `in_sync` False: what is no container is not as it shall be, or nobody knows.
+    """
     running = plan.base[:7] if plan.base else "nothing yet"
     lines = [f"Desired {plan.revision[:7]}, verified {running}" + (f"  (held: {held})" if held else "")]
     rows = list(_rows(plan))
@@ -42,7 +48,7 @@ def plan_lines(plan: Plan, held: str = "") -> list[str]:
         lines.append(f"  {sign} {name.ljust(width)}  {reasons[0] if reasons else ''}".rstrip())
         lines += [f"    {' ' * width}  {reason}" for reason in reasons[1:]]
     lines += [f"  ! {finding}" for finding in plan.findings]
-    lines.append(counts(plan))
+    lines.append(counts(plan, in_sync=in_sync))
     return lines
 
 
@@ -88,12 +94,12 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "-", f"container {leftover.name}", ("left over from an earlier pass",)
 
 
-def counts(plan: Plan) -> str:
+def counts(plan: Plan, *, in_sync: bool = True) -> str:
     """`1 create, 2 recreate, 11 unchanged`, or that there is nothing to do."""
     parts = [f"{plan.count(action)} {word}" for action, word in _WORDS.items() if plan.count(action)]
     if plan.empty:
         well = count(len(plan.satisfied), "container is as git wants it", "containers are as git wants them")
-        return f"Nothing to do: {well}."
+        return f"{'Nothing to do' if in_sync else 'No container to change'}: {well}."
     return ", ".join([*parts, f"{len(plan.satisfied)} unchanged"])
 
 
@@ -132,6 +138,10 @@ def result_lines(result: Result) -> list[str]:
         lines.append(f"  held: {result.held}")
     if result.plan:
         lines += [f"  ! {finding}" for finding in result.plan.findings]
+    if result.packages:
+        from reconciler.core.packages.wording import package_lines
+
+        lines += package_lines(result.packages)
     checkout = result.checkout
     for title, paths in (
         ("changed on the host, copied aside and put back", checkout.displaced),
@@ -155,6 +165,8 @@ def result_lines(result: Result) -> list[str]:
 def _headline(result: Result) -> str:
     at = f" at {result.revision[:7]}" if result.revision else ""
     match result.outcome:
+        case "unchanged" if result.packages and not result.packages.in_sync:
+            return f"At {result.revision[:7]}: {result.reason}"
         case "unchanged":
             return f"Nothing to do{at}"
         case "succeeded" if result.command == "rollback":
@@ -197,4 +209,14 @@ def result_data(result: Result) -> dict[str, Any]:
         "back": asdict(result.back) if result.back else None,
         "cleared": list(result.cleared),
         "by_hand": list(result.by_hand),
+        "packages": packages_of(result.packages),
     }
+
+
+def packages_of(drift: PackageDrift | None) -> dict[str, Any] | None:
+    """What the binhost lacks, for programs; None where the host has no package set."""
+    if drift is None:
+        return None
+    from reconciler.core.packages.wording import package_data
+
+    return package_data(drift)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from reconciler.adapters.host_files import environment_in
 from reconciler.core import guard
-from reconciler.core.assemble import HostSide, assemble, fleet_of
+from reconciler.core.assemble import HostSide, assemble
 from reconciler.core.diagnosis.manifests import CheckoutFacts, ManifestFacts
 from reconciler.core.fingerprint import external_secrets
+from reconciler.core.fleet_file import fleet_of
 from reconciler.doctor.disks import mount_of
 from reconciler.doctor.files import nearest_folder, try_to_write
 from reconciler.doctor.subject import Subject

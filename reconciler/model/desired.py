@@ -8,12 +8,15 @@ Names follow the Compose specification.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import Position
 from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
+
+if TYPE_CHECKING:  # a host without package sets does not pay for their nouns
+    from reconciler.model.sets import Packages
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as sorted pairs, so that values stay frozen, hashable and in a stable order."""
@@ -329,6 +332,7 @@ class Desired:
 
     `objects`: repo path -> git object id of what services mount, build from or read. `reads`: the files that all this
     was read from. `ignore` and `quiet`: patterns of the fleet (core/globs) for paths that deploy nothing, or silently.
+    `packages`: what is wanted of the build swarm; None without a package set.
     """
 
     revision: str
@@ -340,3 +344,4 @@ class Desired:
     reads: tuple[str, ...] = field(default=(), repr=False)
     ignore: tuple[str, ...] = field(default=(), repr=False)
     quiet: tuple[str, ...] = field(default=(), repr=False)
+    packages: Packages | None = field(default=None, repr=False)

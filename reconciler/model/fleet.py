@@ -29,7 +29,11 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`warnings` name what the file asks for and this version does not act on; `ci` None: commits need no gate."""
+    """`warnings` name what the file asks for and this version does not act on; `ci` None: commits need no gate.
+
+    `orchestrators`: site -> address of its orchestrator; "" -> the only one of the fleet, where no site names any.
+    `binhost`: address of the folder of profiles, "" where the orchestrator has it. `profiles`: those of the drones.
+    """
 
     hosts: tuple[Host, ...]
     sites: tuple[str, ...] = ()
@@ -38,6 +42,9 @@ class Fleet:
     warnings: tuple[str, ...] = ()
     ci: CiRules | None = None
     notifications: Notifications = Notifications()
+    orchestrators: Pairs = ()
+    binhost: str = ""
+    profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Listed:
     older one, and how it is masked: ~ keyword, * no keyword, # package.mask.
     `line`: from 1. `depth`: how far `--tree` indented it.
     `installed`: what is installed of it, where that is told. `build_id`: of a binary package.
-    `root`: where it is merged to.
+    `root`: where it is merged to. `--columns --quiet` tells no kind: what shows no build id is taken for an ebuild.
     """
 
     package: Package

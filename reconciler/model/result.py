@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
 from reconciler.model.changes import Changes
@@ -10,6 +11,9 @@ from reconciler.model.gate import GateAnswer
 from reconciler.model.plan import Plan
 from reconciler.model.report import Outcome
 from reconciler.model.repository import CheckoutReport
+
+if TYPE_CHECKING:  # a host without package sets does not pay for their nouns
+    from reconciler.model.sets import PackageDrift
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Result:
     secret is in them). `attempt`: how many times this revision has been tried on this boot. `started`: seconds since
     the epoch. `cleared`: blocks that this pass ended; `by_hand`: what persons did to sentinels since
     the pass before. `repeat`: it failed as the pass before did, and that was told: nobody needs to hear it again yet.
-    `untrusted`: the head is held because of who signed it.
+    `untrusted`: the head is held because of who signed it. `packages`: what the binhost lacks of its package sets;
+    None where there are none, or nothing was to be said about them.
     """
 
     run: str
@@ -76,6 +81,7 @@ class Result:
     by_hand: tuple[str, ...] = ()
     repeat: bool = False
     untrusted: bool = False
+    packages: PackageDrift | None = None
 
     @property
     def heals(self) -> bool:

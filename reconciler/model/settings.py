@@ -133,11 +133,21 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Swarm:
-    """The orchestrator as this machine reaches it. `token`: name of its secret. `deadline`: for one question."""
+    """The orchestrator as this machine reaches it. `token`: name of its secret. `deadline`: for one question.
 
-    url: str = "http://127.0.0.1:8080"
+    `url` "": no pass hands package sets over, and commands ask this machine. `every`: how often a pass looks at sets
+    that wait for builds when nothing says that those have ended.
+    """
+
+    url: str = ""
     token: str = ""
     deadline: Seconds = Seconds(30)
+    every: Seconds = Seconds(600)
+
+    @property
+    def address(self) -> str:
+        """Whom commands ask."""
+        return self.url or "http://127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ class Beat:
     """A sign of life. `boot`: of this start of the drone's process: a new one holds nothing that the old one held.
 
     `memory` in bytes, `load` as of one minute; `phase` of the build at hand (`compile`), `log` the last it wrote.
+    `synced`: when its ebuilds last changed (epoch seconds), 0 where nobody can tell.
     """
 
     drone: str
@@ -158,6 +159,7 @@ class Beat:
     package: str = ""
     phase: str = ""
     log: str = ""
+    synced: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

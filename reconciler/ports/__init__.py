@@ -10,6 +10,7 @@ from reconciler.ports.gate import Backoff, CiMemory, ContinuousIntegration, Reme
 from reconciler.ports.host import ContainerEngine, HostFiles, HostShell, Say
 from reconciler.ports.memory import Adoptions, Identity, Images, Ledger, Signals
 from reconciler.ports.notices import Notifier, Outbox
+from reconciler.ports.packages import BuildSwarm
 from reconciler.ports.probing import Probing
 from reconciler.ports.repository import Disk, Repository, Signatures, Tree
 from reconciler.ports.running import Clock, Progress
@@ -17,6 +18,7 @@ from reconciler.ports.running import Clock, Progress
 __all__ = [
     "Adoptions",
     "Backoff",
+    "BuildSwarm",
     "CiMemory",
     "Clock",
     "ContainerEngine",

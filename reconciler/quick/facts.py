@@ -21,6 +21,9 @@ from sentinels import Entry, SentinelFolder
 Facts = dict[str, str]
 """What it is about -> keyed digest: the files of secrets are among it."""
 
+INBOX = "inbox"
+"""Its folder changes with every trigger that comes and goes."""
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _ENVIRONMENT = ("HOME", "DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
@@ -40,6 +43,7 @@ def facts(settings: Settings) -> Facts:
         "state": [_stat(state / name) for name in ("fingerprint.key", "owner", "adopted.json")],
         "ledger": (state / "ledger.db").stat().st_ino,  # its size and times change with every row
         "sentinels": _sentinels(state / "sentinels"),
+        INBOX: _stat(Path(settings.inbox.directory)),
         "env": list(_stats(configuration / "env")),
         "secrets": list(_stats(configuration / "secrets")),
         "credentials": list(_contents(os.environ.get("CREDENTIALS_DIRECTORY", ""))),

@@ -12,7 +12,7 @@ from reconciler import durable
 from reconciler.git.worktree.disk import untouched
 from reconciler.git.worktree.record import record_file
 from reconciler.model.settings import Settings
-from reconciler.quick.facts import Doubt, Facts, facts
+from reconciler.quick.facts import INBOX, Doubt, Facts, facts
 from reconciler.remote import remote_of
 
 
@@ -21,12 +21,16 @@ class Record:
     """What a full look that found nothing to do went by.
 
     `revision` is what git wanted, `checkout` the folder that holds it, `at` seconds since the boot that `facts` name.
+    `packages`: there are package sets, and whoever builds them triggers a pass when he has: a trigger alone asks for a
+    full look then. `patience`: seconds that the record is good for at most, 0 for no bound of its own.
     """
 
     revision: str
     checkout: str
     at: float
     facts: Facts
+    packages: bool = False
+    patience: float = 0.0
 
 
 def gather(settings: Settings) -> Facts | None:
@@ -37,9 +41,15 @@ def gather(settings: Settings) -> Facts | None:
         return None
 
 
-def remember(settings: Settings, before: Facts, revision: str, checkout: str) -> None:
-    """A full look that began with these facts found nothing to do. Without room on the disk the next is full again."""
-    record = Record(revision, checkout, time.clock_gettime(time.CLOCK_BOOTTIME), before)
+def remember(
+    settings: Settings, before: Facts, revision: str, checkout: str, *, packages: bool = False, waits: bool = False
+) -> None:
+    """A full look that began with these facts found nothing to do. Without room on the disk the next is full again.
+
+    `packages`: the host has package sets; `waits`: some of them are being built.
+    """
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    record = Record(revision, checkout, now, before, packages, settings.swarm.every if waits else 0.0)
     with suppress(OSError):
         durable.put_sealed(_file(settings), asdict(record))
 
@@ -83,7 +93,8 @@ def _beat(settings: Settings, seconds: float) -> None:
 
 
 def _fresh(record: Record, settings: Settings) -> bool:
-    return 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - record.at < settings.look.every
+    patience = min(settings.look.every, record.patience or settings.look.every)
+    return 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - record.at < patience
 
 
 def _registry_is_due(settings: Settings) -> bool:
@@ -97,10 +108,18 @@ def _holds(record: Record, settings: Settings) -> bool:
     clone = Path(settings.state.directory) / "repository.git"
     checkout = Path(record.checkout)
     return (
-        facts(settings) == record.facts
+        _same(record, facts(settings))
         and untouched(record_file(clone, checkout), checkout, record.revision)
         and _head(settings, clone) == record.revision
     )
+
+
+def _same(record: Record, now: Facts) -> bool:
+    """Whoever has no package set is triggered for one thing alone, the branch, and that is looked at anyway."""
+    before = record.facts
+    if not record.packages:
+        before, now = before | {INBOX: ""}, now | {INBOX: ""}
+    return before == now
 
 
 def _head(settings: Settings, clone: Path) -> str:

@@ -47,7 +47,10 @@ class DroneRules:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What it works with. `load`: of the machine, as of one minute; `say`: a line for people."""
+    """What it works with. `load`: of the machine, as of one minute; `say`: a line for people.
+
+    `synced`: when its ebuilds last changed (epoch seconds), 0 where nobody can tell.
+    """
 
     link: DroneLink
     uplink: Uplink
@@ -56,6 +59,7 @@ class Surroundings:
     clock: Clock
     load: Callable[[], float]
     say: Callable[[str], None]
+    synced: Callable[[], float] = float
 
 
 class Stopping:

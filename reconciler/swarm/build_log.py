@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from reconciler.swarm.lines import excerpt
+from reconciler.core.packages.lines import excerpt
 
 _BEGINS = re.compile(
     r">>> (Emerging binary|Emerging|Installing|Running pre-merge checks for) ?(?:\(\d+ of \d+\) )?(\S+)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.counting import count
 from reconciler.model.build import Drone, Job
 from reconciler.swarm.words import memory, some
 
@@ -51,7 +52,7 @@ def unfit(job: Job, drone: Drone) -> str:
     if job.profile and job.profile != drone.profile:
         return f"builds for profile {drone.profile or '(none)'}, and {job.profile} is wanted"
     if job.cores > drone.cores:
-        return f"{_cores(drone.cores)}, and {job.cores} are wanted"
+        return f"{count(drone.cores, 'core')}, and {job.cores} are wanted"
     if job.memory > drone.memory:
         return f"{memory(drone.memory)} of memory, and {memory(job.memory)} are wanted"
     return ""
@@ -77,7 +78,3 @@ def _avoided(job: Job, left: Sequence[Drone]) -> dict[str, str]:
     if len(failed) == len(left):
         return {}
     return dict.fromkeys(failed, "it failed here, and another drone is there")
-
-
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"

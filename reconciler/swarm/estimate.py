@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import erfc, exp, log, sqrt
 from statistics import NormalDist, median
 
+from reconciler.core.counting import count
 from reconciler.model.build import Band, Drone, Estimate, EstimateError, Job, PastBuild
 from reconciler.swarm.rough import SECONDS, USUAL
 from reconciler.swarm.words import span
@@ -74,8 +75,8 @@ def remember(past: Iterable[PastBuild], serial: float = SERIAL, last: int = _LAS
 def estimate(package: str, history: History, size: int = 0, serial: float = SERIAL) -> Estimate:
     """The expected work of a package (category/name) whose sources have `size` bytes (0: not known)."""
     if package in history.work:
-        count = history.builds[package]
-        builds = "its last build" if count == 1 else f"the median of its last {count} builds"
+        known = history.builds[package]
+        builds = "its last build" if known == 1 else f"the median of its last {known} builds"
         return Estimate(history.work[package], "history", builds)
     if package in SECONDS:
         return Estimate(
@@ -83,7 +84,7 @@ def estimate(package: str, history: History, size: int = 0, serial: float = SERI
         )
     if size > 0 and history.by_size:
         near = _nearest(history.by_size, log(size))
-        return Estimate(median(near), "size", f"never built; the median of {len(near)} packages of its size")
+        return Estimate(median(near), "size", f"never built; the median of {count(len(near), 'package')} of its size")
     if history.usual is not None:
         return Estimate(history.usual, "median", "never built; the median of all packages")
     return Estimate(_rough(USUAL, serial), "median", "nothing was built yet; a usual package")

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.version import split_cpv
 from reconciler.model.package import Atom, Package
 from reconciler.model.queue import Stored
-from reconciler.swarm.atoms import read_atom
-from reconciler.swarm.version import split_cpv
 
 Entry = Mapping[str, str]
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.swarm.at_work import AtWork, DroneRules, Stopping, Surroundings
@@ -79,7 +80,8 @@ class Pulse:
 
     def _beat(self) -> None:
         draining, now = self._stopping.asked, self._world.clock.now()
-        self._world.link.beat(self._work.beat(self._rules, self.boot, now, self._world.load(), draining=draining))
+        beat = self._work.beat(self._rules, self.boot, now, self._world.load(), draining=draining)
+        self._world.link.beat(replace(beat, synced=self._world.synced()))
 
     def _look(self) -> None:
         offer = self._work.offer

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.match import matches, newest
+from reconciler.core.packages.version import version_key
 from reconciler.model.package import Atom
 from reconciler.model.queue import Stored
 from reconciler.model.swarm import Request
-from reconciler.swarm.atoms import read_atom
-from reconciler.swarm.match import matches, newest
-from reconciler.swarm.version import version_key
 
 
 @dataclass(frozen=True, slots=True)

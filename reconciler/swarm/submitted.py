@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from reconciler.core.packages.atoms import read_atom, read_atoms, without_comment
+from reconciler.core.packages.lines import excerpt, numbered
 from reconciler.errors import Position, Terminal
 from reconciler.model.package import AtomList, Listing
-from reconciler.swarm.atoms import read_atom, read_atoms, without_comment
 from reconciler.swarm.emerge import read_listing
 from reconciler.swarm.emerge_line import read_line
-from reconciler.swarm.lines import excerpt, numbered
 
 Form = Literal["atoms", "listing", "nothing"]
 

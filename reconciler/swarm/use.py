@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reconciler.swarm.lines import excerpt
+from reconciler.core.packages.lines import excerpt
 
 _GROUP = re.compile(r'([A-Z][A-Z0-9_]*)="([^"]*)"')
 _FLAG = re.compile(r"([({]?)(-?)([A-Za-z0-9][A-Za-z0-9+_@-]*)([%*]{0,2})([)}]?)([%*]{0,2})")

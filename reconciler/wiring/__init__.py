@@ -31,7 +31,7 @@ from reconciler.convergence.observe import observe
 from reconciler.convergence.tell import Teller
 from reconciler.convergence.trust import SignedCommits
 from reconciler.convergence.world import Rules, World
-from reconciler.core.assemble import fleet_of
+from reconciler.core.fleet_file import fleet_of
 from reconciler.core.guard import Policy
 from reconciler.core.ours import ours
 from reconciler.core.redact import Redactor, redactor
@@ -41,6 +41,7 @@ from reconciler.model.observed import Container
 from reconciler.model.settings import Settings, Trust
 from reconciler.ports import Clock, HostShell, Notifier, Progress, Repository, Signatures
 from reconciler.remote import remote_of
+from reconciler.wiring.builders import make_build_swarm
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker_console import DockerConsole
@@ -101,6 +102,7 @@ def make_world(
         gate=_LateGate(lambda: make_gate(settings, git, clock, wrap)),
         deploys=WaitingDeploys(state),
         probing=HostProbing(),
+        swarm=wrap("swarm", swarm) if (swarm := make_build_swarm(settings)) else None,
     )
     if settings.trust.signatures == "off":
         return world

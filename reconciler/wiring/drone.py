@@ -13,6 +13,7 @@ from pathlib import Path
 from reconciler.adapters.drone_memory import TakenFile
 from reconciler.adapters.engine_embedded import EmbeddedLink
 from reconciler.adapters.portage import PortageBuilder, PortageRules
+from reconciler.adapters.portage_tree import EbuildTree
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.uplink_http import UplinkHttp
 from reconciler.errors import Busy, ReconcilerError, Terminal
@@ -29,7 +30,7 @@ def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStac
     credential = _credential(settings, name)
     folder = Path(wanted.directory)
     closing.callback(os.close, _held(folder))
-    binhost = wanted.binhost or f"{settings.swarm.url.rstrip('/')}/binhost/{wanted.profile}"
+    binhost = wanted.binhost or f"{settings.swarm.address.rstrip('/')}/binhost/{wanted.profile}"
     link = EmbeddedLink(wanted.engine or f"{settings.serve.directory}/engine.db", credential)
     closing.callback(link.close)
     builder = PortageBuilder(
@@ -46,12 +47,13 @@ def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStac
     )
     world = Surroundings(
         link=link,
-        uplink=UplinkHttp(settings.swarm.url, wanted.profile, binhost, credential),
+        uplink=UplinkHttp(settings.swarm.address, wanted.profile, binhost, credential),
         builder=builder,
         memory=TakenFile(folder),
         clock=SystemClock(),
         load=lambda: os.getloadavg()[0],
         say=say,
+        synced=EbuildTree(wanted.emerge).synced,
     )
     heartbeat = settings.serve.heartbeat
     rules = DroneRules(

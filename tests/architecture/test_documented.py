@@ -140,10 +140,12 @@ def test_every_key_of_compose_that_is_read_or_refused_is_in_its_page() -> None:
 
 def test_every_key_of_the_fleet_is_in_its_page() -> None:
     from reconciler.core.manifest.fleet import FleetModel
+    from reconciler.core.manifest.packages import PackageSetModel
     from reconciler.core.manifest.stack import ServiceModel, StackModel
 
     page = (ROOT / "docs/manifests.md").read_text()
-    named = [name for model in (FleetModel, StackModel, ServiceModel) for name in model.model_fields]
+    models = (FleetModel, StackModel, ServiceModel, PackageSetModel)
+    named = [name for model in models for name in model.model_fields]
 
     assert not [name for name in named if f"`{name}`" not in page and f"{name}:" not in page]
 

@@ -34,6 +34,24 @@ def test_a_mistake_in_the_example_fleet_would_be_found(tmp_path: Path) -> None:
     assert "healthchek" in done.stderr + done.stdout
 
 
+def test_a_mistake_in_a_set_of_the_example_would_be_found(tmp_path: Path) -> None:
+    subprocess.run(["cp", "-r", str(ROOT / "manifests"), str(tmp_path)], check=True)
+    file = tmp_path / "manifests/packages/tools.yaml"
+    file.write_text(file.read_text().replace("dev-vcs/git", "git"))
+
+    done = validate(tmp_path / "manifests")
+
+    assert done.returncode == 78
+    assert "packages/tools.yaml:" in done.stderr + done.stdout
+
+
+def test_the_example_has_a_set_and_nothing_in_it_is_warned_of() -> None:
+    done = validate(ROOT / "manifests")
+
+    assert "package set tools: 3 packages" in done.stdout
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_of_the_example_pulls_nothing(stack: str) -> None:
     """Whatever runs in the demo is made on this machine."""

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Busy, Refused, Terminal
 from reconciler.model.settings import Serve
 from reconciler.model.swarm import Request
-from reconciler.swarm.atoms import read_atom
 from reconciler.swarm.retention import Retention
 from reconciler.wiring.pruning import Pruning
 from tests.support.binhost import HEADER, PROFILE, artifact, bring, index_of, upload

@@ -14,9 +14,9 @@ from portage.dep import Atom as PortageAtom
 from portage.exception import InvalidAtom
 from portage.versions import catpkgsplit, vercmp
 
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.version import compare, split_cpv, version_key
 from reconciler.model.package import Atom
-from reconciler.swarm.atoms import read_atom
-from reconciler.swarm.version import compare, split_cpv, version_key
 
 NUMBERS = "0 1 2 9 10 00 01 09 010 0100 100 20240101 18446744073709551616"
 SUFFIXES = "_alpha _beta _pre _rc _p _alpha0 _beta1 _pre2 _rc01 _rc1 _p1 _p20240101"

@@ -15,7 +15,7 @@ from reconciler.adapters.git import GitRepository
 from reconciler.adapters.secrets import SecretStore
 from reconciler.ci import provider_of
 from reconciler.convergence.gate import MOST_ASKED, MOST_PARENTS, Gate
-from reconciler.core.assemble import fleet_of
+from reconciler.core.fleet_file import fleet_of
 from reconciler.errors import BadConfiguration
 from reconciler.model.gate import CiRules, GateAnswer
 from reconciler.ports import ContinuousIntegration

@@ -67,7 +67,8 @@ def test_a_whole_fleet_becomes_values_and_warns_of_what_is_not_acted_on() -> Non
     assert (made.sites, made.ignore, made.quiet) == (("x",), ("docs/**",), ("n8n/**",))
     assert made.ci == CiRules("github", "o/n", require=("a.yml",))
     warned = [warning.split("`")[1].rstrip(":") for warning in made.warnings if "`" in warning]
-    assert set(warned) >= {"drones", "orchestrators", "gateway", "rollout", "identities"}
+    assert set(warned) >= {"drones", "primary", "gateway", "rollout", "identities"}
+    assert (made.orchestrators, made.binhost, made.profiles) == ((("x", "http://x"),), "", ("default",))
     assert not {"notifications", "ci"} & set(warned)
     assert all(warning.startswith("f.yaml:") for warning in made.warnings)
     assert made.notifications == Notifications(
@@ -93,6 +94,16 @@ def test_the_address_of_a_webhook_may_stand_in_the_fleet() -> None:
         (ONE + "drones: {d: {unit: {manger: openrc, name: d}}}\n", "E-MANIFEST-KEY", "4:21", "did you mean 'manager'?"),
         (ONE + "drones: {d: {cores: 0}}\n", "E-MANIFEST-VALUE", "4:14", "a whole number above 0"),
         (ONE + "drones: {d: {cores: many}}\n", "E-MANIFEST-VALUE", "4:14", "'many' is not a whole number"),
+        (
+            ONE + "sites: {x: {orchestrator: oo}}\norchestrators: {o: {url: 'http://x'}}\n",
+            "E-MANIFEST-VALUE",
+            "4:13",
+            "did you mean 'o'?",
+        ),
+        (ONE + "sites: {x: {}}\ndrones: {d: {site: y}}\n", "E-MANIFEST-VALUE", "5:14", "its sites are: x"),
+        (ONE + "orchestrators: {o: {url: 'x:8080'}}\n", "E-MANIFEST-VALUE", "4:21", "url"),
+        (ONE + "gateway: {url: 'http://x', binhost: 'ftp://y'}\n", "E-MANIFEST-VALUE", "4:28", "binhost"),
+        (ONE + "drones: {d: {profile: a/b}}\n", "E-MANIFEST-VALUE", "4:14", "profile"),
         (ONE + "rollout: {waves: [[a], b]}\n", "E-MANIFEST-VALUE", "4:24", "list"),
         (ONE + "notifications: {discord: {webhok: {secret: w}}}\n", "E-MANIFEST-KEY", "4:27", "'webhook'?"),
         (

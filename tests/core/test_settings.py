@@ -188,7 +188,7 @@ def test_the_swarm_needs_neither_a_file_nor_a_repository(tmp_path: Path) -> None
     bare = load_swarm_settings(None, {"HOME": "/"}) if not Path("/etc/reconciler/reconciler.toml").exists() else None
     alone = load_swarm_settings(write(tmp_path, '[serve]\nlisten = "127.0.0.1:9"\n'), {})
 
-    assert bare is None or bare.swarm.url == "http://127.0.0.1:8080"
+    assert bare is None or bare.swarm.address == "http://127.0.0.1:8080"
     assert (alone.serve.listen, alone.host, alone.repository.url) == ("127.0.0.1:9", "", "")
     assert alone.config_directory == str(tmp_path)
 
@@ -207,6 +207,13 @@ def test_orchestrator_url_stands_behind_our_own_variable_and_before_the_file(tmp
     assert load_swarm_settings(file, {}).swarm.url == "http://file"
     assert load_swarm_settings(file, theirs).swarm.url == "http://theirs"
     assert load_swarm_settings(file, theirs | ours).swarm.url == "http://ours"
+
+
+def test_a_pass_hands_nothing_over_unless_its_orchestrator_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path, LEAST)
+
+    assert load_settings(file, {}).swarm.url == ""
+    assert load_settings(file, {"ORCHESTRATOR_URL": "http://theirs"}).swarm.url == "http://theirs"
 
 
 @pytest.mark.parametrize(
@@ -231,6 +238,7 @@ def test_orchestrator_url_stands_behind_our_own_variable_and_before_the_file(tmp
         ("drone.binhost", "binhost.example"),
         ("drone.timeout", "0s"),
         ("drone.sweeper", "maybe"),
+        ("swarm.every", "0"),
     ],
 )
 def test_a_wrong_setting_of_the_swarm_is_named(name: str, value: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters import ledger_view
+from reconciler import database_view
 from reconciler.adapters.ledger import SqliteLedger
 from reconciler.adapters.ledger_view import LedgerView
 from reconciler.errors import Transient
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_anywhere_is_said_to_be_missing(
     path.with_name("ledger.db-shm").unlink()
     assert callable(trouble)
     trouble(disk)
-    monkeypatch.setattr(ledger_view, "ELSEWHERE", (str(disk), "/nowhere"))
+    monkeypatch.setattr(database_view, "ELSEWHERE", (str(disk), "/nowhere"))
 
     runs, note = seen(path)
 

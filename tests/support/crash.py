@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from reconciler.adapters.adoptions import AdoptionFile
+from reconciler.adapters.build_swarm_memory import MemoryBuildSwarm
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.ledger import SqliteLedger
@@ -52,7 +54,7 @@ class Outcome:
 class CrashHost:
     """One host below `folder`. Every pass gets adapters of its own, as a new process would.
 
-    `also`: further ports of the World, such as a gate.
+    `also`: further ports of the World, such as a gate. `swarm`: who builds packages for it.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class CrashHost:
     parallel: int = 1
     runs: int = 0
     also: dict[str, Any] = field(default_factory=dict)
+    swarm: MemoryBuildSwarm | None = None
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.folder)
@@ -90,8 +93,8 @@ class CrashHost:
         """The timer's pass."""
         return self.take("converge", seam=seam)
 
-    def take(self, command: Command, revision: str = "", seam: Seam | None = None) -> Result:
-        """One pass, as a process of its own."""
+    def take(self, command: Command, revision: str = "", seam: Seam | None = None, target: str = "") -> Result:
+        """One pass, as a process of its own; over all of the host, or over a target."""
         seam = seam or Seam()
         self.runs += 1
         git = repository(self.state, self.remote.url)
@@ -108,9 +111,10 @@ class CrashHost:
             progress=Silent(),
             shell=seam.wrap("shell", LocalShell()),
             probing=HostProbing(),
+            swarm=seam.wrap("swarm", self.swarm) if self.swarm else None,
             **self.also,
         )
-        site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets")
+        site = Site(HOST, "manifests", f"{self.state}/rendered", f"{self.folder}/etc/secrets", target=target)
         rules = Rules(
             site,
             Policy(allow_host_mounts=(str(self.checkout),)),
@@ -130,13 +134,14 @@ class CrashHost:
         shutil.rmtree(self.folder / "saved", ignore_errors=True)
         if (self.folder / "host").exists():
             shutil.copytree(self.folder / "host", self.folder / "saved", symlinks=True)
-        return Saved(self.engine.copy(), self.runs)
+        return Saved(self.engine.copy(), self.runs, copy.deepcopy(self.swarm))
 
     def restore(self, saved: Saved) -> None:
         shutil.rmtree(self.folder / "host", ignore_errors=True)
         if (self.folder / "saved").exists():
             shutil.copytree(self.folder / "saved", self.folder / "host", symlinks=True)
         self.engine, self.runs = saved.engine.copy(), saved.runs
+        self.swarm = copy.deepcopy(saved.swarm)
 
     def outcome(self) -> Outcome:
         ledger = SqliteLedger(self.state / "ledger.db")
@@ -168,6 +173,7 @@ class CrashHost:
 class Saved:
     engine: CrashEngine
     runs: int
+    swarm: MemoryBuildSwarm | None = None
 
 
 def ours(container: Container) -> bool:

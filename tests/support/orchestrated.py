@@ -11,13 +11,13 @@ from typing import Any
 from reconciler.adapters.binhost_folder import BinhostFolder
 from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
 from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.core.packages.version import split_cpv
 from reconciler.model.package import Edge, Listed, Listing, Package
 from reconciler.model.queue import Ticked
 from reconciler.model.swarm import Artifact, Beat, Build, Offer, Outcome, Request, Result
 from reconciler.ports.swarm import BuildStore, DispatchEngine, Upload
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
-from reconciler.swarm.version import split_cpv
 from tests.support.seam import Seam
 
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z

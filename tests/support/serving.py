@@ -157,9 +157,11 @@ class Orchestrator:
 
 
 @contextmanager
-def orchestrator_at(folder: Path, token: str = "", more: str = "", serve: str = "") -> Iterator[Orchestrator]:
+def orchestrator_at(
+    folder: Path, token: str = "", more: str = "", serve: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Orchestrator]:
     """`more`: sections of its file; `serve`: lines of the section of that name."""
-    made = Orchestrator(folder, token, more, serve)
+    made = Orchestrator(folder, token, more, serve, env=dict(env or {}))
     made.start()
     try:
         yield made
@@ -179,6 +181,7 @@ class ScriptedDrone:
         self.credential = orchestrator.ask("POST", f"/api/drones/{name}/enroll").data["credential"]
         self.link = EmbeddedLink(orchestrator.state / "engine.db", self.credential)
         self.boot, self.phase, self.tail = os.urandom(4).hex(), "", ""
+        self.synced = 0.0
         self.at_work: Offer | None = None
         self._stop = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True)
@@ -187,7 +190,18 @@ class ScriptedDrone:
 
     def beat(self) -> None:
         offer, now = self.at_work, time.time()
-        beat = Beat(self.name, self.boot, now, self.cores, 8 << 30, self.profile, 1.5, phase=self.phase, log=self.tail)
+        beat = Beat(
+            self.name,
+            self.boot,
+            now,
+            self.cores,
+            8 << 30,
+            self.profile,
+            1.5,
+            phase=self.phase,
+            log=self.tail,
+            synced=self.synced,
+        )
         if offer:
             beat = replace(beat, build=offer.build, attempt=offer.attempt, package=offer.atoms[0].lstrip("="))
         self.link.beat(beat)

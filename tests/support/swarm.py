@@ -97,7 +97,7 @@ def swarms(draw: st.DrawFn, *, cyclic: bool = True, troubled: bool = True, linke
         for key in keys
     }
     graph = build(edges, keys)
-    done = frozenset(job for unit in graph.order[: draw(st.integers(0, len(keys)))] for job in graph.members[unit])
+    done = frozenset(job for unit in graph.order[: draw(st.integers(0, len(keys) // 2))] for job in graph.members[unit])
     ready = list(graph.ready(done))
     holding = []
     for _ in drones:

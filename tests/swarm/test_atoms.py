@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.core.packages.atoms import read_atom, read_atoms
 from reconciler.model.package import Atom
-from reconciler.swarm.atoms import read_atom, read_atoms
 
 
 @pytest.mark.parametrize(

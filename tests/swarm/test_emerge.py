@@ -96,7 +96,10 @@ def test_what_was_not_told_stays_open(line: str) -> None:
 
 
 def test_without_brackets_a_build_id_shows_what_is_a_binary_package() -> None:
-    text = " N g   dev-libs/libb 1.1-r1-3 \n    U  dev-libs/libc 2-1 [1] to /second/\n N     dev-libs/libd 3 \n"
+    text = (
+        " N g   dev-libs/libb 1.1-r1-3 \n    U  dev-libs/libc 2-1 [1] to /second/\n N     dev-libs/libd 3 \n"
+        " N g   dev-libs/libe 4 \n"  # fetched from a binhost whose packages have no build ids
+    )
 
     assert [
         (entry.kind, entry.package.version, entry.build_id, entry.root) for entry in read_listing(text).entries
@@ -104,6 +107,7 @@ def test_without_brackets_a_build_id_shows_what_is_a_binary_package() -> None:
         ("binary", "1.1-r1", 3, "/"),
         ("binary", "2", 1, "/second/"),
         ("ebuild", "3", None, "/"),
+        ("binary", "4", None, "/"),
     ]
 
 
@@ -280,6 +284,27 @@ def test_what_is_no_entry_is_no_problem(line: str) -> None:
     assert (listing.entries, listing.blocks, listing.problems) == ((), (), ())
 
 
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("[" * 10_000_000, 0),
+        ("[ebuild " * 1_250_000, 1),
+        ("[ebuild  N     ] " + " " * 10_000_000 + "a/b-1", 1),
+        ("a" * 10_000_000 + "[ebuild  N     ] a/b-1", 1),
+        ("\x1b[" * 5_000_000, 0),
+        ("[ebuild  N     ] a/b-1 " + "[" * 1000 + "]" * 1000, 1),
+        ("[ebuild  N     ] a/b-1 " + 'USE="' * 12_000, 1),
+    ],
+    ids=["brackets", "beginnings", "blanks", "a word", "escapes", "a thousand brackets", "quotation marks"],
+)
+def test_a_text_that_is_meant_to_choke_us_is_read_to_its_end(text: str, problems: int) -> None:
+    """Each takes less than a second; one that tries every combination would outlast the run."""
+    listing = read_listing(text)
+
+    assert len(listing.problems) == problems
+    assert listing.entries == ()
+
+
 def test_a_problem_names_its_line_and_the_lines_around_it_are_read() -> None:
     text = tree("one") + "\n[ebuild  N     ] a/two\n" + tree("three")
     listing = read_listing(text)
@@ -315,6 +340,12 @@ def test_a_message_is_told_whole_and_ends_where_the_list_goes_on() -> None:
         '(dependency required by "a/c-1::gentoo" [ebuild])',
     )
     assert changes.trouble and masked.trouble
+
+
+def test_what_follows_a_message_behind_a_gap_is_no_part_of_it() -> None:
+    (message,) = read_listing("!!! Something is wrong.\n\n  It is this.\n\nAnd another thing.\n  Of it.\n").messages
+
+    assert message.text == "!!! Something is wrong.\n\n  It is this."
 
 
 def test_a_message_without_end_is_cut() -> None:

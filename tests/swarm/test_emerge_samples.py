@@ -224,6 +224,36 @@ NO_LISTS = {
 NOT_OF_EMERGE = {"89-fail-compile-log", "h7-emerge-info", "o1-rc-service-without-init", "o3-openrc-init-pid1"}
 """A log, a description of a machine, services: nobody should hand these in."""
 
+DETAILS = {
+    "01-pv-new": (
+        "liba 0/1 gentoo -debug nls -static-libs",
+        "foo 0 gentoo -doc -extra lang_targets_lang3_11 -lang_targets_lang3_12 nls -ssl",
+    ),
+    "02-pv-new-quiet": ("liba ? ? -debug nls -static-libs",),
+    "04-pv-new-columns": ("liba 0/1 gentoo -debug nls -static-libs", "libb 0 gentoo -ssl"),
+    "08-p-columns-quiet": ("foo ? ?",),
+    "42-world-update-plain": ("foo ? ? -extra",),
+    "45-world-update-color-y": ("foo 0 gentoo -doc -extra lang_targets_lang3_11 -lang_targets_lang3_12 nls -ssl",),
+    "47-world-use-changes-changed-use-only": (
+        "foo 0 gentoo doc -extra lang_targets_lang3_11 -lang_targets_lang3_12 nls ssl",
+    ),
+    "57-overlay-repo": ("libb 0 swarmlocal ssl", "liba 0/2 gentoo -debug nls -static-libs", "lang 3.11 gentoo"),
+    "77-world-newuse-reinstall-plain": ("liba ? ? debug",),
+    "93-softblock-uninstall": ("foo 0 gentoo doc lang_targets_lang3_11 -lang_targets_lang3_12 nls ssl",),
+    "b1-getbinpkgonly-pretend": ("lang 3.12 gentoo", "libb 0 gentoo -ssl"),
+    "r01-forced-removed-expanded": (
+        "forced 0 gentoo def -off on",
+        "expand 0 gentoo -abi_x86_32 abi_x86_64 python_targets_python3_11 -python_targets_python3_12 -ssl",
+        "removed 0 gentoo forcednew -fresh fresh2 -kept",
+        "multi 3/3.5 gentoo",
+    ),
+    "r12-alphabetical": ("removed 0 gentoo forcednew -fresh fresh2 -kept",),
+    "r16-root-columns": ("multi 3/3.5 gentoo",),
+    "r18-quiet-repo-display": ("multi 3/3.6 ?", "removed ? ? forcednew -fresh fresh2 -kept"),
+    "r19-other-repository": ("multi 3/3.6 swarmlocal", "removed 0 swarmlocal forcednew -fresh fresh2 -kept"),
+}
+"""Name, slot, repository (? where the text does not say) and USE flags of some packages."""
+
 HOME = {name: f"{category}/{name}" for category, names in CATEGORIES.items() for name in names.split()}
 
 
@@ -266,6 +296,26 @@ def test_a_list_is_read_as_a_person_reads_it(sample: str, says: Says) -> None:
     ] == says.blocks.split()
     assert [message.kind for message in listing.messages] == says.told.split()
     assert listing.problems == ()
+
+
+@pytest.mark.parametrize(("sample", "details"), DETAILS.items(), ids=list(DETAILS))
+def test_slots_repositories_and_flags_are_those_of_the_text(sample: str, details: tuple[str, ...]) -> None:
+    packages = {entry.package.name: entry.package for entry in listing_of(sample).entries}
+    names = [detail.split()[0] for detail in details]
+    read = [(packages[name].slot or "?", packages[name].repository or "?", packages[name].use) for name in names]
+
+    assert [
+        " ".join([name, slot, repository, *use]) for name, (slot, repository, use) in zip(names, read, strict=True)
+    ] == [*details]
+
+
+@pytest.mark.parametrize("sample", ["r15-root", "r16-root-columns", "r17-root-columns-quiet"])
+def test_what_goes_to_another_root_says_so(sample: str) -> None:
+    lines = text_of(sample).split("\n")
+    roots = {entry.line: entry.root for entry in listing_of(sample).entries}
+
+    assert roots
+    assert roots == {line: "/second/" if " to /second/" in lines[line - 1] else "/" for line in roots}
 
 
 @pytest.mark.parametrize(("sample", "told"), NO_LISTS.items(), ids=list(NO_LISTS))

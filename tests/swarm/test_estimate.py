@@ -38,6 +38,15 @@ def test_a_build_on_one_drone_says_what_it_takes_on_another() -> None:
     assert seconds_on(Drone("fast", 4, speed=2.0), job) == pytest.approx(50.0)
 
 
+def test_a_build_on_a_fast_drone_would_have_taken_longer_on_a_usual_one() -> None:
+    quick = PastBuild("app-misc/foo", "quick", cores=4, seconds=50.0, ended=1.0, speed=2.0)
+
+    job = Job("foo", estimate("app-misc/foo", remember([quick])).work)
+
+    assert seconds_on(Drone("usual", 4), job) == pytest.approx(100.0)
+    assert seconds_on(Drone("quick", 4, speed=2.0), job) == pytest.approx(50.0)
+
+
 def test_only_the_last_builds_count_and_one_that_hung_moves_nothing() -> None:
     past = built("a/a", 9000.0, 9000.0, 10.0, 11.0, 5000.0, 12.0, 13.0, cores=1)
 

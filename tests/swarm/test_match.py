@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.match import matches
+from reconciler.core.packages.version import split_cpv
 from reconciler.model.package import Package
 from reconciler.model.queue import Stored
 from reconciler.model.swarm import Request
-from reconciler.swarm.atoms import read_atom
-from reconciler.swarm.match import matches
 from reconciler.swarm.retention import Retention, superseded, wanted_by_sets
-from reconciler.swarm.version import split_cpv
 
 HAS = Package("dev-libs", "liba", "1.10_p2-r3", "0/2", "gentoo", ("-debug", "nls"))
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Refused, Terminal, Transient
 from reconciler.model.package import Listed, Listing, Problem
 from reconciler.model.queue import BuildQuery
 from reconciler.model.swarm import Build, Request
 from reconciler.swarm import board
-from reconciler.swarm.atoms import read_atom
 from tests.support.orchestrated import PROFILE, Swarm, listing, package
 
 APP, LIB, ICU, OTHER = "app-misc/app-1", "dev-libs/lib-2", "dev-libs/icu-74.1", "app-misc/other-3"

@@ -39,6 +39,16 @@ def test_the_longest_chain_goes_first_and_to_the_fastest_drone() -> None:
     assert found.assignments[0].reason == "4 min of builds hang on it; done on fast in 10 s, on slow in 40 s"
 
 
+def test_one_long_chain_counts_for_more_than_many_short_ones() -> None:
+    jobs = jobs_of(hub=8, line=8, next=80, last=80, **{f"leaf{n}": 80 for n in range(5)})
+    edges = "line>next>last " + " ".join(f"hub>leaf{n}" for n in range(5))
+
+    ranking = rank(build(edges_of(edges)), jobs, [FAST, SLOW])
+
+    assert ranking.order[0] == "line"
+    assert (ranking.chain["line"], ranking.chain["hub"], ranking.chain["last"]) == (21.0, 11.0, 10.0)
+
+
 def test_what_begins_has_its_moment_and_its_seconds() -> None:
     (only,) = placed(jobs_of(a=80), "", FAST, now=1000.0).assignments
 
@@ -88,14 +98,18 @@ def test_where_no_drone_that_may_take_it_is_free_it_waits_for_the_one_that_has_i
     assert why(found, "a") == "waits for fast, free in 60 s: done there in 70 s, and no drone that may take it is free"
 
 
-def test_a_drone_is_kept_for_what_is_ready_in_a_moment_and_more_hangs_on() -> None:
-    """`big` is ready in 10 s: `long` would hold the fast drone for 50 s, `brief` is over by then."""
-    jobs = jobs_of(low=40, big=4000, long=400, brief=48)
-    slow = replace(SLOW, held=(running("low", expected=20.0, since=-10.0),))
+@pytest.mark.parametrize(
+    ("brief", "taken"), [(48, [("brief", "fast")]), (320, [("brief", "fast")]), (328, [("tiny", "fast")])]
+)
+def test_a_drone_is_kept_for_what_is_ready_later_and_more_hangs_on(brief: int, taken: list[tuple[str, str]]) -> None:
+    """`big` is ready in 40 s. `long` would hold the fast drone for 50 s; `brief` does not, unless it is 41 s."""
+    jobs = jobs_of(low=100, big=4000, long=400, brief=brief, tiny=8)
+    slow = replace(SLOW, held=(running("low", expected=50.0, since=-10.0),))
 
     found = placed(jobs, "low>big", FAST, slow)
 
-    assert pairs(found) == [("long", "slow"), ("brief", "fast")]
+    assert pairs(found)[:1] == taken
+    assert why(found, "long") == "waits for slow, free in 40 s: done there in 4 min, on fast, which is free, in 10 min"
 
 
 def test_the_reason_names_a_place_that_is_kept() -> None:
@@ -171,12 +185,12 @@ def test_a_bumped_package_goes_first_with_what_it_depends_on() -> None:
 
 
 def test_a_failed_package_goes_elsewhere_and_says_so() -> None:
-    jobs = {"a": Job("a", 80.0, serial=0.0, failed_on=("fast",))}
+    jobs = jobs_of(b=800) | {"a": Job("a", 80.0, serial=0.0, failed_on=("fast",))}
 
     found = placed(jobs, "", FAST, SLOW)
 
-    assert pairs(found) == [("a", "slow")]
-    assert found.assignments[0].reason == "try 2; 40 s of builds hang on it; done on slow in 40 s"
+    assert pairs(found) == [("b", "fast"), ("a", "slow")]
+    assert found.assignments[1].reason == "try 2; 40 s of builds hang on it; done on slow in 40 s"
 
 
 def test_what_no_drone_can_take_is_stuck_also_before_it_is_ready_and_holds_up_nobody_else() -> None:
@@ -208,7 +222,7 @@ def test_without_drones_everything_is_stuck() -> None:
 def test_what_an_offline_drone_holds_is_not_given_away_and_nothing_waits_for_its_end() -> None:
     gone = replace(FAST, state="offline", held=(running("a", expected=1.0),))
 
-    assert placed(jobs_of(a=8, b=8, c=80), "a>b", gone, SLOW).assignments[0].jobs == ("c",)
+    assert pairs(placed(jobs_of(a=8, b=8000, c=80), "a>b", gone, SLOW)) == [("c", "slow")]
 
 
 def test_what_a_drained_or_degraded_drone_holds_is_expected_and_nothing_is_added() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Terminal
 from reconciler.model.package import AtomList, Listing
-from reconciler.swarm.atoms import read_atom
 from reconciler.swarm.submitted import form_of, read_submitted
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from reconciler.swarm.version import compare, split_cpv, version_key
+from reconciler.core.packages.version import compare, split_cpv, version_key
 
 ASCENDING = """
 0 0_p 0.0 0.01 0.1 0.9 0.10

@@ -6,6 +6,7 @@ in a warning, so that nobody believes in a gate that is not there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,16 +14,24 @@ from pydantic import Field
 from reconciler.core.manifest.checked import BY_KIND, MAPPING, TEXT, Glob, Label, Name, Strict, checked, pairs
 from reconciler.core.manifest.ci import CiModel, load_ci
 from reconciler.core.manifest.kinds import Says
+from reconciler.core.manifest.nearest import near
 from reconciler.core.mistakes import Mistakes
 from reconciler.core.positioned import Map
+from reconciler.errors import BadConfiguration
+from reconciler.model.desired import Pairs
 from reconciler.model.fleet import Fleet, Host
 from reconciler.model.notice import DiscordChannel, Notifications, Secret, WebhookChannel
 
 Absolute = Annotated[str, Field(pattern=r"^/.+"), Says("an absolute path below /", "/opt/fleet")]
+Address = Annotated[
+    str,
+    Field(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"),
+    Says("an http:// or https:// address without a name or a password in it", "http://10.42.0.201:8080"),
+]
 
 
 class SiteModel(Strict):
-    orchestrator: str = ""
+    orchestrator: Annotated[str, Field(description="Whom hosts with the label `site` hand package sets to")] = ""
 
 
 class HostModel(Strict):
@@ -51,18 +60,20 @@ class DroneModel(Strict):
     memory: str = ""
     checkout: str = ""
     unit: UnitModel | None = None
-    profile: str = ""
+    profile: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$", description="What it builds for")] = ""
     role: Literal["drone", "sweeper"] = "drone"
 
 
 class OrchestratorModel(Strict):
-    url: str
+    url: Address
     primary: bool = False
 
 
 class GatewayModel(Strict):
     url: str
-    binhost: str = ""
+    binhost: Annotated[
+        Address | Literal[""], Field(description="Where the folders of the profiles lie, when not at the orchestrator")
+    ] = ""
 
 
 class RolloutModel(Strict):
@@ -124,9 +135,8 @@ class FleetModel(Strict):
 
 
 _NOT_ACTED_ON = {
-    "drones": "no packages are built",
-    "orchestrators": "no packages are built",
-    "gateway": "nothing is announced to it",
+    "drones": "none is started from here; each runs `reconciler drone` by itself",
+    "gateway": "nothing is announced to it; only its `binhost` is read",
     "rollout": "every host converges by itself, there are no waves",
     "identities": "addresses are shown as they are",
 }
@@ -148,8 +158,51 @@ def load_fleet(document: Map, file: str) -> Fleet:
         if document.get(key)
     )
     sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
-    told = _notifications(model.notifications)
-    return Fleet(hosts, sites, ignore, quiet, warnings, ci=ci, notifications=told)
+    return Fleet(
+        hosts,
+        sites,
+        ignore,
+        quiet,
+        (*warnings, *_no_failover(document)),
+        ci=ci,
+        notifications=_notifications(model.notifications),
+        orchestrators=_orchestrators(model, document),
+        binhost=model.gateway.binhost.rstrip("/") if model.gateway else "",
+        profiles=tuple(dict.fromkeys(drone.profile or "default" for drone in model.drones.values())),
+    )
+
+
+def _no_failover(document: Map) -> Iterator[str]:
+    for name in document.child("orchestrators"):
+        orchestrator = document.child("orchestrators").child(name)
+        if orchestrator.get("primary"):
+            at = orchestrator.key_at("primary")
+            yield f"{at}: `primary:` is not acted on by this version: no orchestrator stands in for another"
+
+
+def _orchestrators(model: FleetModel, document: Map) -> Pairs:
+    """Site -> address; "" -> the only one, where no site names any."""
+    known = {name: orchestrator.url.rstrip("/") for name, orchestrator in model.orchestrators.items()}
+    sites = document.child("sites")
+    for name, site in model.sites.items():
+        if site.orchestrator and site.orchestrator not in known:
+            raise _unknown("orchestrator", f"sites.{name}", site.orchestrator, list(known), sites.child(name))
+    for name, drone in model.drones.items():
+        if drone.site and drone.site not in model.sites:
+            raw = document.child("drones").child(name)
+            raise _unknown("site", f"drones.{name}", drone.site, list(model.sites), raw)
+    named = {name: known[site.orchestrator] for name, site in model.sites.items() if site.orchestrator}
+    return tuple(sorted(named.items())) or tuple(("", url) for url in known.values() if len(known) == 1)
+
+
+def _unknown(key: str, where: str, name: str, known: list[str], raw: Map) -> BadConfiguration:
+    return BadConfiguration(
+        "E-MANIFEST-VALUE",
+        f"{where}.{key} is {name!r}, which the fleet does not have",
+        why=f"its {key}s are: {', '.join(known) or 'none'}{near(name, known)}",
+        next=f"mend the name, or add it to {key}s:",
+        at=raw.key_at(key),
+    )
 
 
 def _notifications(model: NotificationsModel | None) -> Notifications:

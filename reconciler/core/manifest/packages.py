@@ -1,4 +1,4 @@
-"""A package set: packages/NAME.yaml as it is written."""
+"""The model of a package set: packages/NAME.yaml. Whether its atoms are some, `core/packages/sets.py` says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reconciler.core.manifest.checked import Name, Strict
 
+Short = Annotated[Name, Field(max_length=64)]
 Flags = Annotated[str, Field(pattern=r"^\s*[+-]?[A-Za-z0-9][\w@+-]*(\s+[+-]?[A-Za-z0-9][\w@+-]*)*\s*$")]
 
 
@@ -16,10 +17,15 @@ class PackageSetModel(Strict):
 
     apiVersion: Literal["reconciler/v1"] = "reconciler/v1"  # noqa: N815  the name that manifests use everywhere
     kind: Literal["PackageSet"]
-    name: Annotated[Name, Field(description="As the file is called")]
-    profile: Annotated[Name, Field(description="For which drones, and into which folder of the binhost")] = "default"
+    name: Annotated[Short, Field(description="As the file is called, without .yaml")]
+    profile: Annotated[Short, Field(description="For which drones, and into which folder of the binhost")] = "default"
     atoms: Annotated[
         list[Annotated[str, Field(max_length=4096)]],
-        Field(min_length=1, description="As Portage reads them: app-editors/neovim, =sys-libs/glibc-2.39*"),
+        Field(
+            min_length=1, max_length=10_000, description="As Portage reads them: www-client/firefox, =dev-lang/go-1.2*"
+        ),
     ]
-    use: Annotated[dict[str, Flags], Field(description="Atom -> flags with a blank between: +vaapi -x265")] = {}
+    use: Annotated[
+        dict[str, Flags],
+        Field(max_length=10_000, description="Atom -> flags with a blank between: +vaapi -x265; lines of package.use"),
+    ] = {}

@@ -105,6 +105,10 @@ class QueueOut(Wire):
         return cls.model_validate({**known, "requests": list(requests)})
 
 
+class RequestsOut(Wire):
+    requests: list[RequestOut]
+
+
 class DecisionOut(Wire):
     """`line` of the text, 0 where there is none; `build` that does it, "" where none is needed."""
 
@@ -164,7 +168,10 @@ class RequestDetailOut(Decided):
 
 
 class DroneOut(Wire):
-    """`heard`: when its last word came; `holds`: what it builds, then what lies in its queue. `memory` in bytes."""
+    """`heard`: when its last word came; `holds`: what it builds, then what lies in its queue. `memory` in bytes.
+
+    `synced`: when its ebuilds last changed, 0 where nobody can tell.
+    """
 
     name: str
     state: str
@@ -182,6 +189,7 @@ class DroneOut(Wire):
     attempt: int
     package: str
     phase: str
+    synced: float
     holds: list[BuildOut]
 
     @classmethod
@@ -203,6 +211,7 @@ _UNTOLD = {
     "attempt": 0,
     "package": "",
     "phase": "",
+    "synced": 0.0,
 }
 """Of a drone that was enrolled and has not come yet."""
 

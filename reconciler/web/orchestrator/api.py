@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
@@ -23,6 +24,7 @@ from reconciler.web.orchestrator.answers import (
     PackagesOut,
     QueueOut,
     RequestDetailOut,
+    RequestsOut,
     StatusOut,
     StoredOut,
     SubmittedOut,
@@ -39,6 +41,9 @@ Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Epoch s
 Actor = Annotated[Line | None, Header(alias="X-Reconciler-Actor", description="Who asks")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, pattern="^[!-~]+$")]
 
+_FAR = 1000
+"""So many requests back an origin is looked for."""
+
 _OPEN = ("queued", "leased", "building", "uploaded")
 
 
@@ -52,6 +57,7 @@ class Api:
         shown = APIRouter(responses=FAILURES)
         shown.get("/api/status", response_model=Answer[StatusOut])(self.status)
         shown.get("/api/queue", response_model=Answer[QueueOut])(self.queue)
+        shown.get("/api/requests", response_model=Answer[RequestsOut])(self.requests)
         shown.get("/api/requests/{id}", response_model=Answer[RequestDetailOut])(self.request)
         shown.get("/api/drones", response_model=Answer[list[DroneOut]])(self.drones)
         shown.get("/api/drones/{id}", response_model=Answer[DroneOut])(self.drone)
@@ -106,6 +112,11 @@ class Api:
     def queue(self) -> Any:
         """What has not ended, with estimates; and the requests that wait for it."""
         return _answer(QueueOut.of(self._orchestrator.queue(self._now()), self._orchestrator.waiting()))
+
+    def requests(self, origin: Word = "", limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Any:
+        """The latest, ended or not, newest first; `origin`: only those of it (`set:NAME`, `emerge`, `atoms`)."""
+        found = (each for each in self._orchestrator.requests(_FAR) if origin in ("", each.origin))
+        return _answer({"requests": list(islice(found, limit))})
 
     def request(self, id: Id) -> Any:
         """What somebody asked for, and what became of it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.core.packages.version import compare
 from reconciler.model.package import Atom, Package
-from reconciler.swarm.version import compare
 
 
 def matches(atom: Atom, package: Package) -> bool:
@@ -15,7 +15,7 @@ def matches(atom: Atom, package: Package) -> bool:
         and _version(atom, package.version)
         and _slot(atom.slot, package.slot or "0")
         and atom.repository in ("", package.repository)
-        and all(_flag(wanted, package.use) for wanted in atom.use)
+        and all(agrees(wanted, package.use) for wanted in atom.use)
     )
 
 
@@ -60,7 +60,7 @@ def _slot(wanted: str, has: str) -> bool:
     return not wanted or (slot == has_slot and sub in ("", has_sub or has_slot))
 
 
-def _flag(wanted: str, flags: tuple[str, ...]) -> bool:
+def agrees(wanted: str, flags: tuple[str, ...]) -> bool:
     """`ssl`, `-ssl`, and with (+) or (-) what counts for a package that has no such flag."""
     name, _, default = wanted.lstrip("-").partition("(")
     if name not in flags and f"-{name}" not in flags:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import cast
 
+from reconciler.core.packages.lines import excerpt, numbered
+from reconciler.core.packages.version import is_category, is_name, is_version, split_cpv
 from reconciler.model.package import Atom, AtomList, Operator, Problem
-from reconciler.swarm.lines import excerpt, numbered
-from reconciler.swarm.version import is_category, is_name, is_version, split_cpv
 
 LONGEST = 4096
 """Characters of one atom; nothing that is meant comes near."""

@@ -10,7 +10,7 @@ SHOWN = 200
 
 _ESCAPES = re.compile(
     "\x1b(?:"
-    r"\[[0-?]*[ -/]*[@-~]"  # colours and the cursor (ECMA-48, CSI)
+    r"\[[0-9;]*[mK]"  # colours and the rest of a line; no other: a damaged one must not take text with it
     "|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)"  # the title of a window (OSC)
     ")"
 )
