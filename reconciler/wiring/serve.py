@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 import traceback
@@ -70,9 +69,8 @@ def make_orchestrator(settings: Settings, rules: Rules, token: str, closing: Exi
     closing.callback(engine.close)
     binhost = BinhostFolder(settings.serve.packages)
     closing.callback(binhost.close)
-    orchestrator = Orchestrator(
-        store, engine, binhost, rules, holder=f"{socket.gethostname()}:{os.getpid()}", ended=_Trigger(settings)
-    )
+    # The lock of the binhost lets one process of this machine in, so who comes after a killed one goes on as the same.
+    orchestrator = Orchestrator(store, engine, binhost, rules, holder=socket.gethostname(), ended=_Trigger(settings))
     logs = LogFolder(directory / "logs")
     patience = max(PATIENCE, 10 * rules.every)
     return orchestrator, Serving(orchestrator, binhost, binhost, logs, Admins(token), engine.whose, time.time, patience)

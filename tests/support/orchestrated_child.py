@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,17 +12,14 @@ from reconciler.adapters.swarm_store import SqliteStore
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 
-LEASE = 1.0
-"""Seconds for which it leads: who comes after a killed one does not wait long."""
-
 
 def main(folder: Path) -> None:
     orchestrator = Orchestrator(
         SqliteStore(folder / "swarm.db"),
         EmbeddedEngine(folder / "engine.db"),
         BinhostFolder(folder / "binhost"),
-        Rules(lease=LEASE, compare=1.0),
-        holder=f"child-{os.getpid()}",
+        Rules(compare=1.0),
+        holder="this machine",  # as in wiring/serve.py: the lock of the binhost lets one process in
     )
     told = False
     while True:
