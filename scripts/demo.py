@@ -26,6 +26,7 @@ from demo_stage import (
     get,
     git,
     holds,
+    push,
     reconciler,
     run,
     running,
@@ -33,9 +34,10 @@ from demo_stage import (
     styled,
     wait_for_health,
 )
+from demo_swarm import package_build
 
 PAGE = "manifests/stacks/site/pages/index.html"
-SITE, SHOP, EDGE = 8480, 8481, 8482
+SITE, SHOP, EDGE, SWARM = 8480, 8481, 8482, 8483
 
 
 def engine_and_images() -> None:
@@ -53,7 +55,7 @@ def free_ports() -> dict[int, int]:
     """Where the example's ports go; another one when something listens there already."""
     chosen: dict[int, int] = {}
     candidate = 8490
-    for wanted in (SITE, SHOP, EDGE):
+    for wanted in (SITE, SHOP, EDGE, SWARM):
         port = wanted
         while not free(port):
             port, candidate = candidate, candidate + 1
@@ -80,7 +82,7 @@ def remote_and_configuration(ports: dict[int, int], channel: Channel) -> None:
     git("init", "-q", "--bare", "--initial-branch=main", str(DEMO / "remote.git"), cwd=DEMO)
     git("clone", "-q", str(DEMO / "remote.git"), str(FLEET), cwd=DEMO)
     git("checkout", "-q", "-B", "main")
-    shutil.copytree(ROOT / "manifests", FLEET / "manifests")
+    shutil.copytree(ROOT / "manifests", FLEET / "manifests", ignore=shutil.ignore_patterns("tools.yaml"))
     fleet = FLEET / "manifests/fleet.yaml"
     fleet.write_text(re.sub(r"(?m)^(\s+checkout:).*$", rf"\1 {json.dumps(str(DEMO / 'checkout'))}", fleet.read_text()))
     with fleet.open("a") as more:
@@ -107,15 +109,6 @@ def remote_and_configuration(ports: dict[int, int], channel: Channel) -> None:
     secret.write_text(channel.url + "\n")
     holds(f"the host's own file is {CONFIG.relative_to(ROOT)}")
     holds("notices go to a channel of this demo; with your own webhook's address they would go to Discord")
-
-
-def push(subject: str) -> str:
-    git("add", "--all")
-    git("commit", "-q", "-m", subject)
-    git("push", "-q", "origin", "main")
-    sha = git("rev-parse", "--short", "HEAD")
-    print(f"   {styled('$ git push', '36')}   ({sha} {subject})")
-    return sha
 
 
 def first_converge(ports: dict[int, int]) -> None:
@@ -219,6 +212,15 @@ def look_back() -> None:
     reconciler("history")
 
 
+def build_packages(ports: dict[int, int]) -> None:
+    scene(
+        11,
+        "Packages for Gentoo, built once",
+        "A package set in git; a pass hands over what the binhost lacks, a drone builds it with the real emerge.",
+    )
+    package_build(ports[SWARM])
+
+
 def farewell(ports: dict[int, int]) -> None:
     config = CONFIG.relative_to(ROOT)
     private = (DEMO / "engine/engine").exists()
@@ -235,6 +237,8 @@ def farewell(ports: dict[int, int]) -> None:
         ("and go on", f"reconciler resume --config {config}"),
         ("be told on Discord", "$EDITOR .demo/etc/secrets/discord-webhook"),
         ("", f"reconciler notify test --config {config}"),
+        ("start the orchestrator of the packages again", f"reconciler serve --config {config}"),
+        ("", f"reconciler queue list --config {config}"),
         ("remove all of it", "make demo-down"),
     ]
     for why, command in lines:
@@ -260,6 +264,7 @@ def main() -> None:
     bad = bad_push(ports, channel)
     good_push(ports, channel, bad)
     look_back()
+    build_packages(ports)
     farewell(ports)
     print(f"\n({time.monotonic() - began:.0f} s)")
 

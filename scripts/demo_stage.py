@@ -89,6 +89,15 @@ def git(*arguments: str, cwd: Path = FLEET) -> str:
     return run("git", *(word for setting in settings for word in ("-c", setting)), *arguments, cwd=cwd)
 
 
+def push(subject: str) -> str:
+    git("add", "--all")
+    git("commit", "-q", "-m", subject)
+    git("push", "-q", "origin", "main")
+    sha = git("rev-parse", "--short", "HEAD")
+    print(f"   {styled('$ git push', '36')}   ({sha} {subject})")
+    return sha
+
+
 def reconciler(*arguments: str, ok: Iterable[int] = (0,)) -> int:
     """Run the real command and show its output as it comes."""
     shown = ["reconciler", *arguments, "--config", str(CONFIG.relative_to(ROOT))]
