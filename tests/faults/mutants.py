@@ -17,7 +17,7 @@ CONVERGE = "reconciler/convergence/converge.py"
 
 @dataclass(frozen=True)
 class Mutant:
-    """In `file`, `old` becomes `new`; `tests` (node ids) must fail then. `invariant`: I1 to I20, S1 to S8."""
+    """In `file`, `old` becomes `new`; `tests` (node ids) must fail then. `invariant`: I1 to I20, S1 to S8, D1 to D5."""
 
     name: str
     invariant: str

@@ -132,6 +132,25 @@ def test_a_staged_file_that_was_changed_is_not_published(root: Path) -> None:
     binhost.close()
 
 
+def test_a_package_that_is_gone_amid_its_publishing_is_in_no_index(root: Path) -> None:
+    """The process died after it had written down what it was about to do, and the upload went away."""
+    binhost = BinhostFolder(root)
+    made = upload(binhost, ("b3", 1), artifact("a/d-1", b"whole"), b"whole")
+    shelf, index = binhost._shelf(PROFILE), binhost._read(PROFILE)
+    assert index is not None
+    shelf.begin(binhost._plan(PROFILE, index, "b3", 1, [made]))
+    binhost.discard("b3", 1)
+    binhost.close()
+
+    binhost = BinhostFolder(root)
+
+    assert {entry["CPV"] for entry in index_of(root).entries} == {"a/b-1", "a/c-1"}
+    assert not list(shelf.pending())
+    with pytest.raises(Terminal):
+        binhost.publish(PROFILE, "b3", 1, [made])
+    binhost.close()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for very little."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.drone_mutants import DRONE_MUTANTS
 from tests.faults.mutants import MUTANTS, Mutant
 from tests.faults.swarm_mutants import SWARM_MUTANTS
 from tests.support.engine import ROOT
@@ -79,7 +80,9 @@ def run(mutants: Sequence[Mutant]) -> Iterator[Seen]:
 def main(*words: str) -> int:
     """The table; 1 when a mutant was not seen. `words`: only those whose name holds one of them."""
     chosen = [
-        mutant for mutant in (*MUTANTS, *SWARM_MUTANTS) if not words or any(word in str(mutant) for word in words)
+        mutant
+        for mutant in (*MUTANTS, *SWARM_MUTANTS, *DRONE_MUTANTS)
+        if not words or any(word in str(mutant) for word in words)
     ]
     missed = 0
     for found in run(chosen):
