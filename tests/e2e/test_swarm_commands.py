@@ -161,7 +161,7 @@ def test_a_set_takes_its_profile_and_its_flags_along(swarm: Orchestrator, tmp_pa
     request = done.answer["data"]["request"]
     assert (request["origin"], request["profile"], request["state"]) == ("set:tools", "special", "resolving")
     offer = drone.take()
-    assert (offer.atoms, dict(offer.use)) == (("app-misc/foo",), {"app-misc/foo": ("nls", "-doc")})
+    assert (offer.atoms, set(offer.use["app-misc/foo"])) == (("app-misc/foo",), {"nls", "-doc"})
     drone.finish(offer, "succeeded", text=listing("app-misc/foo-1"))
 
 

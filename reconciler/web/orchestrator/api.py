@@ -44,8 +44,6 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, patt
 _FAR = 1000
 """So many requests back an origin is looked for."""
 
-_OPEN = ("queued", "leased", "building", "uploaded")
-
 
 class Api:
     """Each method is a route; those that change something ask `Admins` first, before a body is read."""
