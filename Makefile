@@ -39,7 +39,7 @@ bench: ## measure passes beside a floor and docker-compose (N="1 100 100/20", PE
 bench-swarm: ## simulate the placing of builds on drones, and measure the queue (SEEDS=20, QUICK=1)
 	@scripts/bootstrap.sh --dev
 	@$(VENV)/python -m bench.swarm $(if $(QUICK),--quick --seeds $(or $(SEEDS),3),$(if $(SEEDS),--seeds $(SEEDS)))
-	@$(VENV)/python -m bench.swarm_queue $(if $(QUICK),200/8 --heartbeats 1)
+	@$(VENV)/python -m bench.swarm_queue $(if $(QUICK),200/8 --heartbeats 1 --large 1000)
 
 mutants: ## break the invariants one by one, and see whether the tests notice (ONLY="a dead")
 	@scripts/bootstrap.sh --dev

@@ -11,7 +11,7 @@ import multiprocessing
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -147,6 +147,38 @@ def elsewhere_after(folder: Path, heartbeat: float) -> float:
     return seconds
 
 
+def large(folder: Path, builds: int, drones: int = 50) -> Iterator[tuple[str, float]]:
+    """CPU seconds of what an orchestrator does, with so many builds in its queue."""
+    store, engine = Counting(folder / "swarm.db"), EmbeddedEngine(folder / "engine.db")
+    orchestrator = Orchestrator(store, engine, NoBinhost(), Rules(), holder="bench")
+    for name in (f"drone-{number}" for number in range(drones)):
+        link = EmbeddedLink(folder / "engine.db", orchestrator.enroll(name, "bench", time.time()))
+        link.beat(_beat(name))
+        link.close()
+    orchestrator.tick(time.time())
+    what = _listing(builds)
+    yield (
+        "submit",
+        _cpu(lambda: orchestrator.submit(what, key="k", actor="bench", profile=PROFILE, now=time.time())),
+    )
+    yield "first tick after it", _cpu(lambda: orchestrator.tick(time.time()))
+    yield "tick without news", _cpu(lambda: orchestrator.tick(time.time()))
+    yield "queue with estimated ends", _cpu(lambda: orchestrator.queue(time.time()))
+    store.close()
+    engine.close()
+    store, engine = Counting(folder / "swarm.db"), EmbeddedEngine(folder / "engine.db")
+    orchestrator = Orchestrator(store, engine, NoBinhost(), Rules(), holder="bench")
+    yield "first tick after a restart", _cpu(lambda: orchestrator.tick(time.time()))
+    store.close()
+    engine.close()
+
+
+def _cpu(step: Callable[[], object]) -> float:
+    began = time.process_time()
+    step()
+    return time.process_time() - began
+
+
 def commits_a_second(folder: Path, count: int = 200) -> float:
     """Of one small row each, by SQLite alone."""
     connection = sqlite3.connect(folder / "alone.db", isolation_level=None)
@@ -229,6 +261,11 @@ def main() -> None:
             seconds = elsewhere_after(Path(folder), heartbeat)
         print(f"{heartbeat:11.1f}  {seconds:46.1f}  {seconds / heartbeat:10.2f}", flush=True)
 
+    print(f"\ncpu s  of an orchestrator with {options.large} builds in its queue, and 50 drones", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for name, seconds in large(Path(folder), options.large):
+            print(f"{seconds:5.2f}  {name}", flush=True)
+
 
 def _size(text: str) -> tuple[int, int]:
     builds, _, drones = text.partition("/")
@@ -241,6 +278,7 @@ def _options() -> argparse.Namespace:
         "sizes", type=_size, nargs="*", default=[(1000, 8), (1000, 50), (5000, 50)], help="builds/drones"
     )
     parser.add_argument("--heartbeats", type=float, nargs="*", default=[0.5, 1.0, 2.0, 5.0], metavar="S")
+    parser.add_argument("--large", type=int, default=20_000, metavar="N", help="builds of the last table")
     parser.add_argument("--folder", type=Path, help="on the disk that is meant; the temporary folder otherwise")
     return parser.parse_args()
 

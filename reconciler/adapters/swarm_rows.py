@@ -41,6 +41,7 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_live ON attempts (build) WHERE ended IS NULL;
 CREATE TABLE members (
     member TEXT NOT NULL, build TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (member, build, attempt));
+CREATE INDEX members_of ON members (build, attempt);
 CREATE TABLE drones (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE took (seq INTEGER PRIMARY KEY AUTOINCREMENT, package TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX took_by ON took (package, seq);

@@ -22,6 +22,10 @@ KEPT_BUILDS, KEPT_REQUESTS, KEPT_TIMES, KEPT_EVENTS = 5_000, 1_000, 20, 10_000
 """How many that have ended are remembered; how often a package took how long; how many events wait for an engine."""
 
 
+AT_ONCE = 1_000
+"""How many are forgotten by one `prune`: nobody should wait for it."""
+
+
 class SqliteStore(BuildStore):
     """A `BuildStore` in the file `path`, whose folder is made when missing. `clock` (epoch seconds) names losses."""
 
@@ -59,15 +63,16 @@ class SqliteStore(BuildStore):
         with self._database.reading() as database:
             builds = database.execute(f"SELECT {BUILD} FROM builds WHERE state NOT IN {ENDED} ORDER BY seq").fetchall()
             edges = database.execute(
-                f"""SELECT first, then_ FROM edges WHERE then_ IN (SELECT id FROM builds WHERE state NOT IN {ENDED})
-                    AND first IN (SELECT id FROM builds WHERE state NOT IN {ENDED})"""
+                f"""SELECT first, then_ FROM builds CROSS JOIN edges ON then_ = builds.id
+                    WHERE state NOT IN {ENDED}"""
             ).fetchall()
             attempts = database.execute("SELECT body FROM attempts WHERE ended IS NULL").fetchall()
             requests = _requests(database, "WHERE ended IS NULL OR told = 0 ORDER BY seq")
             drones = database.execute("SELECT body FROM drones ORDER BY name").fetchall()
+        living = {row[0] for row in builds}
         return Live(
             tuple(build_of(row) for row in builds),
-            tuple((first, then) for first, then in edges),
+            tuple((first, then) for first, then in edges if first in living),
             tuple(from_json(Attempt, body) for (body,) in attempts),
             tuple(request for request in requests if request.ended is None),
             tuple(request for request in requests if request.ended is not None),
@@ -157,31 +162,14 @@ class SqliteStore(BuildStore):
 
     def prune(self) -> None:
         with self._database.writing() as database:
-            database.execute(
-                f"""DELETE FROM builds WHERE seq IN (SELECT seq FROM builds WHERE state IN {ENDED} AND id NOT IN
-                        (SELECT build FROM wanted JOIN requests ON request = id WHERE ended IS NULL OR told = 0)
-                    ORDER BY since DESC, id DESC LIMIT -1 OFFSET ?)""",
-                (KEPT_BUILDS,),
-            )
-            database.execute(
-                """DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended IS NOT NULL AND told = 1
-                   ORDER BY seq DESC LIMIT -1 OFFSET ?)""",
-                (KEPT_REQUESTS,),
-            )
+            _forget_builds(database)
+            _forget_requests(database)
             database.execute(
                 """DELETE FROM took WHERE seq IN (SELECT seq FROM (SELECT seq, row_number() OVER
                    (PARTITION BY package ORDER BY seq DESC) AS newer FROM took) WHERE newer > ?)""",
                 (KEPT_TIMES,),
             )
             database.execute("DELETE FROM outbox WHERE seq <= (SELECT max(seq) FROM outbox) - ?", (KEPT_EVENTS,))
-            for what in (
-                "wanted WHERE request NOT IN (SELECT id FROM requests)",
-                "decisions WHERE request NOT IN (SELECT id FROM requests)",
-                "edges WHERE first NOT IN (SELECT id FROM builds) OR then_ NOT IN (SELECT id FROM builds)",
-                "members WHERE member NOT IN (SELECT id FROM builds)",
-                "attempts WHERE (build, attempt) NOT IN (SELECT build, attempt FROM members)",
-            ):
-                database.execute(f"DELETE FROM {what}")
 
     def _ask(self, query: str, values: Any = ()) -> list[Any]:
         return self._database.ask(query, values)
@@ -272,6 +260,36 @@ def _put_attempts(database: sqlite3.Connection, attempts: Iterable[Attempt]) -> 
         )
         rows = [(member, attempt.build, attempt.attempt) for member in attempt.members]
         database.executemany("INSERT OR IGNORE INTO members VALUES (?,?,?)", rows)
+
+
+def _forget_builds(database: sqlite3.Connection) -> None:
+    """The oldest that have ended, and nobody wants any more."""
+    gone = database.execute(
+        f"""SELECT id FROM builds WHERE state IN {ENDED} AND id NOT IN
+                (SELECT build FROM wanted JOIN requests ON request = id WHERE ended IS NULL OR told = 0)
+            ORDER BY since DESC, id DESC LIMIT ? OFFSET ?""",
+        (AT_ONCE, KEPT_BUILDS),
+    ).fetchall()
+    tries = database.execute(
+        "SELECT DISTINCT build, attempt FROM members WHERE member IN (SELECT value FROM json_each(?))",
+        (json.dumps([id for (id,) in gone]),),
+    ).fetchall()
+    for what in ("builds WHERE id", "edges WHERE first", "edges WHERE then_", "members WHERE member"):
+        database.executemany(f"DELETE FROM {what} = ?", gone)
+    database.executemany(
+        """DELETE FROM attempts WHERE build = ? AND attempt = ? AND NOT EXISTS (SELECT 1 FROM members
+           WHERE members.build = attempts.build AND members.attempt = attempts.attempt)""",
+        tries,
+    )
+
+
+def _forget_requests(database: sqlite3.Connection) -> None:
+    gone = database.execute(
+        """SELECT id FROM requests WHERE ended IS NOT NULL AND told = 1 ORDER BY seq DESC LIMIT ? OFFSET ?""",
+        (AT_ONCE, KEPT_REQUESTS),
+    ).fetchall()
+    for what in ("requests WHERE id", "wanted WHERE request", "decisions WHERE request"):
+        database.executemany(f"DELETE FROM {what} = ?", gone)
 
 
 def _requests(database: sqlite3.Connection, which: str, *values: object) -> list[Request]:

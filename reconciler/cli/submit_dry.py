@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reconciler.cli.frame import Answer, table
@@ -35,8 +36,7 @@ def _listing(found: Listing) -> Answer:
     ]
     lines = table([["KIND", "PACKAGE", "SLOT", "REPO", "USE"], *rows]) if rows else []
     order = count(len(found.edges), "edge") if found.tree else "no tree: a drone will be asked for the order"
-    unread = count(len(found.problems), "line that is not understood", "lines that are not understood")
-    lines.append(f"{count(len(found.entries), 'package')}, {order}, {unread}")
+    lines.append(f"{count(len(found.entries), 'package')}, {order}, {_not_understood(found.problems)}")
     told = [f"line {m.line}: emerge says: {m.text.splitlines()[0]}" for m in found.messages if m.text]
     names = [str(entry.package) for entry in found.entries]
     return Answer(data, lines, names, [*map(_warning, found.problems), *told])
@@ -53,8 +53,7 @@ def _atoms(found: AtomList) -> Answer:
         "problems": [_problem(problem) for problem in found.problems],
     }
     lines = [str(atom) for atom in found.atoms]
-    unread = count(len(found.problems), "line that is not understood", "lines that are not understood")
-    lines.append(f"{count(len(found.atoms), 'atom')}, {unread}")
+    lines.append(f"{count(len(found.atoms), 'atom')}, {_not_understood(found.problems)}")
     return Answer(data, lines, [str(atom) for atom in found.atoms], [_warning(each) for each in found.problems])
 
 
@@ -94,6 +93,10 @@ def _atom(atom: Atom) -> dict[str, Any]:
 
 def _problem(problem: Problem) -> dict[str, Any]:
     return {"line": problem.line, "text": problem.text, "why": problem.why}
+
+
+def _not_understood(problems: Sequence[Problem]) -> str:
+    return f"{count(len(problems), 'line')} not understood"
 
 
 def _warning(problem: Problem) -> str:

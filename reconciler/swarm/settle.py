@@ -113,9 +113,10 @@ def store(draft: Draft, binhost: Binhost, retries: int) -> tuple[int, Transient 
         uploads = [build for build in draft.members(lease) if build.state == "uploaded"]
         if not uploads:
             continue
-        artifacts = [artifact for build in uploads if (artifact := artifact_of(build, lease.artifacts))]
+        asked_for = [artifact for build in uploads if (artifact := artifact_of(build, lease.artifacts))]
+        along_the_way = [artifact for artifact in lease.artifacts if artifact not in asked_for]
         try:
-            paths = binhost.publish(uploads[0].profile, lease.build, lease.attempt, artifacts)
+            paths = binhost.publish(uploads[0].profile, lease.build, lease.attempt, [*asked_for, *along_the_way])
         except Transient as error:
             return count, error
         except Terminal as error:
@@ -124,7 +125,7 @@ def store(draft: Draft, binhost: Binhost, retries: int) -> tuple[int, Transient 
                 draft.move(retry.after_failure(build, draft.now, why, retries))
             draft.end_lease(lease, "failed", why, lease.seconds, lease.log)
             continue
-        for build, path in zip(uploads, paths, strict=True):
+        for build, path in zip(uploads, paths, strict=False):  # what came along the way is behind them
             draft.move(lifecycle.stored(build, draft.now, path))
             count += 1
         draft.put_lease(replace(lease, ended=draft.now))

@@ -25,7 +25,7 @@ LEADER = "orchestrator"
 LATE = 50
 """Builds by which estimates may lag behind: they change slowly, and take a while to make."""
 
-_PRUNE = 3600.0
+_PRUNE = 300.0
 """Seconds between two times of forgetting."""
 
 

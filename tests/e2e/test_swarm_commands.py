@@ -75,7 +75,7 @@ def test_a_dry_run_shows_what_was_read_of_a_listing(tmp_path: Path) -> None:
     assert run("submit", "--dry-run", "-o", "name", file).out == "app-misc/foo-1.1\ndev-libs/bar-2.0-r1\n"
     table = run("submit", "--dry-run", file)
     assert re.search(r"^ebuild +app-misc/foo-1\.1 +0/2 +gentoo +-doc nls$", table.out, re.MULTILINE)
-    assert "2 packages, 1 edges, 1 lines that are not understood" in table.out
+    assert "2 packages, 1 edge, 1 line not understood" in table.out
 
 
 @pytest.mark.parametrize("sample", sorted((ROOT / "tests/swarm/samples").glob("*.txt"))[:4], ids=lambda file: file.name)
