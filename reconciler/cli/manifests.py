@@ -53,14 +53,14 @@ def validate(frame: Frame, path: Path, env: Path | None) -> int:
 
 
 @click.command(cls=Helpful, short_help="Print the JSON Schema of our manifests.")
-@click.argument("which", type=click.Choice(("fleet", "stack")), default="fleet")
+@click.argument("which", type=click.Choice(("fleet", "packages", "stack")), default="fleet")
 @global_options
 @click.pass_obj
 def schema(frame: Frame, which: str) -> int:
-    """Print the JSON Schema of fleet.yaml, or of what we add to a Compose file, for an editor."""
+    """Print the JSON Schema of fleet.yaml, of a package set, or of what we add to a Compose file, for an editor."""
     from reconciler.core.manifest.schema import json_schema
 
-    made = json_schema("fleet" if which == "fleet" else "stack")
+    made = json_schema(which)
     if frame.machine:
         return give(frame, Answer(made))
     click.echo(json.dumps(made, indent=2))

@@ -30,6 +30,11 @@ Address = Annotated[
 ]
 
 
+Profile = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$"), Says("the name of a folder of the binhost", "znver3")
+]
+
+
 class SiteModel(Strict):
     orchestrator: Annotated[str, Field(description="Whom hosts with the label `site` hand package sets to")] = ""
 
@@ -60,7 +65,7 @@ class DroneModel(Strict):
     memory: str = ""
     checkout: str = ""
     unit: UnitModel | None = None
-    profile: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$", description="What it builds for")] = ""
+    profile: Annotated[Profile, Field(description="What it builds for")] = ""
     role: Literal["drone", "sweeper"] = "drone"
 
 
@@ -157,6 +162,10 @@ def load_fleet(document: Map, file: str) -> Fleet:
         for key, effect in _NOT_ACTED_ON.items()
         if document.get(key)
     )
+    with Mistakes() as mistakes:
+        orchestrators = mistakes.of(_orchestrators, model, document)
+        mistakes.of(_check_sites, model, document)
+    assert orchestrators is not None  # else something was wrong
     sites, ignore, quiet = tuple(model.sites), tuple(model.ignore), tuple(model.quiet)
     return Fleet(
         hosts,
@@ -166,7 +175,7 @@ def load_fleet(document: Map, file: str) -> Fleet:
         (*warnings, *_no_failover(document)),
         ci=ci,
         notifications=_notifications(model.notifications),
-        orchestrators=_orchestrators(model, document),
+        orchestrators=orchestrators,
         binhost=model.gateway.binhost.rstrip("/") if model.gateway else "",
         profiles=tuple(dict.fromkeys(drone.profile or "default" for drone in model.drones.values())),
     )
@@ -187,12 +196,15 @@ def _orchestrators(model: FleetModel, document: Map) -> Pairs:
     for name, site in model.sites.items():
         if site.orchestrator and site.orchestrator not in known:
             raise _unknown("orchestrator", f"sites.{name}", site.orchestrator, list(known), sites.child(name))
+    named = {name: known[site.orchestrator] for name, site in model.sites.items() if site.orchestrator}
+    return tuple(sorted(named.items())) or tuple(("", url) for url in known.values() if len(known) == 1)
+
+
+def _check_sites(model: FleetModel, document: Map) -> None:
     for name, drone in model.drones.items():
         if drone.site and drone.site not in model.sites:
             raw = document.child("drones").child(name)
             raise _unknown("site", f"drones.{name}", drone.site, list(model.sites), raw)
-    named = {name: known[site.orchestrator] for name, site in model.sites.items() if site.orchestrator}
-    return tuple(sorted(named.items())) or tuple(("", url) for url in known.values() if len(known) == 1)
 
 
 def _unknown(key: str, where: str, name: str, known: list[str], raw: Map) -> BadConfiguration:

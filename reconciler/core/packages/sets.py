@@ -10,6 +10,7 @@ from reconciler.core.document import Map, parse, read_file
 from reconciler.core.manifest.checked import checked
 from reconciler.core.manifest.nearest import near
 from reconciler.core.manifest.packages import PackageSetModel
+from reconciler.core.mistakes import Mistakes
 from reconciler.core.packages.atoms import read_atom
 from reconciler.core.packages.flags import bare, name_of
 from reconciler.core.positioned import Seq
@@ -27,12 +28,9 @@ def load_sets(tree: Tree, manifests: str) -> tuple[tuple[PackageSet, ...], tuple
     problems: list[ReconcilerError] = list(_no_sets(tree, posixpath.join(manifests, FOLDER)))
     for name in set_names(tree, manifests):
         try:
-            found, wrong = _read(tree, manifests, name)
+            sets.append(load_set(tree, manifests, name))
         except ReconcilerError as problem:
-            problems.append(problem)
-            continue
-        problems += wrong
-        sets += [] if wrong else [found]
+            problems += problem.each
     return tuple(sets), tuple(problems)
 
 
@@ -43,27 +41,19 @@ def set_names(tree: Tree, manifests: str) -> tuple[str, ...]:
 
 
 def load_set(tree: Tree, manifests: str, name: str) -> PackageSet:
-    """BadConfiguration when there is no such set, or it is wrong: the first mistake with its line."""
-    found, wrong = _read(tree, manifests, name)
-    for problem in wrong:
-        raise problem
-    return found
-
-
-def _read(tree: Tree, manifests: str, name: str) -> tuple[PackageSet, list[BadConfiguration]]:
-    """As far as it is well, and each line of it that is not. BadConfiguration for a file that is no set at all."""
+    """BadConfiguration when there is no such set, or with the lines of all that is wrong with it."""
     file = posixpath.join(manifests, FOLDER, f"{name}{SUFFIX}")
     document = _document(tree, file, name, set_names(tree, manifests))
     model = checked(PackageSetModel, document, file)
     if model.name != name:
         raise _wrong(f"the set is called {model.name!r}", f"its file is {name}{SUFFIX}", document.at("name"))
-    wrong: list[BadConfiguration] = []
     listed, use = document["atoms"], document.child("use")
     assert isinstance(listed, Seq)  # the model has seen to it
-    atoms = _atoms(model, listed, wrong)
-    lines = _lines(model, use, wrong)
-    wrong += _contradictions(atoms, lines)
-    return PackageSet(name, model.profile, tuple(atoms), lines, file), wrong
+    with Mistakes() as mistakes:
+        atoms = _atoms(model, listed, mistakes)
+        lines = _lines(model, use, mistakes)
+        mistakes.found += _contradictions(atoms, lines)
+    return PackageSet(name, model.profile, tuple(atoms), lines, file)
 
 
 def _no_sets(tree: Tree, folder: str) -> Iterator[ReconcilerError]:
@@ -96,21 +86,17 @@ def _document(tree: Tree, file: str, name: str, known: tuple[str, ...]) -> Map:
     return document
 
 
-def _atoms(model: PackageSetModel, listed: Seq, wrong: list[BadConfiguration]) -> dict[Atom, Position]:
+def _atoms(model: PackageSetModel, listed: Seq, mistakes: Mistakes) -> dict[Atom, Position]:
     """Each with its place."""
     atoms: dict[Atom, Position] = {}
     for number, text in enumerate(model.atoms):
         at = listed.at(number)
-        try:
-            atom = _atom(text, at)
-        except BadConfiguration as problem:
-            wrong.append(problem)
-            continue
+        atom = mistakes.of(_atom, text, at)
         if atom in atoms:
-            wrong.append(
-                _wrong(f"{atom} stands twice in the set", f"it was listed in line {atoms[atom].line} already", at)
-            )
-        atoms.setdefault(atom, at)
+            why = f"it was listed in line {atoms[atom].line} already"
+            mistakes.found.append(_wrong(f"{atom} stands twice in the set", why, at))
+        elif atom:
+            atoms[atom] = at
     return atoms
 
 
@@ -125,22 +111,27 @@ def _atom(text: str, at: Position) -> Atom:
     return atom
 
 
-def _lines(model: PackageSetModel, use: Map, wrong: list[BadConfiguration]) -> dict[str, tuple[str, ...]]:
+def _lines(model: PackageSetModel, use: Map, mistakes: Mistakes) -> dict[str, tuple[str, ...]]:
     """By the atom as Portage writes it, so that two ways to write the same are two lines for the same."""
     lines: dict[str, tuple[str, ...]] = {}
     seen: dict[str, str] = {}
     for text, words in model.use.items():
         at = use.key_at(text)
-        try:
-            atom = _atom(text, at)
-            if atom.use:
-                raise _wrong(f"use.{text} has brackets", "a line of package.use has none", at)
-            if (other := seen.setdefault(str(atom), text)) != text:
-                raise _wrong(f"use.{text} is the same package as {other}", "one of the two would silently win", at)
-            lines[str(atom)] = _told_once(text, words, at)
-        except BadConfiguration as problem:
-            wrong.append(problem)
+        atom = mistakes.of(_bare_atom, text, at)
+        flags = mistakes.of(_told_once, text, words, at)
+        if atom and (other := seen.setdefault(str(atom), text)) != text:
+            why = "one of the two would silently win"
+            mistakes.found.append(_wrong(f"use.{text} is the same package as {other}", why, at))
+        elif atom and flags:
+            lines[str(atom)] = flags
     return lines
+
+
+def _bare_atom(text: str, at: Position) -> Atom:
+    atom = _atom(text, at)
+    if atom.use:
+        raise _wrong(f"use.{text} has brackets", "a line of package.use has none", at)
+    return atom
 
 
 def _told_once(text: str, words: str, at: Position) -> tuple[str, ...]:

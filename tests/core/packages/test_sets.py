@@ -150,9 +150,13 @@ def test_words_beside_the_sets_are_nobodys_business() -> None:
 def test_a_bad_set_is_a_bad_revision_and_every_mistake_is_told_once() -> None:
     checked = validated({"packages/bad.yaml": "kind: PackageSet\n", "packages/worse.yaml": "atoms: []\n"})
 
-    assert [str(problem.at).partition(":")[0] for problem in checked.problems] == [
-        "manifests/packages/bad.yaml",
-        "manifests/packages/worse.yaml",
+    told = [(str(problem.at).partition(":")[0], problem.what.partition(" ")[0]) for problem in checked.problems]
+    assert sorted(told) == [
+        ("manifests/packages/bad.yaml", "atoms"),
+        ("manifests/packages/bad.yaml", "name"),
+        ("manifests/packages/worse.yaml", "atoms:"),
+        ("manifests/packages/worse.yaml", "kind"),
+        ("manifests/packages/worse.yaml", "name"),
     ]
     assert checked.sets == {"desk": ("app-editors/neovim", "=sys-libs/glibc-2.39*", "dev-lang/python:3.12[sqlite,-tk]")}
 
@@ -186,6 +190,7 @@ def test_editors_get_a_schema() -> None:
     assert schema["$id"] == "urn:reconciler:v1:packages"
     assert set(schema["required"]) == {"kind", "name", "atoms"}
     assert set(schema["properties"]) == {"apiVersion", "kind", "name", "profile", "atoms", "use"}
+    assert run("schema", "packages", "--json").answer["data"] == schema
 
 
 def test_a_set_is_read_with_the_revision_and_a_change_of_it_is_one_of_manifests() -> None:
