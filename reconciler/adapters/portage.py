@@ -31,6 +31,7 @@ from reconciler.process import run
 from reconciler.process_group import ProcessGroup, end_recorded
 from reconciler.swarm.build_log import Phases, reason_of
 from reconciler.swarm.builder import Builder, Built, Ending, Packed, Watching
+from reconciler.swarm.emerge_needs import Needs
 from reconciler.swarm.index import Index, package_of, path_of, read_index, whole
 
 _LOOK = 0.25
@@ -49,6 +50,8 @@ _BUILD = (
     *("--update", "--deep=1", "--selective=n"),
 )
 _QUESTION = ("--pretend", "--tree", "--update", "--deep", "--newuse", "--with-bdeps=y", "--selective=n")
+_ANSWERED = (0, 1)
+"""Exit codes of a question; 1: there is something to say beside the list, or instead of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +112,17 @@ class PortageBuilder(Builder):
         try:
             atoms = [read_atom(text) for text in offer.atoms]
             with self._prepared(offer, "") as (places, log):
-                text = bytearray()
+                text, needs = bytearray(), Needs()
+                question = (*_QUESTION, *map(str, atoms))
                 took = _Took(log.write, lambda data: text.extend(data[: _TEXT - len(text)]))
-                end = self._emerge((*_QUESTION, *map(str, atoms)), places, offer, took, watching, ending)
-                if end.ended or end.code not in (
-                    0,
-                    1,
-                ):  # 1: there is something to say beside the list, or instead of it
+                end = self._emerge(question, places, offer, took, watching, ending)
+                if not end.ended and end.code in _ANSWERED:  # once more: a tree says of one only what needs a package
+                    end = self._emerge(("--debug", *question), places, offer, needs.take, watching, ending)
+                if end.ended or end.code not in _ANSWERED:
                     why = end.ended or reason_of(log.end(), end.code)
                     return Built("failed" if end.judged else "returned", why, log=log.tail())
-                return Built("succeeded", text=text.decode("utf-8", "replace"), log=log.tail())
+                told = f"{text.decode('utf-8', 'replace')}\n{needs.text()}"
+                return Built("succeeded", text=told, log=log.tail())
         except ValueError as error:
             return Built("failed", f"the question cannot be asked: {error}")
 

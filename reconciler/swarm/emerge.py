@@ -13,6 +13,7 @@ from reconciler.core.packages.lines import excerpt, numbered
 from reconciler.model.package import Block, Edge, Listed, Listing, Problem
 from reconciler.swarm.emerge_line import read_line
 from reconciler.swarm.emerge_messages import Messages
+from reconciler.swarm.emerge_needs import NeedsReader
 
 _HEAD = re.compile(r"These are the packages that would be (?:merged|built|fetched)(, in reverse order)?")
 _INDENT = re.compile(r"[^\]]{0,200}\] ( {0,200})")
@@ -22,7 +23,8 @@ _OPERATORS = ("<", ">", "=", "~")
 def read_listing(text: str) -> Listing:
     """All lines of a text. What looks like a part of the list and is not understood is in `problems`, and why.
 
-    Edges are those of the indentation: a package stands above what it needs. Takes time in proportion to the text.
+    Edges are those of the indentation, where a package stands above what it needs, and those that `--debug` tells:
+    a tree shows a package once, however many need it. Takes time in proportion to the text.
     """
     reader = _Reader()
     for number, line in numbered(text):
@@ -39,10 +41,16 @@ class _Reader:
         self.edges: dict[Edge, None] = {}
         self.problems: list[Problem] = []
         self.messages = Messages()
+        self.needs = NeedsReader()
         self.above: list[Listed | None] = []
         self.tree = False
 
     def take(self, line: str, number: int) -> None:
+        if self.needs.knows(line):
+            self.messages.end()
+            if edge := self.needs.take(line):
+                self.edges[edge] = None
+            return
         try:
             found = read_line(line, number)
         except ValueError as error:

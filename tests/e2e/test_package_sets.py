@@ -132,7 +132,7 @@ def test_words_for_people(host: Host, orchestrator: Orchestrator, way: Way) -> N
 
     plan = host.run("plan").stdout
     assert "+ package app-misc/foo  missing: the binhost does not have it  (desk)" in plan
-    assert "No container to change: 1 containers are as git wants them." in plan
+    assert "No container to change: 1 container is as git wants it." in plan
     assert plan.rstrip().endswith("Packages: 2 missing, 0 as wanted.")
     done = tick(host).stdout
     assert "packages: 2 handed over" in done.splitlines()[0]

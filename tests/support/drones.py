@@ -83,7 +83,10 @@ class FakePortage:
 
 @dataclass
 class DroneProcess:
-    """One machine's drone. `around`: the environment that its Portage lives in."""
+    """One machine's drone. `around`: the environment that its Portage lives in. `url`: another way to its orchestrator.
+
+    `more`: lines of its section.
+    """
 
     orchestrator: Orchestrator
     folder: Path
@@ -91,6 +94,7 @@ class DroneProcess:
     name: str = "tau"
     profile: str = "default"
     more: str = ""
+    url: str = ""
     process: subprocess.Popen[str] | None = None
     _logs: list[Path] = field(default_factory=list)
 
@@ -102,17 +106,20 @@ class DroneProcess:
     def state(self) -> Path:
         return self.folder / "state"
 
+    @property
+    def secret(self) -> Path:
+        return self.folder / "secrets" / "drone"
+
     def enroll(self) -> None:
         credential = self.orchestrator.ask("POST", f"/api/drones/{self.name}/enroll").data["credential"]
-        secret = self.folder / "secrets" / "drone"
-        secret.parent.mkdir(parents=True, exist_ok=True)
-        secret.write_text(credential)
-        secret.chmod(0o600)
+        self.secret.parent.mkdir(parents=True, exist_ok=True)
+        self.secret.write_text(credential)
+        self.secret.chmod(0o600)
 
     def start(self) -> DroneProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(
-            f'{self.orchestrator.config.read_text()}\n[swarm]\nurl = "{self.orchestrator.url}"\n'
+            f'{self.orchestrator.config.read_text()}\n[swarm]\nurl = "{self.url or self.orchestrator.url}"\n'
             f'[drone]\nname = "{self.name}"\nprofile = "{self.profile}"\ndirectory = "{self.state}"\n{self.more}'
         )
         self._logs.append(self.folder / f"{len(self._logs)}.log")

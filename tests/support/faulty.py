@@ -20,14 +20,17 @@ arrives, and its answer does not; `garbage`: something else is there."""
 class Way:
     """`fault`: what happens to a request. `passed`: those that reached the server, as `METHOD /path`.
 
-    `reached`: is called after a request arrived, before its answer goes back. `canned`: status, body and headers that
+    `before`: is called before a request is handed on. `reached`: after it arrived, before its answer goes back.
+    `answered`: the requests that the server answered, with its status. `canned`: status, body and headers that
     are said instead of asking anybody.
     """
 
     target: str
     fault: Callable[[str], Fault] = lambda _request: ""
+    before: Callable[[str], None] = lambda _request: None
     reached: Callable[[str], None] = lambda _request: None
     passed: list[str] = field(default_factory=list)
+    answered: list[tuple[str, int]] = field(default_factory=list)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     canned: tuple[int, bytes, Mapping[str, str]] | None = None
@@ -52,7 +55,9 @@ class Way:
         elif fault in ("500", "503", "garbage"):
             _send(handler, 200 if fault == "garbage" else int(fault), b"<html>somebody else</html>")
         else:
+            self.before(request)
             status, told = self._forward(handler, body)
+            self.answered.append((request, status))
             self.passed.append(request)
             self.reached(request)
             if fault == "half":
@@ -99,6 +104,7 @@ def way_to(target: str) -> Iterator[Way]:
             way.serve(self)
 
         do_POST = do_GET
+        do_PUT = do_GET
 
         def log_message(self, format: str, *args: object) -> None: ...
 

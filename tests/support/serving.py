@@ -62,6 +62,7 @@ class Orchestrator:
     token: str = ""
     more: str = ""
     serve: str = ""
+    heartbeat: float = HEARTBEAT
     process: subprocess.Popen[str] | None = None
     port: int = 0
     env: dict[str, str] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class Orchestrator:
     def begin(self) -> subprocess.Popen[str]:
         """It is not waited for: it may be killed before it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        ours = f'listen = "127.0.0.1:{self.port}"\ndirectory = "{self.state}"\nheartbeat = {HEARTBEAT}\n'
+        ours = f'listen = "127.0.0.1:{self.port}"\ndirectory = "{self.state}"\nheartbeat = {self.heartbeat}\n'
         inbox = f'[inbox]\ndirectory = "{self.folder}/inbox"\n'
         self.config.write_text(f"[serve]\n{ours}{self.serve}{inbox}{self.more}")
         env = environment(**self.env, **({"SWARM_ADMIN_KEY": self.token} if self.token else {}))
@@ -165,10 +166,15 @@ class Orchestrator:
 
 @contextmanager
 def orchestrator_at(
-    folder: Path, token: str = "", more: str = "", serve: str = "", env: Mapping[str, str] | None = None
+    folder: Path,
+    token: str = "",
+    more: str = "",
+    serve: str = "",
+    env: Mapping[str, str] | None = None,
+    heartbeat: float = HEARTBEAT,
 ) -> Iterator[Orchestrator]:
-    """`more`: sections of its file; `serve`: lines of the section of that name."""
-    made = Orchestrator(folder, token, more, serve, env=dict(env or {}))
+    """`more`: sections of its file; `serve`: lines of the section of that name; `heartbeat` in seconds."""
+    made = Orchestrator(folder, token, more, serve, heartbeat, env=dict(env or {}))
     made.start()
     try:
         yield made
