@@ -43,6 +43,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     machine.ebuild("app-misc/chosen-1", IUSE="gtk qt", REQUIRED_USE="^^ ( gtk qt )")
     machine.ebuild("app-misc/testing-1", KEYWORDS="~amd64")
     machine.ebuild("app-misc/asks-1", PROPERTIES="interactive")
+    machine.ebuild("dev-diamond/base-1")
+    machine.ebuild("dev-diamond/left-1", DEPEND="dev-diamond/base")
+    machine.ebuild("dev-diamond/right-1", RDEPEND="dev-diamond/base", PDEPEND="dev-diamond/later")
+    machine.ebuild("dev-diamond/later-1", RDEPEND="dev-diamond/right")
+    machine.ebuild("dev-diamond/top-1", DEPEND="dev-diamond/left dev-diamond/right")
     machine.ebuild("dev-cycle/one-1", DEPEND="dev-cycle/two")
     machine.ebuild("dev-cycle/two-1", DEPEND="dev-cycle/one")
     return machine
@@ -131,6 +136,17 @@ def test_a_question_is_answered_with_the_tree_of_all_that_would_be_built(builder
     assert ("app-misc/needs-1", "app-misc/bar-1") in {(edge.parent, edge.dependency) for edge in listing.edges}
     assert listing.tree and not listing.problems
     assert left_over(builder) == []
+
+
+def test_an_answer_tells_every_need_though_a_tree_shows_a_package_once(builder: PortageBuilder) -> None:
+    answer = builder.resolve(offer("dev-diamond/top", build="q3"), Watched(), never)
+
+    listing = read_listing(answer.text)
+    assert answer.text.count("[ebuild") == 5
+    edges = {(edge.parent.split("/")[1], edge.dependency.split("/")[1]) for edge in listing.edges}
+    needs = {("top-1", "left-1"), ("top-1", "right-1"), ("left-1", "base-1"), ("right-1", "base-1")}
+    assert edges >= needs | {("later-1", "right-1")}
+    assert (listing.problems, listing.messages) == ((), ())
 
 
 def test_a_question_without_a_list_brings_what_emerge_said_instead(builder: PortageBuilder) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.model.package import Atom, Block, Edge, Listed, Package
 from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.emerge_needs import Needs
 
 
 def only(line: str) -> Listed:
@@ -172,6 +173,44 @@ def test_what_stands_above_needs_what_is_indented_below() -> None:
 
     assert edges(text) == ["top>left", "left>deep", "deep>deeper", "top>right", "right>deep", "other>deeper"]
     assert read_listing(text).tree
+
+
+DEBUG = """\
+Parent:    (a/left-1:0/0::gentoo, ebuild scheduled for merge)
+Depstring: a/deep
+Priority:  buildtime
+Candidates: ['a/deep']
+
+Child:         (a/deep-1:0/0::gentoo, ebuild scheduled for merge) USE=""
+Parent Dep:    a/deep required by (a/left-1:0/0::gentoo, ebuild scheduled for merge)
+Priority:  runtime
+Child:         (a/deep-1:0/0::gentoo, ebuild scheduled for merge) USE=""
+Parent Dep:    >=a/deep-1:= required by (a/right-1:0/0::gentoo, ebuild scheduled for merge)
+Priority:  runtime_post
+Child:         (a/right-1:0/0::gentoo, ebuild scheduled for merge) USE=""
+Parent Dep:    a/right required by (a/deep-1:0/0::gentoo, ebuild scheduled for merge)
+Priority:  runtime
+Child:         (a/left-1:0/0::gentoo, ebuild scheduled for merge) USE=""
+Parent Dep:    a/left
+"""
+
+
+def test_what_a_tree_does_not_show_twice_is_told_by_the_debug_output() -> None:
+    shown = tree("top", " left", "  deep", " right")
+    assert ("right>deep" in edges(shown)) is False
+
+    assert edges(shown + DEBUG) == ["top>left", "left>deep", "top>right", "right>deep"]
+    assert read_listing(shown + DEBUG).messages == ()
+
+
+def test_debug_output_is_read_out_of_a_stream_in_any_pieces() -> None:
+    whole, pieces = Needs(), Needs()
+    whole.take(DEBUG.encode())
+    for byte in DEBUG.encode():
+        pieces.take(bytes([byte]))
+
+    assert whole.text() == pieces.text()
+    assert edges(whole.text()) == ["left>deep", "right>deep"]
 
 
 def test_a_list_without_indentation_has_no_edges() -> None:
