@@ -76,9 +76,9 @@ def enlist(orchestrator: Orchestrator, ebuilds: Machine, tmp_path: Path) -> Iter
     """A drone by its name, on a machine of its own, which the orchestrator has heard of."""
     drones: list[DroneProcess] = []
 
-    def enlist(name: str, **more: str) -> DroneProcess:
+    def enlist(name: str, more: str = "", url: str = "") -> DroneProcess:
         machine = Machine(tmp_path / name / "machine", ebuilds.repository)
-        drone = DroneProcess(orchestrator, tmp_path / name, machine.environment, name, **more)
+        drone = DroneProcess(orchestrator, tmp_path / name, machine.environment, name, more=more, url=url)
         drones.append(drone)
         drone.enroll()
         drone.start()
