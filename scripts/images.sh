@@ -9,7 +9,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 [ $# -gt 0 ] || set -- reconciler-demo/base:1
 
-static() { [ -x "$1" ] && "$1" --list 2>/dev/null | grep -qx httpd && ! ldd "$1" >/dev/null 2>&1; }
+# grep reads to the end: busybox writes name by name, and one that cannot go on writing has failed (pipefail).
+static() { [ -x "$1" ] && "$1" --list 2>/dev/null | grep -x httpd >/dev/null && ! ldd "$1" >/dev/null 2>&1; }
 
 find_busybox() {
     local path
