@@ -243,7 +243,7 @@ def test_a_lost_ledger_begins_again_with_what_is_verified_and_forgets_no_block(h
     assert ran.data["outcome"] == "unchanged" and bad[:7] in ran.data["held"]
     told = [json.loads(line) for line in host.run("history", "export").stdout.splitlines()]
     assert [each["run"]["command"] for each in told] == ["rebuild", "converge"]
-    assert told[0]["run"]["revision"] == good and "1 blocks stand" in told[0]["run"]["reason"]
+    assert told[0]["run"]["revision"] == good and "1 block stands" in told[0]["run"]["reason"]
     assert list(host.state.glob("ledger.db.broken-*"))
 
 
