@@ -72,7 +72,7 @@ class PortageRules:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How emerge ended: its exit code, or why we ended it, and whether that judges the package."""
+    """How emerge ended: its exit code (negative: a signal), or why we ended it, and whether that judges the package."""
 
     code: int
     ended: str = ""
@@ -191,7 +191,7 @@ class PortageBuilder(Builder):
                     return _End(group.end(_GRACE, take), why, judged=False)
                 if time.monotonic() > until:
                     return _End(group.end(_GRACE, take), f"it did not end within {timeout:g} s")
-            return _End(code)
+            return _End(code, judged=code >= 0)  # whoever killed emerge has said nothing about the package
         finally:
             group.end(0)
             self._forget_run(group.pid)
