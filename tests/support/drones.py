@@ -47,14 +47,15 @@ echo "FAKE"
 
 @dataclass
 class FakePortage:
-    """A folder with programs of those names, and files that tell them what to do."""
+    """A folder with programs of those names, and files that tell them what to do. `emerge`: another script for it."""
 
     folder: Path
+    emerge: str = EMERGE
 
     def __post_init__(self) -> None:
         (self.folder / "bin").mkdir(parents=True)
         (self.folder / "tmp").mkdir()
-        for name, text in (("emerge", EMERGE), ("portageq", PORTAGEQ)):
+        for name, text in (("emerge", self.emerge), ("portageq", PORTAGEQ)):
             program = self.folder / "bin" / name
             program.write_text(text.replace("FAKE", str(self.folder)))
             program.chmod(0o755)
@@ -130,6 +131,11 @@ class DroneProcess:
         """By its last start."""
         return self._logs[-1].read_text()
 
+    @property
+    def said_ever(self) -> str:
+        """By all of its starts."""
+        return "".join(log.read_text() for log in self._logs)
+
     def says(self, words: str) -> None:
         eventually(lambda: words in self.said, f"{words!r} in {self._logs[-1]}")
 
@@ -149,8 +155,11 @@ class DroneProcess:
         self.ended()
 
     def trouble(self) -> list[str]:
-        text = "".join(log.read_text() for log in self._logs)
-        return [line for line in text.splitlines() if "Traceback" in line or "E-INTERNAL" in line or "mistake" in line]
+        return [
+            line
+            for line in self.said_ever.splitlines()
+            if "Traceback" in line or "E-INTERNAL" in line or "mistake" in line
+        ]
 
     def leave(self) -> None:
         if self.process is not None:

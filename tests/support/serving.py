@@ -82,6 +82,20 @@ class Orchestrator:
 
     def start(self) -> None:
         """Until it answers. The port of the first time is kept."""
+        process = self.begin()
+        assert process.stdout is not None
+        for line in process.stdout:
+            told = json.loads(line)
+            if told.get("event") == "listening":
+                self.port = int(told["address"].rpartition(":")[2])
+                break
+        else:
+            raise AssertionError((self.folder / "serve.err").read_text())
+        self._listening = threading.Thread(target=self._listen, args=(process.stdout,), daemon=True)
+        self._listening.start()
+
+    def begin(self) -> subprocess.Popen[str]:
+        """It is not waited for: it may be killed before it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ours = f'listen = "127.0.0.1:{self.port}"\ndirectory = "{self.state}"\nheartbeat = {HEARTBEAT}\n'
         inbox = f'[inbox]\ndirectory = "{self.folder}/inbox"\n'
@@ -91,16 +105,7 @@ class Orchestrator:
         log = (self.folder / "serve.err").open("a")
         with log:
             self.process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            told = json.loads(line)
-            if told.get("event") == "listening":
-                self.port = int(told["address"].rpartition(":")[2])
-                break
-        else:
-            raise AssertionError((self.folder / "serve.err").read_text())
-        self._listening = threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True)
-        self._listening.start()
+        return self.process
 
     def _listen(self, out: IO[str]) -> None:
         with out:
@@ -112,6 +117,8 @@ class Orchestrator:
         self.process.send_signal(number)
         code = self.process.wait(30)
         self._listening.join(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         self.process = None
         return code
 
