@@ -36,6 +36,7 @@ def in_memory(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.timeout(max(1, RUNS) * 300)
 def test_whatever_is_killed_and_when_all_is_built_and_stored_once(in_memory: Path, tell: Tell) -> None:
     wanted = layered(PACKAGES, random.Random(7))
 
