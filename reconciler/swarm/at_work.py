@@ -109,11 +109,14 @@ class AtWork(Watching):
             if self._offer is not None:
                 self._why = self._why or why
 
-    def lose(self, why: str) -> None:
-        """The same, because the lease is gone: whatever comes of it is nobody's."""
-        self.end(why)
+    def lose(self, why: str, offer: Offer | None = None) -> None:
+        """The same, because the lease is gone: whatever comes of it is nobody's.
+
+        `offer`: whose lease that is. An answer about it may come when the next one is being built already.
+        """
         with self._lock:
-            if self._offer is not None:
+            if self._offer is not None and offer in (None, self._offer):
+                self._why = self._why or why
                 self._lost = self._lost or why
 
     def ending(self) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from reconciler.errors import ReconcilerError, Terminal, Transient
+from reconciler.model.swarm import Offer
 from reconciler.swarm.at_work import AtWork, DroneRules, Stopping, Surroundings
 from reconciler.swarm.uplink import LeaseLost
 
@@ -68,8 +69,8 @@ class Pulse:
     def _carefully(self, what: Callable[[], None]) -> None:
         try:
             what()
-        except LeaseLost as error:
-            self._work.lose(error.what)
+        except LeaseLost:  # what goes on knows it by now
+            pass
         except Transient as error:
             self._tell(what.__name__, error)
         except Terminal as error:
@@ -86,11 +87,18 @@ class Pulse:
     def _look(self) -> None:
         offer = self._work.offer
         if offer is not None and not self._world.link.working(offer):
-            self._work.lose("it was withdrawn")
+            self._work.lose("it was withdrawn", offer)
 
     def _ship(self) -> None:
-        while not self._over and self._work.ship(self._world.uplink.log):
+        while not self._over and self._work.ship(self._log):
             pass
+
+    def _log(self, offer: Offer, offset: int, data: bytes) -> int:
+        try:
+            return self._world.uplink.log(offer, offset, data)
+        except LeaseLost as error:
+            self._work.lose(error.what, offer)
+            raise
 
     def _tell(self, what: str, error: ReconcilerError | None) -> None:
         """The same trouble once, and its end."""

@@ -21,13 +21,11 @@ RUNS = int(os.environ.get("RECONCILER_CHAOS", "0"))
 """Of 200 packages each; 0 for one run of 40."""
 
 PACKAGES = 200 if RUNS else 40
-PAUSES = (
-    {"orchestrator": 20.0, "drone": 8.0, "emerge": 4.0} if RUNS else {"orchestrator": 10.0, "drone": 6.0, "emerge": 6.0}
-)
-"""Mean seconds between two deaths."""
+EVERY = {"orchestrator": 20, "drone": 10, "emerge": 8} if RUNS else {"orchestrator": 12, "drone": 8, "emerge": 8}
+"""Builds between two deaths."""
 
-PATIENCE = 900 if RUNS else 240
-BESIDE = 4
+PATIENCE = 1800 if RUNS else 240
+BESIDE = 3
 """Swarms at a time: most of a run is waiting."""
 
 
@@ -38,11 +36,12 @@ def in_memory(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.timeout(max(1, RUNS) * 300)
 def test_whatever_is_killed_and_when_all_is_built_and_stored_once(in_memory: Path, tell: Tell) -> None:
     wanted = layered(PACKAGES, random.Random(7))
 
     def begin(seed: int | None) -> Ran:
-        ran = run(in_memory / f"run-{seed}", wanted, seed, PAUSES, PATIENCE)
+        ran = run(in_memory / f"run-{seed}", wanted, seed, EVERY, PATIENCE)
         print(f"seed {seed}: {ran.told}", flush=True)
         return ran
 
@@ -51,7 +50,6 @@ def test_whatever_is_killed_and_when_all_is_built_and_stored_once(in_memory: Pat
         undisturbed, *disturbed = pool.map(begin, (None, *seeds))
 
     insist_on_all(undisturbed, wanted)
-    assert undisturbed.tries == {"succeeded": PACKAGES}
     for seed, ran in zip(seeds, disturbed, strict=True):
         tell(f"swarm, deaths of seed {seed}: {ran.told}")
         assert ran.ending == undisturbed.ending, f"seed {seed}"

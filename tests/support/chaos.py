@@ -111,10 +111,9 @@ class Chaos:
     portages: list[FakePortage]
     killed: Counter[str] = field(default_factory=Counter)
 
-    # ---- what can be killed; each runs in a thread of its own
+    # ---- what can be killed, each in a thread of its own; some die once more while they begin
 
     def kill_orchestrator(self, dice: random.Random, over: threading.Event) -> bool:
-        """Some die once more while they begin."""
         self.orchestrator.stop(signal.SIGKILL)
         over.wait(dice.uniform(0, 1))
         if dice.random() < 0.3:
@@ -130,6 +129,11 @@ class Chaos:
         drone.kill()
         over.wait(dice.choice((0.1, 1.0, 1.0, 2.5 * HEARTBEAT)))
         drone.start()
+        if dice.random() < 0.3:
+            over.wait(dice.uniform(0, 2))
+            drone.kill()
+            self.killed["drone"] += 1
+            drone.start()
         return True
 
     def kill_emerge(self, dice: random.Random, over: threading.Event) -> bool:
@@ -162,16 +166,20 @@ class Chaos:
         return f"PORTAGE_TMPDIR={builds}"
 
     @contextmanager
-    def killing(self, seed: int, pauses: Mapping[str, float]) -> Iterator[None]:
-        """During the block. `pauses`: kind -> mean seconds between two deaths."""
+    def killing(self, seed: int, every: Mapping[str, int]) -> Iterator[None]:
+        """During the block, `every`: kind -> builds between two of its deaths, on average.
+
+        Whoever is slow dies as often as whoever is fast, and everybody comes to something in between.
+        """
         over = threading.Event()
 
         def repeat(kind: str) -> None:
             dice, kill = random.Random(f"{seed} {kind}"), getattr(self, f"kill_{kind}")
-            longest = 0.6  # there is no run without a death of each kind
-            while not over.wait(dice.uniform(0.2, longest) * pauses[kind]):
-                self.killed[kind] += kill(dice, over)
-                longest = 1.8
+            wanted = dice.randint(1, every[kind])  # there is no run without a death of each kind
+            while not over.wait(0.05):
+                if self.begun() >= wanted and not over.wait(dice.uniform(0, 0.5)):
+                    self.killed[kind] += kill(dice, over)
+                    wanted = self.begun() + dice.randint(1, 2 * every[kind])
 
         with ThreadPoolExecutor(len(KINDS)) as killers:
             killing = [killers.submit(repeat, kind) for kind in KINDS]
@@ -246,6 +254,9 @@ class Chaos:
         """Uploads that came under a lease that was another's by then, as the drones were told."""
         return sum(drone.said_ever.count("the lease is gone") for drone in self.drones)
 
+    def begun(self) -> int:
+        return sum(len(portage.begun()) for portage in self.portages)
+
     def built(self) -> int:
         return sum(len(portage.ended()) for portage in self.portages)
 
@@ -293,14 +304,14 @@ class Ran:
         )
 
 
-def run(folder: Path, wanted: Wanted, seed: int | None, pauses: Mapping[str, float], seconds: float) -> Ran:
+def run(folder: Path, wanted: Wanted, seed: int | None, every: Mapping[str, int], seconds: float) -> Ran:
     """All of it once, within that time. `seed`: of the deaths, None for none of them."""
     with chaos_at(folder) as chaos:
         begun = time.monotonic()
         told = chaos.orchestrator.submit(wanted.listing, profile=PROFILE)
         assert (len(told["accepted"]), told["refused"]) == (len(wanted.needs), [])
         request = told["request"]["id"]
-        with nullcontext() if seed is None else chaos.killing(seed, pauses):
+        with nullcontext() if seed is None else chaos.killing(seed, every):
             eventually(lambda: chaos.ended(request), "every build has ended", seconds)
         took = time.monotonic() - begun
         eventually(lambda: not chaos.left(), "nothing is left over")

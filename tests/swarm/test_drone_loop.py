@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
 
@@ -14,10 +14,11 @@ from reconciler.adapters.drone_memory import TakenFile
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Beat, Offer, Outcome
 from reconciler.ports.swarm import DroneLink
-from reconciler.swarm.at_work import DroneRules, Surroundings
+from reconciler.swarm.at_work import AtWork, DroneRules, Stopping, Surroundings
 from reconciler.swarm.builder import Builder, Built, Ending, Packed, Watching
 from reconciler.swarm.drone import Drone
 from reconciler.swarm.drone_memory import Taken
+from reconciler.swarm.pulse import Pulse
 from reconciler.swarm.uplink import LeaseLost, Uplink
 from tests.support.clock import FakeClock
 
@@ -374,3 +375,31 @@ def test_a_long_log_that_nobody_takes_costs_no_memory(world: World) -> None:
     assert work.ship(lambda _offer, offset, data: offset + len(data))
     work.done()
     assert not work.ship(lambda *_: 0)
+
+
+@pytest.mark.parametrize("what", ["the look", "the log"])
+def test_an_answer_about_a_build_that_is_over_ends_no_other_one(what: str, tmp_path: Path) -> None:
+    """The threads ask about one build, and hear of it when the next one has begun."""
+    world = World(tmp_path)
+    rules = DroneRules("tau", "amd64", 4, 1 << 30)
+    work, next_one = AtWork(), replace(OFFER, build="b2")
+
+    class Late(Link):
+        def working(self, offer: Offer) -> bool:
+            work.begin(next_one)
+            return False
+
+    class LateUp(Up):
+        def log(self, offer: Offer, offset: int, data: bytes) -> int:
+            work.begin(next_one)
+            raise LeaseLost("E-DRONE-LEASE", "the lease is gone")
+
+    around = Surroundings(Late([]), LateUp(), world.hands, world.memory, FakeClock(), lambda: 0.5, world.said.append)
+    pulse = Pulse(rules, "boot-1", around, work, Stopping())
+    work.begin(OFFER)
+    work.wrote(b"words\n")
+
+    pulse._carefully(pulse._look if what == "the look" else pulse._ship)
+
+    assert work.offer == next_one
+    assert (work.ending(), work.lost()) == ("", "")
