@@ -62,7 +62,7 @@ def _obtain(
     blocked: Collection[str],
 ) -> None:
     if need.present:
-        progress.say(f"{need.reference}: tagging an image that is here ({need.reason})")
+        progress.say(f"{need.reference}: tagging the image that is here ({need.reason})")
         engine.tag(need.present, need.reference)
     elif need.build:
         progress.say(f"{need.reference}: building ({need.reason})")
