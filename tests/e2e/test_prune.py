@@ -96,7 +96,7 @@ def test_a_subnet_moves_to_another_network(host: Host) -> None:
     host.engine.cli("rm", "-f", "theirs")
 
     before = host.started()["app-web-1"][0]
-    host.push(app=compose.format("three", host.subnet(5), "'false'"))
+    host.push(app=compose.format("three", host.subnet(5), "/no/such/program"))
     host.converge(code=4)
     assert host.started()["app-web-1"][:2] == (before, "running")
     host.settled()

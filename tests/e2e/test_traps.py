@@ -325,7 +325,7 @@ def test_a_network_that_changed_takes_its_containers_along_and_back(host: Host) 
     host.settled()
 
     before = {name: seen[0] for name, seen in host.started().items()}
-    host.push(app=compose.format(host.subnet(4), "'false'"))
+    host.push(app=compose.format(host.subnet(4), "/no/such/program"))
     host.converge(code=4)
     assert {name: seen[0] for name, seen in host.started().items()} == before
     assert all(seen[1] == "running" for seen in host.started().values())

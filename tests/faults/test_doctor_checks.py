@@ -106,7 +106,7 @@ def test_what_docker_may_give_back_is_found_and_the_command_frees_it(engine: Eng
     engine.cli("commit", "talker")
 
     extra = {what: command for what, command in found().items() if what not in ordinary}
-    assert extra.keys() == {"1 container logs", "images without a name"}
+    assert extra.keys() == {"1 container log", "images without a name"}
     for command in extra.values():
         subprocess.run(["sh", "-c", command], check=True, capture_output=True)
     assert found() == ordinary
