@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from reconciler.core.packages.atoms import read_atoms
-from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.emerge.output import read_listing
 from reconciler.swarm.submitted import form_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "tests/swarm/samples"

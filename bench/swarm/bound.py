@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.swarm.instance import Instance
 from reconciler.model.build import Drone, Job
-from reconciler.swarm.estimate import pace
+from reconciler.swarm.placing.estimate import pace
 
 
 @dataclass(frozen=True, slots=True)

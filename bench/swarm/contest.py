@@ -14,9 +14,9 @@ from bench.swarm.instance import Instance
 from bench.swarm.policies import POLICIES
 from bench.swarm.simulate import Loss, Result, simulate
 from reconciler.model.build import Drone, Limits
-from reconciler.swarm.graph import build
-from reconciler.swarm.placement import place
-from reconciler.swarm.ranking import rank
+from reconciler.swarm.placing.graph import build
+from reconciler.swarm.placing.placement import place
+from reconciler.swarm.placing.ranking import rank
 
 ERROR = 0.35
 """Standard deviation of log(actual / estimated)."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.swarm.graph import build
+from reconciler.swarm.placing.graph import build
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _TARGET = "$(ORIGIN)|$(SITE)|$(RELEASE)|$(COMPONENT)|$(FILENAME)"

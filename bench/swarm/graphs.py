@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.swarm.instance import Instance, instance
 from bench.swarm.times import works
 from reconciler.model.build import Job
-from reconciler.swarm.estimate import SERIAL
+from reconciler.swarm.placing.estimate import SERIAL
 
 DATA = Path(__file__).parent / "data"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.build import Drone, Job
-from reconciler.swarm.graph import Graph, build
+from reconciler.swarm.placing.graph import Graph, build
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench.swarm.simulate import Policy, State
 from reconciler.model.build import Drone, Job, Limits, Ranking
-from reconciler.swarm.estimate import pace, seconds_on
-from reconciler.swarm.placement import place
-from reconciler.swarm.ranking import rank
-from reconciler.swarm.timeline import Timeline
+from reconciler.swarm.placing.estimate import pace, seconds_on
+from reconciler.swarm.placing.placement import place
+from reconciler.swarm.placing.ranking import rank
+from reconciler.swarm.placing.timeline import Timeline
 
 Choices = Sequence[tuple[str, str]]
 

@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 
 from bench.swarm.instance import Instance
 from reconciler.model.build import Drone, DroneState, Held, Job
-from reconciler.swarm.estimate import seconds_on
-from reconciler.swarm.graph import Graph
+from reconciler.swarm.placing.estimate import seconds_on
+from reconciler.swarm.placing.graph import Graph
 
 DEGRADED, OFFLINE = 45.0, 60.0
 """Seconds without a word, from docs: then a drone gets nothing new, then what it holds is queued again."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import exp, log
 
-from reconciler.swarm.estimate import fraction
+from reconciler.swarm.placing.estimate import fraction
 
 MERGES, LEAST, MEDIAN, NINETIETH, LARGEST, TOP_SHARE = 832, 4.0, 43.0, 233.0, 28563.0, 0.8
 CORES = 8

@@ -31,9 +31,9 @@ from reconciler.errors import Busy, Refused, Terminal, Transient
 from reconciler.model.queue import Stored
 from reconciler.model.swarm import Artifact
 from reconciler.ports.swarm import Binhost, PackageFiles, Upload
-from reconciler.swarm.admission import LEASE, admitted, build_id_in, is_package_path
-from reconciler.swarm.index import Entry, Index, build_id_of, joined_header, path_of, stored, whole
-from reconciler.swarm.retention import Retention, superseded
+from reconciler.swarm.binhost.admission import LEASE, admitted, build_id_in, is_package_path
+from reconciler.swarm.binhost.index import Entry, Index, build_id_of, joined_header, path_of, stored, whole
+from reconciler.swarm.binhost.retention import Retention, superseded
 
 _PROFILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9+_.-]{0,127}")
 

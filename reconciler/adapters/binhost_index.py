@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler import durable
-from reconciler.swarm.index import Entry, Index, joined_header, read_index, write_index
+from reconciler.swarm.binhost.index import Entry, Index, joined_header, read_index, write_index
 
 PLAIN, COMPRESSED = "Packages", "Packages.gz"
 _STEP = 6

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.core.plain import plain
 from reconciler.durable import put_sealed, read_sealed, sync_folder
-from reconciler.swarm.index import Entry
+from reconciler.swarm.binhost.index import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from reconciler.durable import sync_folder
 from reconciler.errors import Refused, Transient
 from reconciler.ports.swarm import Upload
-from reconciler.swarm.admission import Sums
+from reconciler.swarm.binhost.admission import Sums
 
 _BUILD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _KEPT = re.compile(r"([0-9a-f]{64})-([0-9a-f]{32})-([0-9a-f]{40})")

@@ -19,7 +19,7 @@ from reconciler.model.sets import Submission
 from reconciler.model.swarm import Build, Request
 from reconciler.ports import BuildSwarm
 from reconciler.request import NoAnswer, send
-from reconciler.swarm.index import read_index, stored, whole
+from reconciler.swarm.binhost.index import read_index, stored, whole
 
 T = TypeVar("T")
 _VERDICTS: tuple[Verdict, ...] = ("accepted", "deduplicated", "refused")

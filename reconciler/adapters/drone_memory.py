@@ -10,7 +10,7 @@ from typing import ClassVar
 from reconciler.core.plain import from_json, to_json
 from reconciler.durable import put_sealed, read_sealed
 from reconciler.errors import Transient
-from reconciler.swarm.drone_memory import DroneMemory, Taken
+from reconciler.swarm.drone.memory import DroneMemory, Taken
 
 
 class TakenFile(DroneMemory):

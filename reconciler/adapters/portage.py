@@ -29,10 +29,10 @@ from reconciler.model.package import Atom
 from reconciler.model.swarm import Offer
 from reconciler.process import run
 from reconciler.process_group import ProcessGroup, end_recorded
-from reconciler.swarm.build_log import Phases, reason_of
-from reconciler.swarm.builder import Builder, Built, Ending, Packed, Watching
-from reconciler.swarm.emerge_needs import Needs
-from reconciler.swarm.index import Index, package_of, path_of, read_index, whole
+from reconciler.swarm.binhost.index import Index, package_of, path_of, read_index, whole
+from reconciler.swarm.drone.build_log import Phases, reason_of
+from reconciler.swarm.drone.builder import Builder, Built, Ending, Packed, Watching
+from reconciler.swarm.emerge.needs import Needs
 
 _LOOK = 0.25
 """Seconds between two looks at whether it is to end, and at how far it is."""

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.swarm import Artifact, Offer
 from reconciler.request import NoAnswer, send
-from reconciler.swarm.builder import Ending, Packed
-from reconciler.swarm.uplink import LeaseLost, Uplink
+from reconciler.swarm.drone.builder import Ending, Packed
+from reconciler.swarm.drone.uplink import LeaseLost, Uplink
 
 if TYPE_CHECKING:
     import requests

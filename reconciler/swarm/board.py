@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from reconciler.model.build import Drone, Held, Job, Ranking
 from reconciler.model.queue import Attempt, Changes, Known, Live
 from reconciler.model.swarm import Build, Request
-from reconciler.swarm import graph as graphs
-from reconciler.swarm.estimate import SERIAL
-from reconciler.swarm.graph import Graph
 from reconciler.swarm.lifecycle import LEASED
-from reconciler.swarm.ranking import rank
-from reconciler.swarm.times import Times
+from reconciler.swarm.placing import graph as graphs
+from reconciler.swarm.placing.estimate import SERIAL
+from reconciler.swarm.placing.graph import Graph
+from reconciler.swarm.placing.ranking import rank
+from reconciler.swarm.placing.times import Times
 
 _MANY = 1000
 """Builds that have succeeded since the graph was made, after which it is made anew without them."""

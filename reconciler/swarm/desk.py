@@ -11,7 +11,7 @@ from reconciler.model.queue import Changes, Took
 from reconciler.ports.swarm import BuildStore, DispatchEngine
 from reconciler.swarm.board import Board
 from reconciler.swarm.draft import Draft
-from reconciler.swarm.times import Times
+from reconciler.swarm.placing.times import Times
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from reconciler.model.swarm import Build, Offer
 from reconciler.swarm import lifecycle
 from reconciler.swarm.board import Board
 from reconciler.swarm.draft import Draft
-from reconciler.swarm.placement import place
+from reconciler.swarm.placing.placement import place
+from reconciler.swarm.placing.times import Times
 from reconciler.swarm.rules import Rules
-from reconciler.swarm.times import Times
 
 
 @dataclass(slots=True)

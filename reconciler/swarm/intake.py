@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from reconciler.model.package import Edge, Listed, Listing, Message, Package
 from reconciler.model.queue import Decision, Stored
 from reconciler.model.swarm import Build
-from reconciler.swarm import graph
+from reconciler.swarm.placing import graph
 from reconciler.swarm.same import same_build, same_stored, slots
 
 Work = Callable[[str], float]

@@ -1,8 +1,8 @@
 """What follows when a try came to nothing: another one, or the end.
 
 A package that fails is tried twice more: on another drone first, and the last time on the sweeper where there is one
-(swarm/eligible.py sees to both, by `Build.failures`). A drone that was lost, or gave the build back, says nothing about
-the package; only when that happens again and again, the package is taken for what takes the drones down.
+(`placing/eligible.py` sees to both, by `Build.failures`). A drone that was lost, or gave the build back, says nothing
+about the package; only when that happens again and again, the package is taken for what takes the drones down.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from reconciler.model.package import Atom, AtomList, Listing, Message, Package
 from reconciler.model.queue import Decision, Stored
 from reconciler.model.swarm import Build, Request, Use
 from reconciler.swarm.draft import Draft
-from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.emerge.output import read_listing
 from reconciler.swarm.intake import Work, take, trouble
 from reconciler.swarm.submitted import read_submitted
 

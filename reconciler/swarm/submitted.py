@@ -9,8 +9,8 @@ from reconciler.core.packages.atoms import read_atom, read_atoms, without_commen
 from reconciler.core.packages.lines import excerpt, numbered
 from reconciler.errors import Position, Terminal
 from reconciler.model.package import AtomList, Listing
-from reconciler.swarm.emerge import read_listing
-from reconciler.swarm.emerge_line import read_line
+from reconciler.swarm.emerge.line import read_line
+from reconciler.swarm.emerge.output import read_listing
 
 Form = Literal["atoms", "listing", "nothing"]
 

@@ -9,11 +9,11 @@ from reconciler.model.build import Band
 from reconciler.model.queue import DroneView, Known, Pending, Queue
 from reconciler.model.swarm import Build
 from reconciler.swarm.board import Board
-from reconciler.swarm.estimate import band
-from reconciler.swarm.fleet import Fleet
-from reconciler.swarm.placement import forecast
+from reconciler.swarm.placing.estimate import band
+from reconciler.swarm.placing.fleet import Fleet
+from reconciler.swarm.placing.placement import forecast
+from reconciler.swarm.placing.times import Times
 from reconciler.swarm.rules import Rules
-from reconciler.swarm.times import Times
 
 _NAMED = 3
 """Dependencies that a reason names."""

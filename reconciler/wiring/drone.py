@@ -18,8 +18,8 @@ from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.uplink_http import UplinkHttp
 from reconciler.errors import Busy, ReconcilerError, Terminal
 from reconciler.model.settings import Settings
-from reconciler.swarm.at_work import DroneRules, Surroundings
-from reconciler.swarm.drone import Drone
+from reconciler.swarm.drone.at_work import DroneRules, Surroundings
+from reconciler.swarm.drone.loop import Drone
 from reconciler.wiring.clock import SystemClock
 
 

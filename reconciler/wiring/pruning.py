@@ -8,7 +8,7 @@ from reconciler.adapters.binhost_folder import BinhostFolder
 from reconciler.errors import ReconcilerError
 from reconciler.model.settings import Serve
 from reconciler.model.swarm import Request
-from reconciler.swarm.retention import Retention, wanted_by_sets
+from reconciler.swarm.binhost.retention import Retention, wanted_by_sets
 
 EVERY = 3600.0
 """Seconds."""

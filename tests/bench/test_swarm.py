@@ -21,8 +21,8 @@ from bench.swarm.simulate import Loss, simulate
 from bench.swarm.tables import contest_text, passes_text
 from bench.swarm.times import seconds
 from reconciler.model.build import Drone, Job, Limits
-from reconciler.swarm.estimate import seconds_on
-from reconciler.swarm.graph import build
+from reconciler.swarm.placing.estimate import seconds_on
+from reconciler.swarm.placing.graph import build
 from tests.support.swarm import KEYS, Edges, edges_strategy
 
 EXACT = Limits(spread=0.0)

@@ -16,7 +16,7 @@ from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Busy, Refused, Terminal
 from reconciler.model.settings import Serve
 from reconciler.model.swarm import Request
-from reconciler.swarm.retention import Retention
+from reconciler.swarm.binhost.retention import Retention
 from reconciler.wiring.pruning import Pruning
 from tests.support.binhost import HEADER, PROFILE, artifact, bring, index_of, upload
 

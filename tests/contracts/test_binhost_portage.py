@@ -17,9 +17,9 @@ import pytest
 from reconciler.adapters.binhost_folder import BinhostFolder
 from reconciler.adapters.portage import PortageBuilder, PortageRules
 from reconciler.model.swarm import Artifact, Use
-from reconciler.swarm.builder import Built
-from reconciler.swarm.index import Entry
-from reconciler.swarm.retention import Retention
+from reconciler.swarm.binhost.index import Entry
+from reconciler.swarm.binhost.retention import Retention
+from reconciler.swarm.drone.builder import Built
 from tests.support.binhost import PROFILE, artifact, bring, index_of, upload
 from tests.support.gentoo import LIBRARY, Machine, Watched, names, never, offer
 

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from reconciler.model.package import Listed, Listing, Package
-from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.emerge.output import read_listing
 from tests.support.portage import Gentoo
 
 FOO = Package(

@@ -17,8 +17,8 @@ from reconciler.adapters.portage import PortageBuilder, PortageRules
 from reconciler.durable import read_sealed
 from reconciler.errors import Terminal
 from reconciler.process_group import marked
-from reconciler.swarm.builder import Built
-from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.drone.builder import Built
+from reconciler.swarm.emerge.output import read_listing
 from tests.support.cli import ROOT
 from tests.support.gentoo import BODY, LIBRARY, SLEEPER, Machine, Watched, names, never, offer
 

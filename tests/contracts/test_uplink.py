@@ -14,8 +14,8 @@ import pytest
 from reconciler.adapters.uplink_http import UplinkHttp
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Offer
-from reconciler.swarm.builder import Packed
-from reconciler.swarm.uplink import LeaseLost
+from reconciler.swarm.drone.builder import Packed
+from reconciler.swarm.drone.uplink import LeaseLost
 from tests.support.serving import Orchestrator, ScriptedDrone, eventually, listing, orchestrator_at
 
 CONTENT = bytes(range(256)) * 4000

@@ -32,7 +32,7 @@ DRONE_MUTANTS = (
     Mutant(
         "two packages under one name",
         "D1",
-        "reconciler/swarm/admission.py",
+        "reconciler/swarm/binhost/admission.py",
         "number = own if last < own <= last + _FARTHEST else last + 1",
         "number = own or last + 1",
         (f"{FOLDER}::test_two_builds_of_one_version_get_two_build_ids",),
@@ -64,7 +64,7 @@ DRONE_MUTANTS = (
     Mutant(
         "a drone that died says that it holds nothing",
         "D4",
-        "reconciler/swarm/drone.py",
+        "reconciler/swarm/drone/loop.py",
         "self._pulse.boot = taken.boot",
         "assert taken.boot",
         (f"{LOOP}::test_what_was_done_when_it_died_is_brought_under_the_boot_that_made_it",),
@@ -72,7 +72,7 @@ DRONE_MUTANTS = (
     Mutant(
         "what was begun is not written down",
         "D4",
-        "reconciler/swarm/drone.py",
+        "reconciler/swarm/drone/loop.py",
         "        self._world.memory.keep(Taken(offer, self._pulse.boot))\n",
         "",
         ("tests/faults/test_drone.py::test_a_killed_drone_is_cleaned_up_after_and_what_it_built_is_built_again",),

@@ -79,7 +79,7 @@ def test_a_damaged_index_is_made_whole_again(
 
 
 def test_what_had_left_a_damaged_index_does_not_come_back(root: Path) -> None:
-    from reconciler.swarm.retention import Retention
+    from reconciler.swarm.binhost.retention import Retention
 
     binhost = BinhostFolder(root)
     bring(binhost, "b3", "a/b-2", b"three")

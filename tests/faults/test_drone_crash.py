@@ -9,9 +9,9 @@ import pytest
 
 from reconciler.adapters.drone_memory import TakenFile
 from reconciler.model.swarm import Outcome, Result
-from reconciler.swarm.at_work import DroneRules, Surroundings
-from reconciler.swarm.builder import Builder
-from reconciler.swarm.drone import Drone
+from reconciler.swarm.drone.at_work import DroneRules, Surroundings
+from reconciler.swarm.drone.builder import Builder
+from reconciler.swarm.drone.loop import Drone
 from tests.conftest import Tell
 from tests.support.clock import FakeClock
 from tests.support.seam import Died, Seam

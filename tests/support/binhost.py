@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.adapters.binhost_folder import BinhostFolder
 from reconciler.model.swarm import Artifact
-from reconciler.swarm.index import Index, read_index
+from reconciler.swarm.binhost.index import Index, read_index
 
 HEADER = {"ARCH": "amd64", "CHOST": "x86_64-pc-linux-gnu", "IUSE_IMPLICIT": "prefix", "VERSION": "0", "TIMESTAMP": "1"}
 PROFILE = "amd64"

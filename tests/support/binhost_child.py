@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.adapters.binhost_folder import BinhostFolder
-from reconciler.swarm.retention import Retention
+from reconciler.swarm.binhost.retention import Retention
 from tests.support.binhost import PROFILE, artifact, bring, index_of, upload
 
 NOW = 1_700_000_000.0
@@ -112,7 +112,7 @@ def index_of_clients(root: Path) -> tuple[Any, ...]:
     """What a client would read now, before anything was mended: each file that an index names is there and whole."""
     import gzip
 
-    from reconciler.swarm.index import read_index
+    from reconciler.swarm.binhost.index import read_index
 
     folder = root / PROFILE
     found = []

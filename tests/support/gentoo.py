@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.model.swarm import Offer, Use
-from reconciler.swarm.builder import Built
+from reconciler.swarm.drone.builder import Built
 from tests.support.portage import Gentoo, parts
 
 MAKE_CONF = """

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from reconciler.model.build import Drone, Held, Job, Limits
-from reconciler.swarm.graph import Graph, build
+from reconciler.swarm.placing.graph import Graph, build
 
 EXACT = Limits(spread=0.0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.swarm.build_log import Phases, reason_of
+from reconciler.swarm.drone.build_log import Phases, reason_of
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -14,12 +14,12 @@ from reconciler.adapters.drone_memory import TakenFile
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Beat, Offer, Outcome
 from reconciler.ports.swarm import DroneLink
-from reconciler.swarm.at_work import AtWork, DroneRules, Stopping, Surroundings
-from reconciler.swarm.builder import Builder, Built, Ending, Packed, Watching
-from reconciler.swarm.drone import Drone
-from reconciler.swarm.drone_memory import Taken
-from reconciler.swarm.pulse import Pulse
-from reconciler.swarm.uplink import LeaseLost, Uplink
+from reconciler.swarm.drone.at_work import AtWork, DroneRules, Stopping, Surroundings
+from reconciler.swarm.drone.builder import Builder, Built, Ending, Packed, Watching
+from reconciler.swarm.drone.loop import Drone
+from reconciler.swarm.drone.memory import Taken
+from reconciler.swarm.drone.pulse import Pulse
+from reconciler.swarm.drone.uplink import LeaseLost, Uplink
 from tests.support.clock import FakeClock
 
 OFFER = Offer("b1", 1, "package", ("=app-misc/foo-1",), "amd64")
@@ -364,7 +364,7 @@ def test_a_torn_memory_is_none(tmp_path: Path) -> None:
 
 
 def test_a_long_log_that_nobody_takes_costs_no_memory(world: World) -> None:
-    from reconciler.swarm import at_work
+    from reconciler.swarm.drone import at_work
 
     work = at_work.AtWork()
     work.begin(OFFER)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model.build import Drone, Job
-from reconciler.swarm.eligible import eligible
+from reconciler.swarm.placing.eligible import eligible
 
 GIB = 1 << 30
 BIG = Drone("big", 16, memory=64 * GIB, profile="amd64")

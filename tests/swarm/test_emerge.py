@@ -7,8 +7,8 @@ import re
 import pytest
 
 from reconciler.model.package import Atom, Block, Edge, Listed, Package
-from reconciler.swarm.emerge import read_listing
-from reconciler.swarm.emerge_needs import Needs
+from reconciler.swarm.emerge.needs import Needs
+from reconciler.swarm.emerge.output import read_listing
 
 
 def only(line: str) -> Listed:

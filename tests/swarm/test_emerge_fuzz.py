@@ -17,7 +17,7 @@ from reconciler.core.packages.atoms import read_atom, read_atoms
 from reconciler.core.packages.version import split_cpv
 from reconciler.errors import Terminal
 from reconciler.model.package import AtomList, Listing
-from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.emerge.output import read_listing
 from reconciler.swarm.submitted import form_of, read_submitted
 
 SAMPLES = {file.stem: file.read_text() for file in sorted((Path(__file__).parent / "samples").glob("*.txt"))}

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import Terminal
 from reconciler.model.package import Listed, Listing
-from reconciler.swarm.emerge import read_listing
+from reconciler.swarm.emerge.output import read_listing
 from reconciler.swarm.submitted import form_of
 
 SAMPLES = Path(__file__).parent / "samples"

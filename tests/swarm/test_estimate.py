@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.build import Drone, EstimateError, Job, PastBuild
-from reconciler.swarm.estimate import band, errors, estimate, fraction, remaining, remember, seconds_on, speeds
-from reconciler.swarm.rough import SECONDS
+from reconciler.swarm.placing.estimate import band, errors, estimate, fraction, remaining, remember, seconds_on, speeds
+from reconciler.swarm.placing.rough import SECONDS
 
 
 def built(package: str, *seconds: float, cores: int = 8, drone: str = "big", size: int = 0) -> list[PastBuild]:

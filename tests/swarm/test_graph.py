@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.swarm.graph import build
+from reconciler.swarm.placing.graph import build
 from tests.support.swarm import KEYS, Edges, edges_of, edges_strategy
 
 GRAPHS = edges_strategy(KEYS, cyclic=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.package import Package
-from reconciler.swarm.index import (
+from reconciler.swarm.binhost.index import (
     Index,
     acceptable,
     bound_to,

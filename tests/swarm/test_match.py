@@ -15,7 +15,7 @@ from reconciler.core.packages.version import split_cpv
 from reconciler.model.package import Package
 from reconciler.model.queue import Stored
 from reconciler.model.swarm import Request
-from reconciler.swarm.retention import Retention, superseded, wanted_by_sets
+from reconciler.swarm.binhost.retention import Retention, superseded, wanted_by_sets
 
 HAS = Package("dev-libs", "liba", "1.10_p2-r3", "0/2", "gentoo", ("-debug", "nls"))
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model.build import Drone, Held, Job, Limits, Placement
-from reconciler.swarm.graph import build
-from reconciler.swarm.placement import forecast, place
-from reconciler.swarm.ranking import rank
+from reconciler.swarm.placing.graph import build
+from reconciler.swarm.placing.placement import forecast, place
+from reconciler.swarm.placing.ranking import rank
 from tests.support.swarm import EXACT, edges_of, jobs_of, running
 
 FAST, SLOW = Drone("fast", 8), Drone("slow", 2)

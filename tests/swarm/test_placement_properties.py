@@ -12,11 +12,11 @@ from bench.swarm.instance import Instance
 from bench.swarm.policies import Place
 from bench.swarm.simulate import Loss, simulate
 from reconciler.model.build import Drone, Job, Limits, Placement
-from reconciler.swarm.eligible import eligible
-from reconciler.swarm.estimate import seconds_on
-from reconciler.swarm.graph import Graph
-from reconciler.swarm.placement import forecast, place
-from reconciler.swarm.ranking import rank, unit_job
+from reconciler.swarm.placing.eligible import eligible
+from reconciler.swarm.placing.estimate import seconds_on
+from reconciler.swarm.placing.graph import Graph
+from reconciler.swarm.placing.placement import forecast, place
+from reconciler.swarm.placing.ranking import rank, unit_job
 from tests.support.swarm import EXACT, Swarm, swarms
 
 

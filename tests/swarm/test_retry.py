@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.build import Drone, Job
 from reconciler.model.swarm import Build
 from reconciler.swarm import lifecycle, retry
-from reconciler.swarm.eligible import eligible
+from reconciler.swarm.placing.eligible import eligible
 from tests.support.orchestrated import package
 
 BUILD = Build("b1", "package", package("app-misc/foo-1"), "amd64", "queued", 1.0, 1.0)

@@ -14,8 +14,8 @@ from collections.abc import Set as AbstractSet
 from math import inf
 
 from reconciler.model.build import Assignment, Drone, Job, Limits, Placement, Ranking, Unplaced
-from reconciler.swarm.graph import Graph
-from reconciler.swarm.plan import Choice, Plan
+from reconciler.swarm.placing.graph import Graph
+from reconciler.swarm.placing.plan import Choice, Plan
 from reconciler.swarm.words import span
 
 

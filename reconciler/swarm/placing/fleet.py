@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.model.build import Drone, Job
-from reconciler.swarm.eligible import Eligibility, eligible
-from reconciler.swarm.estimate import pace
+from reconciler.swarm.placing.eligible import Eligibility, eligible
+from reconciler.swarm.placing.estimate import pace
 
 Options = tuple[tuple[float, int], ...]
 """(seconds for each second of work, number of the drone), the fastest first."""

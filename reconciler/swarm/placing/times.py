@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.model.build import EstimateError, Limits, PastBuild
 from reconciler.model.queue import Took
-from reconciler.swarm.estimate import errors, estimate, remember, speeds
+from reconciler.swarm.placing.estimate import errors, estimate, remember, speeds
 
 _LATELY = 200
 """Builds by which the error of the estimates is measured."""

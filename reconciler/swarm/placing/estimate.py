@@ -14,7 +14,7 @@ from statistics import NormalDist, median
 
 from reconciler.core.counting import count
 from reconciler.model.build import Band, Drone, Estimate, EstimateError, Job, PastBuild
-from reconciler.swarm.rough import SECONDS, USUAL
+from reconciler.swarm.placing.rough import SECONDS, USUAL
 from reconciler.swarm.words import span
 
 SERIAL = 0.1

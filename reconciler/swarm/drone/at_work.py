@@ -10,9 +10,9 @@ from threading import Lock
 from reconciler.model.swarm import Beat, Offer
 from reconciler.ports.running import Clock
 from reconciler.ports.swarm import DroneLink
-from reconciler.swarm.builder import Builder, Watching
-from reconciler.swarm.drone_memory import DroneMemory
-from reconciler.swarm.uplink import Uplink
+from reconciler.swarm.drone.builder import Builder, Watching
+from reconciler.swarm.drone.memory import DroneMemory
+from reconciler.swarm.drone.uplink import Uplink
 
 _SHOWN = 2048
 """Bytes of the log's end that go with a beat."""

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from math import inf
 
 from reconciler.model.build import Drone, Limits
-from reconciler.swarm.estimate import remaining
+from reconciler.swarm.placing.estimate import remaining
 
 
 class Timeline:

@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 from reconciler.errors import Terminal
 from reconciler.model.swarm import Artifact, Offer
-from reconciler.swarm.builder import Ending, Packed
+from reconciler.swarm.drone.builder import Ending, Packed
 
 
 class LeaseLost(Terminal):

@@ -18,7 +18,7 @@ from reconciler.core.packages.atoms import read_atom
 from reconciler.core.packages.lines import excerpt
 from reconciler.core.packages.version import is_category, is_name, is_version, split_cpv
 from reconciler.model.package import Block, Kind, Listed, Package
-from reconciler.swarm.use import read_use
+from reconciler.swarm.emerge.use import read_use
 
 LONGEST = 65536
 """Characters of one line. The longest real ones (all languages, in colour) have about ten thousand."""

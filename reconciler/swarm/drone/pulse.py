@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.swarm import Offer
-from reconciler.swarm.at_work import AtWork, DroneRules, Stopping, Surroundings
-from reconciler.swarm.uplink import LeaseLost
+from reconciler.swarm.drone.at_work import AtWork, DroneRules, Stopping, Surroundings
+from reconciler.swarm.drone.uplink import LeaseLost
 
 _WAIT = 0.1
 """Seconds between two looks of a thread at the clock."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Offer, Outcome
-from reconciler.swarm.at_work import AtWork, DroneRules, Stopping, Surroundings
-from reconciler.swarm.builder import Built, Packed
-from reconciler.swarm.drone_memory import Taken
-from reconciler.swarm.pulse import Pulse
-from reconciler.swarm.uplink import LeaseLost
+from reconciler.swarm.drone.at_work import AtWork, DroneRules, Stopping, Surroundings
+from reconciler.swarm.drone.builder import Built, Packed
+from reconciler.swarm.drone.memory import Taken
+from reconciler.swarm.drone.pulse import Pulse
+from reconciler.swarm.drone.uplink import LeaseLost
 
 _NEXT = 2.0
 """Seconds that a question for the next offer may take: so long a drone that is idle takes to stop."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.core.packages.version import split_cpv
 from reconciler.model.swarm import Artifact
-from reconciler.swarm.index import Entry, acceptable, build_id_of
+from reconciler.swarm.binhost.index import Entry, acceptable, build_id_of
 
 LEASE = "RECONCILER_LEASE"
 """A line of ours in the index, which Portage passes over: `BUILD:ATTEMPT:PATH` of the upload."""

@@ -8,10 +8,10 @@ from math import inf
 from typing import NamedTuple
 
 from reconciler.model.build import Drone, Job, Limits, Ranking
-from reconciler.swarm.fleet import Fleet
-from reconciler.swarm.graph import Graph
-from reconciler.swarm.ranking import rank, unit_job
-from reconciler.swarm.timeline import Timeline
+from reconciler.swarm.placing.fleet import Fleet
+from reconciler.swarm.placing.graph import Graph
+from reconciler.swarm.placing.ranking import rank, unit_job
+from reconciler.swarm.placing.timeline import Timeline
 
 
 class Choice(NamedTuple):

@@ -11,9 +11,9 @@ import re
 from reconciler.core.packages.atoms import read_atom
 from reconciler.core.packages.lines import excerpt, numbered
 from reconciler.model.package import Block, Edge, Listed, Listing, Problem
-from reconciler.swarm.emerge_line import read_line
-from reconciler.swarm.emerge_messages import Messages
-from reconciler.swarm.emerge_needs import NeedsReader
+from reconciler.swarm.emerge.line import read_line
+from reconciler.swarm.emerge.messages import Messages
+from reconciler.swarm.emerge.needs import NeedsReader
 
 _HEAD = re.compile(r"These are the packages that would be (?:merged|built|fetched)(, in reverse order)?")
 _INDENT = re.compile(r"[^\]]{0,200}\] ( {0,200})")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reconciler.model.build import Drone, Job, Ranking
-from reconciler.swarm.fleet import Fleet
-from reconciler.swarm.graph import Graph
+from reconciler.swarm.placing.fleet import Fleet
+from reconciler.swarm.placing.graph import Graph
 
 
 def rank(graph: Graph, jobs: Mapping[str, Job], drones: Sequence[Drone]) -> Ranking:

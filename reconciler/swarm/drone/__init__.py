@@ -1,0 +1,1 @@
+"""What a drone does: takes an offer, builds it, says how it went, through any death of its own."""

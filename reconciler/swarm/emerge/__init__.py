@@ -1,0 +1,1 @@
+"""What `emerge` prints, read: text in, values out, nothing guessed."""
