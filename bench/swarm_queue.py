@@ -19,8 +19,8 @@ from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
 from typing import ClassVar
 
-from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
-from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.adapters.swarm.engine_embedded import EmbeddedEngine, EmbeddedLink
+from reconciler.adapters.swarm.store import SqliteStore
 from reconciler.model.package import Edge, Listed, Listing, Package
 from reconciler.model.queue import Changes, Stored
 from reconciler.model.swarm import Artifact, Beat, Offer, Outcome

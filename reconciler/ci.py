@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.adapters.ci_generic import Generic
-from reconciler.adapters.ci_gitea import Gitea
-from reconciler.adapters.ci_github import GitHub
+from reconciler.adapters.ci.generic import Generic
+from reconciler.adapters.ci.gitea import Gitea
+from reconciler.adapters.ci.github import GitHub
 from reconciler.adapters.secrets import SecretStore
 from reconciler.errors import Terminal
 from reconciler.model.gate import CiRules

@@ -14,7 +14,7 @@ from reconciler.cli.times import ago, span
 from reconciler.model.swarm import ENDED, BuildState
 
 if TYPE_CHECKING:
-    from reconciler.adapters.orchestrator_http import OrchestratorHttp
+    from reconciler.adapters.swarm.orchestrator_http import OrchestratorHttp
 
 FOLLOW = 1.0
 """Seconds between two questions while nothing new is written."""

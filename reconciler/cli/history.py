@@ -28,7 +28,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model.report import Run, StepRecord
 
 if TYPE_CHECKING:
-    from reconciler.adapters.ledger_view import LedgerView
+    from reconciler.adapters.ledger.view import LedgerView
 
 _LIST = "(list)"
 _SHOWN = 15
@@ -155,7 +155,7 @@ def _step(step: StepRecord) -> list[str]:
 
 
 def _ledger(frame: Frame) -> LedgerView:
-    from reconciler.adapters.ledger_view import LedgerView
+    from reconciler.adapters.ledger.view import LedgerView
 
     return LedgerView(f"{settings_of(frame).state.directory}/ledger.db")
 

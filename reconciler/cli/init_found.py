@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.adapters.compose_files import LocalDisk, search
-from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.docker.engine import DockerEngine
 from reconciler.adapters.host_files import environment_in, real_path
 from reconciler.adapters.new_repository import Clone, clone, is_repository
 from reconciler.adapters.placing import Placing

@@ -20,7 +20,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model.observed import Container
 
 if TYPE_CHECKING:
-    from reconciler.adapters.docker_console import DockerConsole
+    from reconciler.adapters.docker.console import DockerConsole
 
 
 @click.command(cls=Helpful, short_help="Show what containers write.")

@@ -17,7 +17,7 @@ from reconciler.cli.swarm import Data, about
 from reconciler.cli.times import span
 
 if TYPE_CHECKING:
-    from reconciler.adapters.orchestrator_http import Happened, OrchestratorHttp
+    from reconciler.adapters.swarm.orchestrator_http import Happened, OrchestratorHttp
 
 EVERY = 2.0
 """Seconds between two looks on a terminal."""

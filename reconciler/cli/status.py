@@ -21,7 +21,7 @@ from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
-    from reconciler.adapters.ledger_view import LedgerView
+    from reconciler.adapters.ledger.view import LedgerView
     from reconciler.model.sets import PackageDrift
     from reconciler.model.settings import Settings
 

@@ -13,7 +13,7 @@ from reconciler.cli.frame import Frame
 from reconciler.cli.times import span
 
 if TYPE_CHECKING:
-    from reconciler.adapters.orchestrator_http import OrchestratorHttp
+    from reconciler.adapters.swarm.orchestrator_http import OrchestratorHttp
     from reconciler.model.settings import Settings
 
 Data = Mapping[str, Any]
@@ -51,7 +51,7 @@ def token_of(settings: Settings, name: str) -> str:
 
 def orchestrator_of(frame: Frame) -> OrchestratorHttp:
     """The orchestrator that this machine asks; it is not asked yet."""
-    from reconciler.adapters.orchestrator_http import OrchestratorHttp
+    from reconciler.adapters.swarm.orchestrator_http import OrchestratorHttp
     from reconciler.cli.actor import actor
 
     settings = swarm_settings_of(frame)

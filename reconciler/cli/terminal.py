@@ -18,7 +18,7 @@ from reconciler.cli.streams import show_error
 from reconciler.errors import ReconcilerError, Transient
 
 if TYPE_CHECKING:
-    from reconciler.adapters.docker_console import DockerConsole, Session
+    from reconciler.adapters.docker.console import DockerConsole, Session
 
 _CHUNK = 65536
 _ENDING = 10.0
@@ -47,7 +47,7 @@ def _as_it_is(session: Session) -> None:
 
 
 def _in_frames(session: Session) -> None:
-    from reconciler.adapters.docker_frames import frames
+    from reconciler.adapters.docker.frames import frames
 
     for piece in frames(_pump(session)):
         _write(1 if piece.stream == "stdout" else 2, piece.data)

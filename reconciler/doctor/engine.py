@@ -17,7 +17,7 @@ from docker import APIClient
 from docker.errors import DockerException
 from docker.utils import kwargs_from_env
 
-from reconciler.adapters.docker_read import lacks
+from reconciler.adapters.docker.read import lacks
 from reconciler.core.diagnosis.engine import NEWEST_API, OLDEST_API, EngineFacts, Trouble
 from reconciler.doctor.init import install, start
 

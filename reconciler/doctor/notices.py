@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.adapters.discord import DiscordNotifier
+from reconciler.adapters.notices.discord import DiscordNotifier
 from reconciler.core.diagnosis.notices import NoticeFacts
 from reconciler.doctor.subject import Subject
 from reconciler.model.notice import Notifications

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import __version__, durable
-from reconciler.adapters.docker_raw import RawEngine
+from reconciler.adapters.docker.raw import RawEngine
 from reconciler.git.worktree.record import Stat, fingerprint, settled
 from reconciler.model import labels as label
 from reconciler.model.observed import familiar

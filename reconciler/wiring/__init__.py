@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from reconciler.adapters.adoptions import AdoptionFile
 from reconciler.adapters.deploys import WaitingDeploys
-from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.docker.engine import DockerEngine
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.heartbeat import Heartbeat
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity
 from reconciler.adapters.host_local import LocalShell
 from reconciler.adapters.image_tags import TagFile
-from reconciler.adapters.ledger import SqliteLedger
-from reconciler.adapters.ledger_view import LedgerView
-from reconciler.adapters.outbox import FileOutbox
+from reconciler.adapters.ledger.sqlite import SqliteLedger
+from reconciler.adapters.ledger.view import LedgerView
+from reconciler.adapters.notices.outbox import FileOutbox
 from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.adapters.signals import SentinelSignals
@@ -44,7 +44,7 @@ from reconciler.remote import remote_of
 from reconciler.wiring.builders import make_build_swarm
 
 if TYPE_CHECKING:
-    from reconciler.adapters.docker_console import DockerConsole
+    from reconciler.adapters.docker.console import DockerConsole
     from reconciler.convergence.gate import Gate
     from reconciler.model.gate import CiRules, GateAnswer
     from reconciler.ports import ContinuousIntegration
@@ -139,14 +139,14 @@ def make_engine(settings: Settings) -> DockerEngine:
 
 def make_console(settings: Settings) -> DockerConsole:
     """What a person works in containers with."""
-    from reconciler.adapters.docker_console import DockerConsole
+    from reconciler.adapters.docker.console import DockerConsole
 
     return DockerConsole(settings.docker.host, max(1.0, settings.docker.deadline))
 
 
 def make_gate(settings: Settings, repository: Repository, clock: Clock, wrap: Wrap = same) -> Gate:  # type: ignore[type-arg]
     """What continuous integration says of commits; asks nobody yet."""
-    from reconciler.adapters.ci_file import CiFile
+    from reconciler.adapters.ci.file import CiFile
     from reconciler.convergence.gate import Gate
 
     memory = wrap("ci", CiFile(Path(settings.state.directory)))
@@ -200,8 +200,8 @@ def make_teller(settings: Settings, clock: Clock, say: Callable[[str], None]) ->
 
 def make_notifiers(settings: Settings, wanted: Notifications) -> tuple[Notifier, ...]:
     """One for each channel; one whose secret is missing says so of every notice."""
-    from reconciler.adapters.discord import DiscordNotifier
-    from reconciler.adapters.webhook import WebhookNotifier
+    from reconciler.adapters.notices.discord import DiscordNotifier
+    from reconciler.adapters.notices.webhook import WebhookNotifier
 
     secrets = SecretStore(settings.config_directory)
 

@@ -26,7 +26,7 @@ def make_build_swarm(settings: Settings) -> BuildSwarm | None:
         return None
 
     def made() -> BuildSwarm:
-        from reconciler.adapters.build_swarm import HttpBuildSwarm
+        from reconciler.adapters.swarm.build_swarm import HttpBuildSwarm
 
         return HttpBuildSwarm(swarm.url, token_of(settings), min(swarm.deadline, PATIENCE))
 

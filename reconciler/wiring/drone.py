@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from reconciler.adapters.drone_memory import TakenFile
-from reconciler.adapters.engine_embedded import EmbeddedLink
-from reconciler.adapters.portage import PortageBuilder, PortageRules
-from reconciler.adapters.portage_tree import EbuildTree
+from reconciler.adapters.portage.builder import PortageBuilder, PortageRules
+from reconciler.adapters.portage.tree import EbuildTree
 from reconciler.adapters.secrets import SecretStore
-from reconciler.adapters.uplink_http import UplinkHttp
+from reconciler.adapters.swarm.drone_memory import TakenFile
+from reconciler.adapters.swarm.engine_embedded import EmbeddedLink
+from reconciler.adapters.swarm.uplink_http import UplinkHttp
 from reconciler.errors import Busy, ReconcilerError, Terminal
 from reconciler.model.settings import Settings
 from reconciler.swarm.drone.at_work import DroneRules, Surroundings

@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.adapters.binhost_folder import BinhostFolder
-from reconciler.adapters.build_logs import LogFolder
-from reconciler.adapters.engine_embedded import EmbeddedEngine
-from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.adapters.binhost.folder import BinhostFolder
+from reconciler.adapters.swarm.build_logs import LogFolder
+from reconciler.adapters.swarm.engine_embedded import EmbeddedEngine
+from reconciler.adapters.swarm.store import SqliteStore
 from reconciler.durable import put
 from reconciler.errors import BadConfiguration, ReconcilerError, Terminal, Transient
 from reconciler.model.settings import Serve, Settings

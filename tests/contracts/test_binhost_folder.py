@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.adapters.binhost.folder import BinhostFolder
 from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Busy, Refused, Terminal
 from reconciler.model.settings import Serve
@@ -358,7 +358,7 @@ def test_the_hourly_look_prunes_every_profile_and_says_what_went(binhost: Binhos
 
 
 def test_a_second_process_is_told_that_another_one_has_it(binhost: BinhostFolder, root: Path) -> None:
-    code = f"from reconciler.adapters.binhost_folder import BinhostFolder as B\nB({str(root)!r})"
+    code = f"from reconciler.adapters.binhost.folder import BinhostFolder as B\nB({str(root)!r})"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

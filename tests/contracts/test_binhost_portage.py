@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.binhost_folder import BinhostFolder
-from reconciler.adapters.portage import PortageBuilder, PortageRules
+from reconciler.adapters.binhost.folder import BinhostFolder
+from reconciler.adapters.portage.builder import PortageBuilder, PortageRules
 from reconciler.model.swarm import Artifact, Use
 from reconciler.swarm.binhost.index import Entry
 from reconciler.swarm.binhost.retention import Retention

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.adapters.build_logs import LogFolder
+from reconciler.adapters.swarm.build_logs import LogFolder
 from reconciler.errors import Transient
 
 

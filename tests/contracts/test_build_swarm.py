@@ -9,8 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from reconciler.adapters.build_swarm import HttpBuildSwarm
-from reconciler.adapters.build_swarm_memory import MemoryBuildSwarm
+from reconciler.adapters.swarm.build_swarm import HttpBuildSwarm
+from reconciler.adapters.swarm.build_swarm_memory import MemoryBuildSwarm
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.package import Package
 from reconciler.model.queue import RequestView

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.ci_file import CiFile
-from reconciler.adapters.ci_generic import _checks
+from reconciler.adapters.ci.file import CiFile
+from reconciler.adapters.ci.generic import _checks
 from reconciler.adapters.secrets import SecretStore
 from reconciler.ci import provider_of
 from reconciler.core.gate.decide import decide

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import pytest
 
-from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
+from reconciler.adapters.swarm.engine_embedded import EmbeddedEngine, EmbeddedLink
 from reconciler.errors import ReconcilerError, Terminal
 from reconciler.model.swarm import Artifact, Beat, Event, Offer, Outcome
 from reconciler.ports.swarm import DispatchEngine, DroneLink

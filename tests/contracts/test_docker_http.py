@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.adapters.docker import DockerEngine
-from reconciler.adapters.docker_http import Refusal, SocketHttp, plain_address
+from reconciler.adapters.docker.engine import DockerEngine
+from reconciler.adapters.docker.http import Refusal, SocketHttp, plain_address
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from tests.support.gitremote import tcp
 

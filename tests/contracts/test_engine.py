@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.docker import DockerEngine
-from reconciler.adapters.engine_memory import MemoryEngine
+from reconciler.adapters.docker.engine import DockerEngine
+from reconciler.adapters.docker.memory import MemoryEngine
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from reconciler.model import labels
 from reconciler.model.desired import IpamPool, Network, Volume

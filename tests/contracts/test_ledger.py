@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.ledger import SqliteLedger
-from reconciler.adapters.ledger_memory import MemoryLedger
+from reconciler.adapters.ledger.memory import MemoryLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.model.desired import RestartPolicy
 from reconciler.model.report import VERIFIED, Intent, Outcome, Run, StepRecord
 from reconciler.ports import Ledger

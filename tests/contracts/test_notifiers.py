@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from reconciler.adapters.discord import DiscordNotifier
-from reconciler.adapters.webhook import WebhookNotifier
+from reconciler.adapters.notices.discord import DiscordNotifier
+from reconciler.adapters.notices.webhook import WebhookNotifier
 from reconciler.model.notice import Detail, Link, Notice
 from tests.support.discord import TOKEN, Discord, discord
 

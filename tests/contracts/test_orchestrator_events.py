@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.orchestrator_http import OrchestratorHttp
+from reconciler.adapters.swarm.orchestrator_http import OrchestratorHttp
 from reconciler.web.orchestrator.events import CLIENTS
 from tests.support.serving import Orchestrator, eventually, listing, orchestrator_at
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import durable
-from reconciler.adapters.outbox import NAME, FileOutbox
+from reconciler.adapters.notices.outbox import NAME, FileOutbox
 from reconciler.errors import Transient
 from reconciler.model.mail import Failing, Letter, Mailbox, Memory, Stopped, Storm
 from reconciler.model.notice import Detail, DiscordChannel, Link, Notice, Notifications, Secret, WebhookChannel

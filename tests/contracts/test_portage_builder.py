@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.portage import PortageBuilder, PortageRules
+from reconciler.adapters.portage.builder import PortageBuilder, PortageRules
 from reconciler.durable import read_sealed
 from reconciler.errors import Terminal
 from reconciler.process_group import marked
@@ -274,7 +274,7 @@ def test_a_killed_emerge_says_nothing_about_the_package_and_its_compilers_are_en
 DRONE = """
 import json, sys
 from pathlib import Path
-from reconciler.adapters.portage import PortageBuilder, PortageRules
+from reconciler.adapters.portage.builder import PortageBuilder, PortageRules
 from tests.support.gentoo import Watched, never, offer
 PortageBuilder(PortageRules(Path(sys.argv[1])), json.loads(sys.argv[2])).build(
     offer("=app-misc/sleeper-1", build="s", timeout=600), Watched(), never)
@@ -308,7 +308,7 @@ def test_nothing_is_wrong_with_cleaning_where_nothing_was(machine: Machine, tmp_
 
 
 def test_logs_are_bounded_and_their_end_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reconciler.adapters import portage_log
+    from reconciler.adapters.portage import log as portage_log
 
     monkeypatch.setattr(portage_log, "LARGEST", 10_000)
     for number in range(portage_log._LOGS + 5):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters import portage_folders
-from reconciler.adapters.portage_config import Facts, Places, environment, package_use, write_config
+from reconciler.adapters.portage import folders as portage_folders
+from reconciler.adapters.portage.config import Facts, Places, environment, package_use, write_config
 
 USE = {"app-misc/foo": ("doc", "-ssl"), "=dev-libs/bar-1.0": ("x",), "app-misc/plain": ()}
 

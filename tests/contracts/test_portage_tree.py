@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.portage_tree import EbuildTree
+from reconciler.adapters.portage.tree import EbuildTree
 from tests.support.gentoo import Machine
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.docker import DockerEngine
+from reconciler.adapters.docker.engine import DockerEngine
 from reconciler.errors import Transient
 from tests.support.engine import Engine
 from tests.support.registry import overloaded_registry, registry

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters import swarm_store
-from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.adapters.swarm import store as swarm_store
+from reconciler.adapters.swarm.store import SqliteStore
 from reconciler.errors import Stale, Transient
 from reconciler.model.package import Package
 from reconciler.model.queue import Attempt, BuildQuery, Changes, Decision, Known, Live, Move, Took

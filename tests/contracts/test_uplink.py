@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.uplink_http import UplinkHttp
+from reconciler.adapters.swarm.uplink_http import UplinkHttp
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Offer
 from reconciler.swarm.drone.builder import Packed

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.ci_file import CiFile
+from reconciler.adapters.ci.file import CiFile
 from reconciler.adapters.git import GitRepository
 from reconciler.adapters.secrets import SecretStore
 from reconciler.ci import provider_of

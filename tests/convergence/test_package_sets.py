@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from reconciler.adapters.build_swarm_memory import MemoryBuildSwarm
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.adapters.signals import SentinelSignals
+from reconciler.adapters.swarm.build_swarm_memory import MemoryBuildSwarm
 from reconciler.convergence.packages import PATIENCE
 from reconciler.core.packages.handing import by_hand
 from reconciler.core.packages.sets import load_set

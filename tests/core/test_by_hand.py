@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.adapters.docker_frames import frames
+from reconciler.adapters.docker.frames import frames
 from reconciler.core.lines import Line, Piece, lines
 from reconciler.core.ours import ours
 from reconciler.core.restarting import in_order, to_restart

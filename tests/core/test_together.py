@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from reconciler.adapters.engine_memory import MemoryEngine
+from reconciler.adapters.docker.memory import MemoryEngine
 from reconciler.core.compose.load import HostContext, load_stack
 from reconciler.core.container import HostPaths
 from reconciler.core.fingerprint import Sealer

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.deploys import WaitingDeploys
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.adapters.lock import Holder, PassLock
 from tests.support.gitremote import Executable
 from tests.support.host import Host

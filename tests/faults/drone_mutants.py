@@ -16,7 +16,7 @@ DRONE_MUTANTS = (
     Mutant(
         "what came damaged is kept",
         "D1",
-        "reconciler/adapters/binhost_staging.py",
+        "reconciler/adapters/binhost/staging.py",
         "if found[0] != self._sha256:",
         "if not found[0]:",
         (f"{FOLDER}::test_an_upload_that_is_longer_or_other_than_told_is_refused",),
@@ -24,7 +24,7 @@ DRONE_MUTANTS = (
     Mutant(
         "a newer index is within the clients' tolerance",
         "D1",
-        "reconciler/adapters/binhost_index.py",
+        "reconciler/adapters/binhost/index.py",
         "_STEP = 6",
         "_STEP = 1",
         (f"{FOLDER}::test_the_time_of_the_index_grows_with_every_writing_whatever_the_clock_says",),
@@ -40,7 +40,7 @@ DRONE_MUTANTS = (
     Mutant(
         "the index comes before the package",
         "D1",
-        "reconciler/adapters/binhost_folder.py",
+        "reconciler/adapters/binhost/folder.py",
         "there = {each.path: each.entry for each in pending.placed if _fits(folder, each.entry)}",
         "there = {each.path: each.entry for each in pending.placed}",
         ("tests/faults/test_binhost_faults.py::test_a_package_that_is_gone_amid_its_publishing_is_in_no_index",),
@@ -80,7 +80,7 @@ DRONE_MUTANTS = (
     Mutant(
         "a line of the offer becomes two",
         "D5",
-        "reconciler/adapters/portage_config.py",
+        "reconciler/adapters/portage/config.py",
         "if not _FLAG.fullmatch(flag)]",
         "if not _FLAG.match(flag)]",
         ("tests/contracts/test_portage_config.py::test_what_would_be_another_line_changes_nothing",),

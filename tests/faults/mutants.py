@@ -331,7 +331,7 @@ MUTANTS = (
     Mutant(
         "volumes go with their container",
         "I8",
-        "reconciler/adapters/docker.py",
+        "reconciler/adapters/docker/engine.py",
         'query={"force": 1}',
         'query={"force": 1, "v": 1}',
         ("tests/e2e/test_traps.py::test_an_anonymous_volume_stays_when_its_service_goes",),

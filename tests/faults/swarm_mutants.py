@@ -105,7 +105,7 @@ SWARM_MUTANTS = (
     Mutant(
         "who is late moves a build",
         "S5",
-        "reconciler/adapters/swarm_store.py",
+        "reconciler/adapters/swarm/store.py",
         "WHERE id = ? AND attempt = ? AND drone = ? AND state = ?",
         "WHERE id = ? AND attempt + 0 * ? = attempt AND drone = ? AND state = ?",
         (f"{STORE}::test_whoever_does_not_know_a_build_as_it_is_cannot_move_it",),
@@ -113,7 +113,7 @@ SWARM_MUTANTS = (
     Mutant(
         "a leader that was replaced goes on",
         "S5",
-        "reconciler/adapters/swarm_store.py",
+        "reconciler/adapters/swarm/store.py",
         "    if seen > fence:\n",
         "    if seen > fence + (1 << 40):\n",
         (
@@ -132,7 +132,7 @@ SWARM_MUTANTS = (
     Mutant(
         "the same offer again is a second one",
         "S7",
-        "reconciler/adapters/engine_embedded.py",
+        "reconciler/adapters/swarm/engine_embedded.py",
         "INSERT OR IGNORE INTO offers",
         "INSERT OR REPLACE INTO offers",
         (f"{ENGINE}::test_the_same_offer_again_is_no_second_one",),
@@ -140,7 +140,7 @@ SWARM_MUTANTS = (
     Mutant(
         "an outcome is told once, whether somebody kept it or not",
         "S7",
-        "reconciler/adapters/engine_embedded.py",
+        "reconciler/adapters/swarm/engine_embedded.py",
         '        rows = self._database.ask("SELECT seq, body FROM outcomes ORDER BY seq")\n',
         """        rows = self._database.ask("SELECT seq, body FROM outcomes ORDER BY seq")
         self._database.do("DELETE FROM outcomes")
@@ -150,7 +150,7 @@ SWARM_MUTANTS = (
     Mutant(
         "a void credential is good",
         "S8",
-        "reconciler/adapters/engine_embedded.py",
+        "reconciler/adapters/swarm/engine_embedded.py",
         '            database.execute("DELETE FROM drones WHERE name = ?", (drone,))\n',
         "",
         (f"{ENGINE}::test_a_revoked_drone_is_told_so_whatever_it_does",),

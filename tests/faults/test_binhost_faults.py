@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.adapters.binhost.folder import BinhostFolder
 from reconciler.errors import Terminal, Transient
 from tests.conftest import Tell
 from tests.support.binhost import PROFILE, artifact, bring, index_of, upload

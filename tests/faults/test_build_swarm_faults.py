@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reconciler.adapters.build_swarm import HttpBuildSwarm
+from reconciler.adapters.swarm.build_swarm import HttpBuildSwarm
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 from reconciler.model.sets import Submission
 from tests.support.faulty import Fault, Way, way_to

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.ci_file import CiFile
-from reconciler.adapters.ci_http import LARGEST
+from reconciler.adapters.ci.file import CiFile
+from reconciler.adapters.ci.http import LARGEST
 from reconciler.adapters.secrets import SecretStore
 from reconciler.ci import provider_of
 from reconciler.convergence.gate import Gate

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.model import labels
 from tests.support.engine import ROOT, Engine
 from tests.support.gitremote import Content, Remote

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.adapters.drone_memory import TakenFile
+from reconciler.adapters.swarm.drone_memory import TakenFile
 from reconciler.model.swarm import Outcome, Result
 from reconciler.swarm.drone.at_work import DroneRules, Surroundings
 from reconciler.swarm.drone.builder import Builder

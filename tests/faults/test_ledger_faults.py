@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.errors import Transient
 from reconciler.model.report import Run
 
@@ -159,7 +159,7 @@ def test_what_was_written_survives_a_killed_process(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     program = (
         "import os, signal, sys\n"
-        "from reconciler.adapters.ledger import SqliteLedger\n"
+        "from reconciler.adapters.ledger.sqlite import SqliteLedger\n"
         "from reconciler.model.report import Run\n"
         "ledger = SqliteLedger(sys.argv[1])\n"
         "ledger.begin(Run('r1', 'deploy', 'ci', 'a' * 40, '', 1.0))\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from reconciler import database_view
-from reconciler.adapters.ledger import SqliteLedger
-from reconciler.adapters.ledger_view import LedgerView
+from reconciler.adapters.ledger.sqlite import SqliteLedger
+from reconciler.adapters.ledger.view import LedgerView
 from reconciler.errors import Transient
 from reconciler.model.report import Run
 

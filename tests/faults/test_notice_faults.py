@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from reconciler import durable
-from reconciler.adapters.discord import DiscordNotifier
-from reconciler.adapters.outbox import NAME, FileOutbox
+from reconciler.adapters.notices.discord import DiscordNotifier
+from reconciler.adapters.notices.outbox import NAME, FileOutbox
 from reconciler.cli.progress import Silent
 from reconciler.convergence.long import Announced
 from reconciler.convergence.tell import BUDGET, Teller

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.adapters.build_swarm_memory import MemoryBuildSwarm
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.adapters.signals import SentinelSignals
+from reconciler.adapters.swarm.build_swarm_memory import MemoryBuildSwarm
 from reconciler.errors import Transient
 from tests.support.crash import CrashHost
 from tests.support.crash_case import learned, told

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.binhost_folder import BinhostFolder
-from reconciler.adapters.binhost_staging import Staging
-from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
-from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.adapters.binhost.folder import BinhostFolder
+from reconciler.adapters.binhost.staging import Staging
+from reconciler.adapters.swarm.engine_embedded import EmbeddedEngine, EmbeddedLink
+from reconciler.adapters.swarm.store import SqliteStore
 from reconciler.model.queue import Attempt, BuildQuery
 from reconciler.model.swarm import Artifact, Beat, Outcome
 from reconciler.swarm.orchestrator import Orchestrator

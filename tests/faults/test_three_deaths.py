@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.adapters.signals import SentinelSignals
 from tests.support.crash import Command, CrashHost
 from tests.support.crash_case import learned

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.adapters.binhost.folder import BinhostFolder
 from reconciler.model.swarm import Artifact
 from reconciler.swarm.binhost.index import Index, read_index
 

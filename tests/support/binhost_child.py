@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.adapters.binhost.folder import BinhostFolder
 from reconciler.swarm.binhost.retention import Retention
 from tests.support.binhost import PROFILE, artifact, bring, index_of, upload
 

@@ -12,12 +12,12 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from reconciler.adapters.adoptions import AdoptionFile
-from reconciler.adapters.build_swarm_memory import MemoryBuildSwarm
 from reconciler.adapters.host_files import LocalHostFiles, RepositoryIdentity, put
 from reconciler.adapters.host_local import LocalShell
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.adapters.probing import HostProbing
 from reconciler.adapters.signals import SentinelSignals
+from reconciler.adapters.swarm.build_swarm_memory import MemoryBuildSwarm
 from reconciler.cli.progress import Silent
 from reconciler.convergence.converge import Pass
 from reconciler.convergence.gather import Site

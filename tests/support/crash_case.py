@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from reconciler.adapters.ledger import SqliteLedger
+from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.model.report import Run
 from reconciler.model.result import Result
 from tests.support.crash import CrashHost, Outcome, Saved, Watch

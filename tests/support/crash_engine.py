@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.adapters.engine_memory import MemoryEngine
+from reconciler.adapters.docker.memory import MemoryEngine
 from reconciler.errors import Terminal
 from reconciler.model import labels
 from reconciler.model.observed import Container, Slot

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.adapters.adoptions import AdoptionFile
-from reconciler.adapters.engine_memory import Behaviour
+from reconciler.adapters.docker.memory import Behaviour
 from reconciler.adapters.signals import SentinelSignals
 from reconciler.model.adopted import Adopted, Adoption
 from tests.support.crash import Command, CrashHost, ours

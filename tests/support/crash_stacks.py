@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.adapters.engine_memory import Behaviour
+from reconciler.adapters.docker.memory import Behaviour
 from reconciler.model import labels
 from tests.support.crash import CrashHost
 from tests.support.gitremote import Content

@@ -13,7 +13,7 @@ from reconciler.ports.swarm import DispatchEngine, DroneLink
 End = DispatchEngine | DroneLink
 Make = Callable[[], End]
 _PROCESSES = multiprocessing.get_context("forkserver")  # each begins with what is imported here, and nothing else
-_PROCESSES.set_forkserver_preload([__name__, "pytest", "reconciler.adapters.engine_embedded"])
+_PROCESSES.set_forkserver_preload([__name__, "pytest", "reconciler.adapters.swarm.engine_embedded"])
 
 
 class CallFailed(Exception):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.adapters.binhost_folder import BinhostFolder
-from reconciler.adapters.engine_embedded import EmbeddedEngine, EmbeddedLink
-from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.adapters.binhost.folder import BinhostFolder
+from reconciler.adapters.swarm.engine_embedded import EmbeddedEngine, EmbeddedLink
+from reconciler.adapters.swarm.store import SqliteStore
 from reconciler.core.packages.version import split_cpv
 from reconciler.model.package import Edge, Listed, Listing, Package
 from reconciler.model.queue import Ticked

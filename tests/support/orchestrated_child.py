@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from reconciler.adapters.binhost_folder import BinhostFolder
-from reconciler.adapters.engine_embedded import EmbeddedEngine
-from reconciler.adapters.swarm_store import SqliteStore
+from reconciler.adapters.binhost.folder import BinhostFolder
+from reconciler.adapters.swarm.engine_embedded import EmbeddedEngine
+from reconciler.adapters.swarm.store import SqliteStore
 from reconciler.swarm.orchestrator import Orchestrator
 from reconciler.swarm.rules import Rules
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from reconciler.adapters.engine_embedded import EmbeddedLink
+from reconciler.adapters.swarm.engine_embedded import EmbeddedLink
 from reconciler.model.swarm import Artifact, Beat, Offer, Outcome, Result
 from tests.support.cli import COMMAND, Done, environment, run
 

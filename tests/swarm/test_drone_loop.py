@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from reconciler.adapters.drone_memory import TakenFile
+from reconciler.adapters.swarm.drone_memory import TakenFile
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Beat, Offer, Outcome
 from reconciler.ports.swarm import DroneLink

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.binhost_folder import BinhostFolder
+from reconciler.adapters.binhost.folder import BinhostFolder
 from reconciler.core.packages.atoms import read_atom
 from reconciler.errors import Refused, Terminal, Transient
 from reconciler.model.package import Listed, Listing, Problem

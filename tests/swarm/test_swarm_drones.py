@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.engine_embedded import EmbeddedLink
+from reconciler.adapters.swarm.engine_embedded import EmbeddedLink
 from reconciler.errors import Transient
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.adapters.ledger import KIND, SqliteLedger
+from reconciler.adapters.ledger.sqlite import KIND, SqliteLedger
 from reconciler.database_view import DatabaseView
 
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from reconciler.adapters.portage_config import Facts, Places, environment, write_config
-from reconciler.adapters.portage_folders import forget_old, own_folder, usable
-from reconciler.adapters.portage_log import BuildLog
+from reconciler.adapters.portage.config import Facts, Places, environment, write_config
+from reconciler.adapters.portage.folders import forget_old, own_folder, usable
+from reconciler.adapters.portage.log import BuildLog
 from reconciler.core.packages.atoms import read_atom
 from reconciler.core.packages.match import matches
 from reconciler.errors import Terminal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.adapters.ci_http import DEADLINE, CiHttp, link, number, text
+from reconciler.adapters.ci.http import DEADLINE, CiHttp, link, number, text
 from reconciler.model.gate import CiPage, CiRules, CiRun
 from reconciler.ports import Clock, ContinuousIntegration
 

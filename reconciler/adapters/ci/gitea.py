@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from reconciler.adapters.ci_http import DEADLINE, CiHttp, link, number, text
+from reconciler.adapters.ci.http import DEADLINE, CiHttp, link, number, text
 from reconciler.model.gate import CiPage, CiRules, CiRun
 from reconciler.ports import Clock, ContinuousIntegration, Unanswered
 

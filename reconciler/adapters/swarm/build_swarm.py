@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from reconciler.adapters.orchestrator_http import LARGEST, OrchestratorHttp
+from reconciler.adapters.swarm.orchestrator_http import LARGEST, OrchestratorHttp
 from reconciler.core.counting import count
 from reconciler.errors import Transient, Unreachable
 from reconciler.model.package import Message, Package

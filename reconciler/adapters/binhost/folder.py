@@ -22,9 +22,9 @@ from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 
-from reconciler.adapters.binhost_index import COMPRESSED, PLAIN, IndexFiles
-from reconciler.adapters.binhost_shelf import Pending, Placed, Shelf
-from reconciler.adapters.binhost_staging import Staging, usable
+from reconciler.adapters.binhost.index import COMPRESSED, PLAIN, IndexFiles
+from reconciler.adapters.binhost.shelf import Pending, Placed, Shelf
+from reconciler.adapters.binhost.staging import Staging, usable
 from reconciler.core.packages.version import split_cpv
 from reconciler.durable import sync_folder
 from reconciler.errors import Busy, Refused, Terminal, Transient

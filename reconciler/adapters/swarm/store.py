@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reconciler.adapters.swarm_rows import BUILD, CHANGING, KIND, build_of, changing_of, cpv_of, cursor_of, row_of
+from reconciler.adapters.swarm.rows import BUILD, CHANGING, KIND, build_of, changing_of, cpv_of, cursor_of, row_of
 from reconciler.core.plain import from_json, to_json
 from reconciler.database import Database
 from reconciler.errors import Stale

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reconciler.adapters.docker_http import Refusal, SocketHttp, api_version, plain_address
+from reconciler.adapters.docker.http import Refusal, SocketHttp, api_version, plain_address
 
 
 class RawEngine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.adapters.docker_http import Refusal
+from reconciler.adapters.docker.http import Refusal
 from reconciler.errors import ReconcilerError, Terminal, Transient, Unreachable
 
 _INFRASTRUCTURE = (

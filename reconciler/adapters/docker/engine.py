@@ -12,17 +12,17 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.adapters.docker_errors import Gone, translated
-from reconciler.adapters.docker_frames import frames
-from reconciler.adapters.docker_http import DEADLINE, Http, Refusal, SocketHttp, api_version, plain_address
-from reconciler.adapters.docker_read import container, image, joined_ids, lacks, listed, network, volume
+from reconciler.adapters.docker.errors import Gone, translated
+from reconciler.adapters.docker.frames import frames
+from reconciler.adapters.docker.http import DEADLINE, Http, Refusal, SocketHttp, api_version, plain_address
+from reconciler.adapters.docker.read import container, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Image, Observed
 from reconciler.ports import ContainerEngine
 
 if TYPE_CHECKING:
-    from reconciler.adapters.docker_client import Client
+    from reconciler.adapters.docker.client import Client
 
 _GRACE = 10.0  # seconds that the engine gives a container to stop when nobody says
 _KEPT = 1 << 16  # bytes of a command's output
@@ -72,7 +72,7 @@ class DockerEngine(ContainerEngine):
 
     @property
     def _client(self) -> Client:
-        from reconciler.adapters.docker_client import Client
+        from reconciler.adapters.docker.client import Client
 
         if self._loaded is None:
             with translated("reach the Docker engine"):

@@ -10,10 +10,10 @@ from typing import Any
 from docker import APIClient
 from docker.errors import APIError
 
-from reconciler.adapters.docker_client import as_http, connect
-from reconciler.adapters.docker_errors import translated
-from reconciler.adapters.docker_frames import frames
-from reconciler.adapters.docker_http import DEADLINE
+from reconciler.adapters.docker.client import as_http, connect
+from reconciler.adapters.docker.errors import translated
+from reconciler.adapters.docker.frames import frames
+from reconciler.adapters.docker.http import DEADLINE
 from reconciler.core.lines import Piece
 
 _CHUNK = 65536

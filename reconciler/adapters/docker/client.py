@@ -18,8 +18,8 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env, parse_repository_tag
 from urllib3.exceptions import ReadTimeoutError
 
-from reconciler.adapters.docker_errors import build_failed, pull_failed, translated
-from reconciler.adapters.docker_http import Refusal, api_version
+from reconciler.adapters.docker.errors import build_failed, pull_failed, translated
+from reconciler.adapters.docker.http import Refusal, api_version
 from reconciler.model.desired import Build
 from reconciler.model.observed import without_tag
 

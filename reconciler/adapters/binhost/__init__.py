@@ -1,0 +1,1 @@
+"""A binhost as a folder that Portage reads."""

@@ -1,0 +1,1 @@
+"""Servers that say whether the CI of a commit has passed."""

@@ -1,0 +1,1 @@
+"""The ledger: in SQLite, for those who only look, and in memory."""

@@ -1,0 +1,1 @@
+"""Where notices go, and where they wait."""
