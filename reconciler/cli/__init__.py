@@ -16,7 +16,7 @@ from reconciler.errors import ReconcilerError
 EX_FAILED, EX_USAGE, EX_INTERRUPTED = 1, 64, 130
 
 _COMMANDS = {
-    "init": "init",
+    "init": "init.command",
     "validate": "manifests",
     "schema": "manifests",
     "plan": "converge",
@@ -37,12 +37,12 @@ _COMMANDS = {
     "restart": "by_hand",
     "migrate": "by_hand",
     "shell": "shell",
-    "submit": "submit",
-    "queue": "queue",
-    "drones": "drones",
-    "builds": "builds",
-    "serve": "serve",
-    "drone": "drone",
+    "submit": "swarm.submit",
+    "queue": "swarm.queue",
+    "drones": "swarm.drones",
+    "builds": "swarm.builds",
+    "serve": "swarm.serve",
+    "drone": "swarm.drone",
     "completion": "completion",
     "version": "version",
 }

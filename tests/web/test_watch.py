@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.adapters.swarm.orchestrator_http import Happened
-from reconciler.cli.queue_watch import in_words, tree
+from reconciler.cli.swarm.queue_watch import in_words, tree
 
 LEFT = {"low": 60.0, "expected": 120.0, "high": 600.0}
 

@@ -12,7 +12,7 @@ import click
 
 from reconciler.cli.frame import SCHEMA, Frame, Helpful, global_options
 from reconciler.cli.streams import say, tell
-from reconciler.cli.swarm import swarm_settings_of
+from reconciler.cli.swarm.common import swarm_settings_of
 
 
 @click.command(cls=Helpful, short_help="Build packages for the orchestrator, with this machine's Portage.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
-from reconciler.cli.swarm import Data, about, complete_pending, off_by, orchestrator_of
+from reconciler.cli.swarm.common import Data, about, complete_pending, off_by, orchestrator_of
 from reconciler.cli.times import ago
 
 
@@ -55,7 +55,7 @@ def watch(frame: Frame, request: str | None) -> int:
 
     With the id of a REQUEST until that has ended: exit 0 when all of it was built, 1 when not. Else until Ctrl-C.
     """
-    from reconciler.cli.queue_watch import watch as follow
+    from reconciler.cli.swarm.queue_watch import watch as follow
 
     return follow(frame, orchestrator_of(frame), request or "")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.cli.frame import as_data
-from reconciler.cli.init_files import Foundation
+from reconciler.cli.init.files import Foundation
 from reconciler.core.counting import count
 from reconciler.core.trees import Content
 from reconciler.settings import DEFAULT_FILE

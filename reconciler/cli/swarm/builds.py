@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
 from reconciler.cli.streams import say
-from reconciler.cli.swarm import Data, complete_build, complete_drone, orchestrator_of
+from reconciler.cli.swarm.common import Data, complete_build, complete_drone, orchestrator_of
 from reconciler.cli.times import ago, span
 from reconciler.model.swarm import ENDED, BuildState
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options
-from reconciler.cli.init_ask import MOUNTS, PRIVILEGED, ROOTS, Questions, Wish, listed
+from reconciler.cli.init.ask import MOUNTS, PRIVILEGED, ROOTS, Questions, Wish, listed
 from reconciler.errors import Terminal
 
 
@@ -50,9 +50,9 @@ def init(frame: Frame, /, **given: Any) -> int:
     Looks at containers and at files, asks, and writes. Nothing is moved, restarted or converged.
     """
     from reconciler.adapters.placing import Placing
-    from reconciler.cli import init_words
-    from reconciler.cli.init_files import config_file, put, refuse_existing
-    from reconciler.cli.init_found import Founding
+    from reconciler.cli.init import words
+    from reconciler.cli.init.files import config_file, put, refuse_existing
+    from reconciler.cli.init.found import Founding
 
     wish = Wish.of(given)
     _check(wish)
@@ -65,17 +65,17 @@ def init(frame: Frame, /, **given: Any) -> int:
             founded = Founding(frame, wish, questions, placing).founded(config)
             shown = questions.asks and not wish.yes and not wish.dry_run
             if shown:
-                click.echo("\n".join(init_words.lines(founded)), err=True)
+                click.echo("\n".join(words.lines(founded)), err=True)
             if not wish.dry_run:
                 if not questions.sure():
                     raise click.Abort
                 put(founded, placing, push=wish.push)
     except OSError as error:
         raise _unreadable(error) from error
-    words = init_words.done(founded, shown=shown) if not wish.dry_run else init_words.lines(founded)
-    data = init_words.data(founded, written=not wish.dry_run)
+    said = words.done(founded, shown=shown) if not wish.dry_run else words.lines(founded)
+    data = words.data(founded, written=not wish.dry_run)
     names = [taken.name for taken in founded.taken]
-    return give(frame, Answer(data, words, names, founded.warnings))
+    return give(frame, Answer(data, said, names, founded.warnings))
 
 
 def _interrupted(_signal: int, _frame: object) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
-from reconciler.cli.swarm import Data, complete_drone, orchestrator_of
+from reconciler.cli.swarm.common import Data, complete_drone, orchestrator_of
 from reconciler.cli.times import ago, span
 
 _name = click.argument("name", shell_complete=complete_drone)

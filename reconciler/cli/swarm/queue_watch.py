@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.drones import state_of
 from reconciler.cli.frame import SCHEMA, Answer, Frame, give
-from reconciler.cli.queue import in_short
 from reconciler.cli.streams import say
-from reconciler.cli.swarm import Data, about
+from reconciler.cli.swarm.common import Data, about
+from reconciler.cli.swarm.drones import state_of
+from reconciler.cli.swarm.queue import in_short
 from reconciler.cli.times import span
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options
-from reconciler.cli.swarm import Data, orchestrator_of, swarm_settings_of
+from reconciler.cli.swarm.common import Data, orchestrator_of, swarm_settings_of
 from reconciler.errors import Position, ReconcilerError, Refused, Terminal, Unreachable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def submit(
         assert file is not None
         wanted = {"text": _text(file), "profile": profile or "default"}
     if dry_run:
-        from reconciler.cli.submit_dry import read
+        from reconciler.cli.swarm.submit_dry import read
 
         return give(frame, read("\n".join(wanted["atoms"]) if name else wanted["text"], name or file or ""))
     return give(frame, _sent(frame, wanted, key or wanted.get("key") or f"cli-{secrets.token_hex(12)}"))

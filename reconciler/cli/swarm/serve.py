@@ -10,7 +10,7 @@ import click
 
 from reconciler.cli.frame import SCHEMA, Frame, Helpful, global_options
 from reconciler.cli.streams import NOTICE, say, tell
-from reconciler.cli.swarm import swarm_settings_of, token_of
+from reconciler.cli.swarm.common import swarm_settings_of, token_of
 
 ROLES = ("orchestrator",)
 LATER = ("gateway", "center")

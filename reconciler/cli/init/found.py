@@ -16,8 +16,8 @@ from reconciler.adapters.new_repository import Clone, clone, is_repository
 from reconciler.adapters.placing import Placing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.cli.frame import Frame
-from reconciler.cli.init_ask import ROOTS, Questions, Wish, listed
-from reconciler.cli.init_files import Foundation, LeftOut, Place, desired, exists, git_files
+from reconciler.cli.init.ask import ROOTS, Questions, Wish, listed
+from reconciler.cli.init.files import Foundation, LeftOut, Place, desired, exists, git_files
 from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.compose.source import OVERRIDES
 from reconciler.core.founding import Destination, Taken, take

@@ -1,0 +1,1 @@
+"""`init`: from the Compose projects of a machine to a repository."""
