@@ -118,6 +118,11 @@ class Board:
             self._graph = graphs.build(self._edges, self.builds)
         return self._graph
 
+    def graph_with(self, edges: Sequence[tuple[str, str]]) -> Graph:
+        """As it will be with these, too."""
+        graph = self.graph
+        return graphs.build([*self._edges, *edges], self.builds) if edges else graph
+
     def jobs(self, wants: Mapping[str, tuple[int, int]], times: Times) -> dict[str, Job]:
         """What is to be built, what drones hold included; what is uploaded is nobody's job any more."""
         return {build.id: _job(build, wants, times) for build in self.builds.values() if build.state != "uploaded"}

@@ -158,12 +158,13 @@ class Draft:
         )
 
     def _hold_dependants(self) -> None:
-        """What needs a build that ended and is not there waits no longer."""
+        """What needs a build that ended and is not there waits no longer; what this draft adds is no exception."""
         ended = [move.after for move in self._moves if move.after.ended and move.after.state != "succeeded"]
-        graph = self.board.graph if ended else None
+        graph = self.board.graph_with(self._edges) if ended else None
+        passed: set[str] = set()
         for first in ended:
             if graph is not None and first.id in graph.unit:
-                for build in self.live(sorted(graph.dependants([first.id]))):
+                for build in self.live(sorted(graph.dependants([first.id], passed))):
                     if lifecycle.may(build, "held"):
                         self.move(retry.hold(build, self.now, first))
 

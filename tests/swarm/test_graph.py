@@ -143,3 +143,10 @@ def test_twenty_thousand_in_a_row_need_no_recursion(closed: bool) -> None:
     assert list(graph.order) == (["00000"] if closed else keys)
     assert graph.cycles == ((tuple(keys),) if closed else ())
     assert len(graph.dependants([keys[0]])) == 19_999
+
+
+def test_what_hangs_on_each_of_twenty_thousand_is_told_once() -> None:
+    keys = [f"{number:05}" for number in range(20_000)]
+    graph, passed = build(pairwise(keys)), set[str]()
+
+    assert [len(graph.dependants([key], passed)) for key in keys] == [19_999, *[0] * 19_999]
