@@ -185,6 +185,7 @@ class Orchestrator:
             if drone not in self._desk.board.drones:
                 raise KeyError(drone)
             self._engine.revoke(drone)
+            self._ticking.forget(drone)
             self._change(now, lambda draft: orders.leave(draft, drone, f"revoked by {actor}"))
 
     def _change(self, now: float, make: Callable[[Draft], T]) -> T:

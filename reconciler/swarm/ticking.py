@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from reconciler.errors import ReconcilerError, Stale, Transient
 from reconciler.model.queue import Ticked
-from reconciler.model.swarm import Build
+from reconciler.model.swarm import Beat, Build
 from reconciler.ports.swarm import Binhost, Delivery, RequestEnded
 from reconciler.swarm import submit
 from reconciler.swarm.compare import compare
@@ -47,6 +47,7 @@ class Ticking:
         self.fence = 0
         self.trouble: dict[str, str] = {}
         self._overdue = Overdue()
+        self._beats: dict[str, Beat] = {}
         self._compared: float | None = None
         self._pruned: float | None = None
         self._loaded = 0
@@ -71,6 +72,10 @@ class Ticking:
             self._engine.lease(LEADER, self._holder, 0.0)
             self.fence = 0
 
+    def forget(self, drone: str) -> None:
+        """What it said last counts no more."""
+        self._beats.pop(drone, None)
+
     def _lead(self) -> bool:
         lease = self._engine.lease(LEADER, self._holder, self._rules.lease)
         fence = lease.fence if lease is not None else 0
@@ -93,14 +98,15 @@ class Ticking:
     def _hear(self, now: float, deliveries: Sequence[Delivery]) -> tuple[int, int]:
         """Outcomes and beats, and the silence of those that are gone; the outcomes are acknowledged once that holds."""
         rules = self._rules
-        beats = self._engine.beats()
+        self._beats |= {beat.drone: beat for beat in self._engine.beats()}  # told once: kept until that is committed
         draft = self._desk.draft(now)
         draft.every_request, self._loaded = self._loaded != self._desk.loaded, self._desk.loaded
         settled = settle(draft, [each.outcome for each in deliveries], self._answered, rules.limits.retries)
         away = was_away(self.looked, now, rules.heartbeat)
-        lost = watch(draft, beats, rules, away=away)
+        lost = watch(draft, tuple(self._beats.values()), rules, away=away)
         lost += self._overdue.fail(draft, rules, away=away)
         self._desk.commit(draft, self.fence)
+        self._beats.clear()
         self.looked = now
         for delivery in deliveries:
             delivery.ack()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.errors import Transient
 from reconciler.model.build import Limits
+from reconciler.model.queue import Changes
 from reconciler.swarm.rules import Rules
 from tests.support.orchestrated import PROFILE, Swarm
 
@@ -28,6 +30,10 @@ def swarm(tmp_path: Path) -> Iterator[Swarm]:
     made.tick()
     yield made
     made.close()
+
+
+def no_room(changes: Changes, fence: int = 0) -> None:
+    raise Transient("E-SWARM-FULL", "the swarm's store has no room to write", next="free space")
 
 
 def go_on(swarm: Swarm, seconds: float) -> None:
@@ -52,3 +58,35 @@ def test_an_answer_that_needs_what_fails_with_the_same_tick_is_taken_and_what_ne
     assert swarm.states() == {LIB: "failed", APP: "held"}
     request = swarm.orchestrator.request(answer.request.id).request
     assert (request.state, request.reason) == ("complete", "1 failed, 1 held")
+
+
+def test_the_word_of_a_drone_outlives_a_commit_that_failed(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    swarm.submit({LIB: []}, "k1")
+    swarm.tick()
+    [name] = swarm.take()
+    go_on(swarm, 60)
+    for _ in range(6):
+        swarm.tick(5)
+    swarm.beat()
+    with monkeypatch.context() as full:
+        full.setattr(swarm.store, "commit", no_room)
+        with pytest.raises(Transient):
+            swarm.tick(5)
+    for _ in range(6):
+        swarm.tick(5)
+    swarm.beat()
+    swarm.tick(5)
+    assert (swarm.build_of(LIB).attempt, swarm.build_of(LIB).drone) == (1, name)
+
+
+def test_what_a_revoked_drone_said_while_nothing_could_be_committed_brings_it_not_back(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swarm.beat()
+    with monkeypatch.context() as full:
+        full.setattr(swarm.store, "commit", no_room)
+        with pytest.raises(Transient):
+            swarm.tick()
+    swarm.orchestrator.revoke("tau", "ana", swarm.now)
+    swarm.tick()
+    assert [each.drone.name for each in swarm.orchestrator.drones()] == ["izar"]
