@@ -99,10 +99,9 @@ class _Trigger:
 @contextmanager
 def ticking(orchestrator: Orchestrator, every: float, say: Say, pruning: Pruning) -> Iterator[None]:
     """APScheduler is the clock, and nothing else: the queue is the truth, no job of its own is remembered."""
-    from apscheduler.executors.pool import ThreadPoolExecutor
-    from apscheduler.schedulers.background import BackgroundScheduler
+    from reconciler.wiring.pace import Pace
 
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+    scheduler = Pace(every)
     tick = _Tick(orchestrator, say)
     scheduler.add_job(tick, "interval", seconds=every, max_instances=1, coalesce=True, misfire_grace_time=None)
     scheduler.add_job(pruning, "interval", seconds=EVERY, max_instances=1, coalesce=True, misfire_grace_time=None)
