@@ -59,7 +59,7 @@ class Desk:
         self._board = None
 
     def draft(self, now: float) -> Draft:
-        return Draft(self.board, now, self.store.builds)
+        return Draft(self.board, now, self.store.builds, self.store.attempts)
 
     def commit(self, draft: Draft, fence: int = 0) -> Changes:
         """Durable, and on the board, when it returns. Errors as `BuildStore.commit`."""

@@ -12,16 +12,18 @@ from reconciler.swarm import events, lifecycle, retry
 from reconciler.swarm.board import Board
 
 Find = Callable[[Sequence[str]], Sequence[Build]]
+Tries = Callable[[str], Sequence[Attempt]]
 
 
 class Draft:
-    """`now` in epoch seconds; `find`: builds by id, also those that ended. What is read here is as it will be.
+    """`now` in epoch seconds; `find`: builds by id, also those that ended; `tries`: of one. What is read here is
+    as it will be.
 
     `every_request`: whether all are looked at for their end, and not only those that a change touches.
     """
 
-    def __init__(self, board: Board, now: float, find: Find) -> None:
-        self.board, self.now, self._find = board, now, find
+    def __init__(self, board: Board, now: float, find: Find, tries: Tries) -> None:
+        self.board, self.now, self._find, self._tries = board, now, find, tries
         self.every_request = False
         self._builds: dict[str, Build] = {}
         self._new: list[Build] = []
@@ -129,8 +131,17 @@ class Draft:
         """A try is over, and says nothing about its packages."""
         for build in self.members(lease):
             if build.state in lifecycle.LEASED:
-                self.move(retry.after_loss(build, self.now, reason))
+                self.move(retry.after_loss(build, self.now, reason, self._without_verdict(build, lease)))
         self.end_lease(lease, result, reason)
+
+    def _without_verdict(self, build: Build, lease: Attempt) -> int:
+        """Tries that ended so, this one among them. One that was never begun says nothing: it lay in a queue."""
+        if lease.begun is None:
+            return 0
+        if (most := build.attempt - len(build.failures)) < retry.WITHOUT_VERDICT:
+            return most
+        before = [each for each in self._tries(build.id) if each.begun is not None]
+        return 1 + sum(each.result in ("lost", "returned") for each in before)
 
     def follow(self) -> None:
         """What follows from the changes so far: dependants are held, requests end."""

@@ -12,7 +12,7 @@ from reconciler.swarm import lifecycle
 
 RETRIES = 2
 WITHOUT_VERDICT = 10
-"""Tries of a build that ended without a word about the package, after which it is given up."""
+"""Tries of a build that were begun, and ended without a word about the package, after which it is given up."""
 
 LOG = 16 * 1024
 """Characters that are kept of a log."""
@@ -27,9 +27,9 @@ def after_failure(build: Build, now: float, why: str, retries: int = RETRIES) ->
     return lifecycle.failed(build, now, f"failed {len(build.failures) + 1} times ({where}): {why}", build.drone)
 
 
-def after_loss(build: Build, now: float, why: str) -> Build:
-    """The try ended without a verdict: `why` says what became of it."""
-    if build.attempt - len(build.failures) < WITHOUT_VERDICT:
+def after_loss(build: Build, now: float, why: str, tries: int) -> Build:
+    """The try ended without a verdict: `why` says what became of it; `tries`: how many were begun and ended so."""
+    if tries < WITHOUT_VERDICT:
         return lifecycle.again(build, now, why)
     return lifecycle.failed(build, now, f"{WITHOUT_VERDICT} tries ended without a verdict; of the last one: {why}")
 

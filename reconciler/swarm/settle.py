@@ -84,6 +84,7 @@ def _succeeded(
 
 def _failed(draft: Draft, lease: Attempt, members: Sequence[Build], outcome: Outcome, retries: int) -> None:
     if outcome.result == "returned":
+        lease = replace(lease, begun=lease.begun or draft.now - outcome.seconds)  # who gives it back had begun
         draft.lose(lease, "returned", f"{lease.drone} gave it back: {outcome.reason or 'it ends'}")
         return
     reason = outcome.reason or "no reason was given"

@@ -43,8 +43,8 @@ def test_the_tries_go_to_another_drone_first_and_the_last_to_the_sweeper() -> No
 
 def test_a_lost_drone_is_no_failure() -> None:
     build = BUILD
-    for _ in range(retry.WITHOUT_VERDICT - 1):
-        build = retry.after_loss(on(build, "tau"), 9.0, "no word from tau for 60 s")
+    for tries in range(1, retry.WITHOUT_VERDICT):
+        build = retry.after_loss(on(build, "tau"), 9.0, "no word from tau for 60 s", tries)
         assert (build.state, build.failures) == ("queued", ())
     for drone, state in (("tau", "queued"), ("izar", "queued"), ("vega", "failed")):
         build = retry.after_failure(on(build, drone), 9.0, "it failed")
@@ -53,8 +53,8 @@ def test_a_lost_drone_is_no_failure() -> None:
 
 def test_what_takes_every_drone_down_is_given_up_some_day() -> None:
     build = BUILD
-    for _ in range(retry.WITHOUT_VERDICT):
-        build = retry.after_loss(on(build, "tau"), 9.0, "no word from tau for 60 s")
+    for tries in range(1, retry.WITHOUT_VERDICT + 1):
+        build = retry.after_loss(on(build, "tau"), 9.0, "no word from tau for 60 s", tries)
     assert build.state == "failed" and build.failures == ()
     assert build.reason == "10 tries ended without a verdict; of the last one: no word from tau for 60 s"
 

@@ -90,3 +90,30 @@ def test_what_a_revoked_drone_said_while_nothing_could_be_committed_brings_it_no
     swarm.orchestrator.revoke("tau", "ana", swarm.now)
     swarm.tick()
     assert [each.drone.name for each in swarm.orchestrator.drones()] == ["izar"]
+
+
+def restart_drones(swarm: Swarm, boot: str) -> None:
+    for drone in swarm.drones.values():
+        drone.boot, drone.holding = boot, None
+    swarm.beat()
+    swarm.tick(10)
+
+
+def test_what_was_never_begun_is_not_given_up_however_often_its_drones_were_lost(swarm: Swarm) -> None:
+    swarm.submit({LIB: []}, "k1")
+    for number in range(20):
+        restart_drones(swarm, f"queued-{number}")
+    assert (swarm.build_of(LIB).state, swarm.build_of(LIB).attempt) == ("leased", 20)
+
+
+def test_what_takes_its_drone_down_ten_times_is_given_up_also_after_it_has_lain_in_queues(swarm: Swarm) -> None:
+    swarm.submit({LIB: []}, "k1")
+    for number in range(12):
+        restart_drones(swarm, f"queued-{number}")
+    for number in range(10):
+        assert swarm.build_of(LIB).state == "leased"
+        swarm.take()
+        swarm.tick()
+        restart_drones(swarm, f"begun-{number}")
+    assert swarm.build_of(LIB).reason.startswith("10 tries ended without a verdict")
+    assert swarm.build_of(LIB).attempt > 20
