@@ -12,6 +12,7 @@ from reconciler.model.swarm import Build, Offer
 from reconciler.swarm import lifecycle
 from reconciler.swarm.board import Board
 from reconciler.swarm.draft import Draft
+from reconciler.swarm.placing.estimate import refuted
 from reconciler.swarm.placing.placement import place
 from reconciler.swarm.placing.times import Times
 from reconciler.swarm.rules import Rules
@@ -45,6 +46,29 @@ class Dispatcher:
         self._decided = (board.age + bool(leases), draft.now)
         return leases
 
+    def take_back(self, draft: Draft, times: Times) -> tuple[Attempt, ...]:
+        """What waits on a drone behind a build that takes far longer than it should, while others could have it.
+
+        It was given to be begun in seconds. Where it goes now is decided as for all others; not back to that drone
+        before it is nearly done.
+        """
+        back = tuple(lease for name in draft.board.drones for lease in self._stuck(draft, name, times))
+        for lease in back:
+            draft.lose(lease, "returned", f"{lease.drone} is far from done with what is before it")
+        return back
+
+    def _stuck(self, draft: Draft, name: str, times: Times) -> Sequence[Attempt]:
+        board = draft.board
+        held = board.held_by(name)
+        waiting = [lease for lease in held if lease.begun is None]
+        if not waiting or (begun := held[0].begun) is None:
+            return ()
+        limits, taken = times.limits(self.rules.limits), draft.now - begun
+        if taken <= limits.lead or not refuted(held[0].expected, taken, limits.spread):
+            return ()
+        others = {_profile(board, other) for other in board.drones if other != name and _serves(board, other)}
+        return [lease for lease in waiting if board.members(lease)[0].profile in others]
+
     def _worth_a_look(self, board: Board, now: float) -> bool:
         """Somebody has room, something waits, and anything has changed since; time alone is a change, too."""
         room = 1 + self.rules.limits.prefetch
@@ -59,6 +83,11 @@ class Dispatcher:
 def _serves(board: Board, name: str) -> bool:
     known = board.drones[name]
     return known.state in ("ready", "building") and not known.drained and not (known.beat and known.beat.draining)
+
+
+def _profile(board: Board, name: str) -> str:
+    beat = board.drones[name].beat
+    return beat.profile if beat else ""
 
 
 def _all_wait(draft: Draft, assignment: Assignment) -> bool:

@@ -153,6 +153,11 @@ class Ticking:
     def _place(self, now: float) -> int:
         """Whoever gets what is durable before anybody is told."""
         draft = self._desk.draft(now)
+        back = self._dispatcher.take_back(draft, self._desk.times(LATE))
+        self._desk.commit(draft, self.fence)
+        for lease in back:
+            self._engine.withdraw(lease.drone, lease.build, lease.attempt)
+        draft = self._desk.draft(now)
         leases = self._dispatcher.assign(draft, self._desk.times(LATE))
         self._desk.commit(draft, self.fence)
         if leases:

@@ -154,3 +154,9 @@ def test_the_error_of_estimates_is_measured_and_makes_an_error_bar() -> None:
 def test_without_builds_no_error_is_claimed() -> None:
     assert errors([]) == EstimateError(0.0, 0.0, 0)
     assert band(10.0, errors([])).high == 10.0
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.35])
+def test_a_build_whose_estimate_was_wrong_may_take_as_long_again(spread: float) -> None:
+    assert remaining(43.0, 28_800.0, spread) == 28_800.0
+    assert remaining(43.0, 80.0, spread) < 80.0

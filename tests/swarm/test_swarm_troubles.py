@@ -10,6 +10,7 @@ import pytest
 from reconciler.errors import Transient
 from reconciler.model.build import Limits
 from reconciler.model.queue import Changes
+from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
 from tests.support.orchestrated import PROFILE, Swarm
 
@@ -90,6 +91,27 @@ def test_what_a_revoked_drone_said_while_nothing_could_be_committed_brings_it_no
     swarm.orchestrator.revoke("tau", "ana", swarm.now)
     swarm.tick()
     assert [each.drone.name for each in swarm.orchestrator.drones()] == ["izar"]
+
+
+def test_what_waits_behind_a_build_that_takes_far_too_long_goes_elsewhere(tmp_path: Path) -> None:
+    swarm = Swarm(tmp_path)
+    slow, fast = swarm.drone("slow", cores=4), swarm.drone("fast", cores=16)
+    swarm.tick()
+    swarm.submit({LIB: []}, "k1")
+    swarm.tick()
+    assert fast.take() is not None
+    go_on(swarm, 20)
+    swarm.submit({APP: []}, "k2")
+    go_on(swarm, 20)
+    assert swarm.build_of(APP).drone == "fast", "it is nearly done with the other one"
+    go_on(swarm, 120)
+    assert (swarm.build_of(APP).drone, swarm.build_of(LIB).drone) == ("slow", "fast")
+    assert not fast.link.working(Offer(swarm.build_of(APP).id, 1, "package", (), PROFILE))
+    go_on(swarm, 300)
+    assert swarm.build_of(APP).attempt == 2
+    assert slow.take() is not None
+    swarm.work()
+    swarm.close()
 
 
 def restart_drones(swarm: Swarm, boot: str) -> None:

@@ -22,6 +22,7 @@ SERIAL = 0.1
 
 _LAST = 5  # builds of a package that count: versions grow, compilers change
 _NEIGHBOURS = 9  # packages of like size whose median a new one gets
+_OUTSIDE = 3.0  # standard deviations; one build in 700 takes longer
 _ENOUGH = 5  # builds before a drone's own speed is believed
 _NORMAL = NormalDist()
 
@@ -115,8 +116,11 @@ def remaining(expected: float, elapsed: float, spread: float) -> float:
     """Seconds that a build still needs: the median of those that have run so long already.
 
     The time of a build is taken for lognormal around `expected`; `spread` is the standard deviation of its log. Without
-    a spread a build that is late is about to end.
+    a spread a build that is late is about to end. One that is `refuted` may take as long again: so nobody waits for it
+    longer than about the time that it has taken.
     """
+    if refuted(expected, elapsed, spread):
+        return elapsed
     if spread <= 0 or elapsed <= 0 or expected <= 0:
         return max(0.0, expected - elapsed)
     z = (log(elapsed) - log(expected)) / spread
@@ -124,6 +128,11 @@ def remaining(expected: float, elapsed: float, spread: float) -> float:
         return elapsed * (exp(spread * log(2) / z) - 1)
     later = 0.5 * erfc(z / sqrt(2))
     return max(0.0, expected * exp(-spread * _NORMAL.inv_cdf(later / 2)) - elapsed)
+
+
+def refuted(expected: float, elapsed: float, spread: float) -> bool:
+    """Whether it has taken so long that the estimate was not inexact but wrong, as one of an unknown package may be."""
+    return elapsed > expected * max(2.0, exp(_OUTSIDE * spread)) > 0
 
 
 def errors(estimated_and_actual: Iterable[tuple[float, float]]) -> EstimateError:
