@@ -24,6 +24,7 @@ SWARM_MUTANTS = (
         "S2",
         "reconciler/swarm/ticking.py",
         """        self._desk.commit(draft, self.fence)
+        self._beats.clear()
         self.looked = now
         for delivery in deliveries:
             delivery.ack()
@@ -31,6 +32,7 @@ SWARM_MUTANTS = (
         """        for delivery in deliveries:
             delivery.ack()
         self._desk.commit(draft, self.fence)
+        self._beats.clear()
         self.looked = now
 """,
         (CRASH,),
