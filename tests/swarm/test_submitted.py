@@ -69,3 +69,10 @@ def test_the_atoms_that_the_manual_shows_are_atoms() -> None:
     assert len(shown) == 3
     for text in shown:
         read_atom(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    atoms = read_submitted("\ufeffapp-misc/foo\r\napp-misc/bar\r\n")
+    assert isinstance(atoms, AtomList) and [str(atom) for atom in atoms.atoms] == ["app-misc/foo", "app-misc/bar"]
+    listed = read_submitted("\ufeff[ebuild  N     ] app-misc/foo-1.1::gentoo\n")
+    assert isinstance(listed, Listing) and listed.problems == () and len(listed.entries) == 1

@@ -17,11 +17,11 @@ _ESCAPES = re.compile(
 
 
 def numbered(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without their ends, colours and titles, and their numbers from 1, as an editor counts them.
+    """Lines without their ends, colours, titles and a byte order mark, and their numbers from 1, as an editor has them.
 
     A carriage return within a line begins another piece of the same number: nothing of the text is dropped.
     """
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         shown = _ESCAPES.sub("", line) if "\x1b" in line else line
         for piece in shown.rstrip("\r").split("\r"):
             yield number, piece
