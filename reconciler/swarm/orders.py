@@ -42,9 +42,9 @@ def _cancel(draft: Draft, builds: Sequence[Build], reason: str) -> Cancelled:
 
 
 def bump(draft: Draft, builds: Sequence[Build]) -> tuple[str, ...]:
-    """Those that wait go before all others."""
+    """Those that wait go before all others, and so does what a question that is being asked will bring."""
     most = max((build.bump for build in draft.all_live()), default=0)
-    waiting = [build for build in builds if build.state == "queued"]
+    waiting = [build for build in builds if build.state == "queued" or build.kind == "resolve"]
     for build in waiting:
         draft.move(replace(build, bump=most + 1))
     return tuple(build.id for build in waiting)

@@ -23,6 +23,9 @@ Wanted = str | Sequence[Atom] | Listing
 Stock = Callable[[str], Iterable[Stored]]
 """What the binhost of a profile has."""
 
+_QUESTION = 1
+"""How far a question is bumped by itself: it takes seconds, and tells what there is to plan."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
 
 
@@ -96,7 +99,11 @@ def exactly(package: Package) -> str:
 def answered(draft: Draft, question: Build, text: str, stock: Stock, work: Work) -> None:
     """The question of a request has been answered by what emerge printed: its builds follow."""
     for request in draft.board.wanted_by(question.id):
-        _take(draft, request, read_listing(text), stock, work, "")
+        taken_on = _take(draft, request, read_listing(text), stock, work, "")
+        if question.bump > _QUESTION:  # by a person, who meant what it is about
+            for build in draft.live(taken_on.builds):
+                if build.state == "queued" and build.bump < question.bump:
+                    draft.move(replace(build, bump=question.bump))
 
 
 def _ask(
@@ -106,7 +113,7 @@ def _ask(
         return _nothing(draft, request, settled, digest)
     question = Build(
         f"{request.id}-0", "resolve", None, request.profile, "queued", draft.now, draft.now,
-        use=request.use, atoms=tuple(atoms), work=asks, bump=1,
+        use=request.use, atoms=tuple(atoms), work=asks, bump=_QUESTION,
     )  # fmt: skip
     draft.add([question], ())
     asked = replace(request, state="resolving", atoms=tuple(atoms), builds=(question.id,), refused=_refused(settled))

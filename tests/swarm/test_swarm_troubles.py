@@ -114,6 +114,26 @@ def test_what_waits_behind_a_build_that_takes_far_too_long_goes_elsewhere(tmp_pa
     swarm.close()
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_request_that_is_bumped_while_a_drone_is_asked_goes_first_afterwards(swarm: Swarm, asked: bool) -> None:
+    swarm.submit({"app-misc/other-1": []}, "k1")
+    answer = swarm.orchestrator.submit("app-misc/app", key="k2", actor="ana", profile=PROFILE, now=swarm.now)
+    for drone in swarm.drones.values():
+        swarm.orchestrator.drain(drone.name, "ana", swarm.now)
+    swarm.orchestrator.undrain("tau", "ana", swarm.now)
+    if asked:
+        swarm.tick()
+        assert {offer.kind for offer in swarm.take().values()} == {"resolve"}
+    assert swarm.orchestrator.bump(answer.request.id, "ana", swarm.now) == (f"{answer.request.id}-0",)
+    if not asked:
+        swarm.tick()
+        assert {offer.kind for offer in swarm.take().values()} == {"resolve"}
+    swarm.drones["tau"].finish(text=TREE)
+    swarm.tick()
+    bumps = {str(b.package): b.bump for b in swarm.orchestrator.builds().builds if b.kind == "package"}
+    assert bumps == {APP: 2, LIB: 2, "app-misc/other-1": 0}
+
+
 def restart_drones(swarm: Swarm, boot: str) -> None:
     for drone in swarm.drones.values():
         drone.boot, drone.holding = boot, None
