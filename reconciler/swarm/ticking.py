@@ -85,7 +85,7 @@ class Ticking:
         return lease is not None
 
     def _step(self, now: float) -> Ticked:
-        deliveries = self._engine.outcomes()
+        deliveries = self._without_answers_too_soon(self._engine.outcomes())
         stale, lost = self._hear(now, deliveries)
         published = self._store(now)
         self._compare_now_and_then(now)
@@ -116,6 +116,18 @@ class Ticking:
             for build, attempt in (*settled.discard, *((lease.build, lease.attempt) for lease in lost)):
                 self._binhost.discard(build, attempt)
         return settled.stale, len(lost)
+
+    def _without_answers_too_soon(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """While nobody can tell what the binhost has, answers to questions wait; nothing else waits for them."""
+        builds = self._desk.board.builds
+        asked = {each.outcome.build: builds[each.outcome.build] for each in deliveries if each.outcome.build in builds}
+        questions = {id: build for id, build in asked.items() if build.kind == "resolve"}
+        known: set[str] = set()
+        with self._noting("questions"):
+            for build in questions.values():
+                self._binhost.index(build.profile)
+                known.add(build.id)
+        return [each for each in deliveries if each.outcome.build not in questions.keys() - known]
 
     def _answered(self, draft: Draft, question: Build, text: str) -> None:
         submit.answered(draft, question, text, self._binhost.index, self._desk.times().work)

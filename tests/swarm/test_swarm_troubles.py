@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import Transient
 from reconciler.model.build import Limits
-from reconciler.model.queue import Changes
+from reconciler.model.queue import Changes, Stored
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
 from tests.support.orchestrated import PROFILE, Swarm
@@ -35,6 +35,10 @@ def swarm(tmp_path: Path) -> Iterator[Swarm]:
 
 def no_room(changes: Changes, fence: int = 0) -> None:
     raise Transient("E-SWARM-FULL", "the swarm's store has no room to write", next="free space")
+
+
+def no_index(profile: str) -> Sequence[Stored]:
+    raise Transient("E-BINHOST-IO", "the binhost cannot read its index", next="check the disk")
 
 
 def go_on(swarm: Swarm, seconds: float) -> None:
@@ -132,6 +136,25 @@ def test_a_request_that_is_bumped_while_a_drone_is_asked_goes_first_afterwards(s
     swarm.tick()
     bumps = {str(b.package): b.bump for b in swarm.orchestrator.builds().builds if b.kind == "package"}
     assert bumps == {APP: 2, LIB: 2, "app-misc/other-1": 0}
+
+
+def test_an_answer_waits_for_the_binhost_and_nothing_else_does(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    swarm.submit({LIB: []}, "k1")
+    swarm.tick()
+    [name] = swarm.take()
+    swarm.orchestrator.submit("app-misc/app", key="k2", actor="ana", profile=PROFILE, now=swarm.now)
+    swarm.tick()
+    [other] = [each for each in swarm.take() if each != name]
+    swarm.drones[other].finish(text=TREE)
+    with monkeypatch.context() as away:
+        away.setattr(swarm.binhost, "index", no_index)
+        for _ in range(8):
+            swarm.beat(other)
+            swarm.tick(10)
+        assert swarm.build_of(LIB).drone == other and swarm.orchestrator.drone(name).drone.state == "offline"
+        assert any(trouble.startswith("questions: ") for trouble in swarm.orchestrator.status(swarm.now).trouble)
+    swarm.tick()
+    assert set(swarm.states()) == {LIB, APP} and swarm.orchestrator.status(swarm.now).trouble == ()
 
 
 def restart_drones(swarm: Swarm, boot: str) -> None:
