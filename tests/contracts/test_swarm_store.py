@@ -315,3 +315,15 @@ def test_a_place_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(Transient) as caught:
         SqliteStore(tmp_path / "file" / "swarm.db")
     assert caught.value.code == "E-SWARM-ACCESS"
+
+
+def test_the_events_of_a_store_that_was_begun_anew_while_it_was_open_have_ids_of_their_own(
+    store: SqliteStore, path: Path
+) -> None:
+    store.commit(Changes(events=(Event("queue_update", 1.0, {}),)))
+    [before] = store.unsent()
+    for name in ("swarm.db", "swarm.db-wal", "swarm.db-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+    store.commit(Changes(events=(Event("queue_update", 2.0, {}),)))
+    [after] = store.unsent()
+    assert after.at == 2.0 and after.id != before.id

@@ -33,7 +33,6 @@ class SqliteStore(BuildStore):
 
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(path, KIND, clock)
-        self._id = str(self._ask("SELECT value FROM facts WHERE name = 'id'")[0][0])
         self._version = self._database.changes()
 
     def close(self) -> None:
@@ -151,8 +150,11 @@ class SqliteStore(BuildStore):
         return tuple(from_json(Took, body) for (body,) in self._ask("SELECT body FROM took ORDER BY seq"))
 
     def unsent(self, limit: int = 1000) -> Sequence[Event]:
-        rows = self._ask("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (limit,))
-        return tuple(replace(from_json(Event, body), id=f"{self._id}-{seq}") for seq, body in rows)
+        """Under the id of the file that they lie in: one that was begun anew counts from 1 again."""
+        rows = self._ask(
+            """SELECT value || '-' || seq, body FROM outbox, facts WHERE name = 'id' ORDER BY seq LIMIT ?""", (limit,)
+        )
+        return tuple(replace(from_json(Event, body), id=id) for id, body in rows)
 
     def sent(self, events: Sequence[Event]) -> None:
         """A power cut may bring them back; whoever gets them knows their ids."""
