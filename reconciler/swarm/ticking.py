@@ -177,7 +177,10 @@ class Ticking:
         return len(leases)
 
     def _tell_ends(self, now: float) -> int:
-        """One notice for each request: again after a crash in between, hence with the request's id."""
+        """One notice for each request: again after a crash in between, hence with the request's id.
+
+        All go the same way: when one does not get out, the others wait with it, or each tick would try them all.
+        """
         told = 0
         for request in list(self._desk.board.untold.values()):
             try:
@@ -185,7 +188,7 @@ class Ticking:
                     self._ended(request, self._desk.store.builds(request.builds))
             except Transient as error:
                 self.trouble["notice"] = f"{error.what}: {error.why}"
-                continue
+                break
             draft = self._desk.draft(now)
             draft.tell(request.id)
             self._desk.commit(draft, self.fence)

@@ -10,7 +10,7 @@ import pytest
 from reconciler.errors import Transient
 from reconciler.model.build import Limits
 from reconciler.model.queue import Changes, Stored
-from reconciler.model.swarm import Offer
+from reconciler.model.swarm import Build, Offer, Request
 from reconciler.swarm.rules import Rules
 from tests.support.orchestrated import PROFILE, Swarm
 
@@ -155,6 +155,26 @@ def test_an_answer_waits_for_the_binhost_and_nothing_else_does(swarm: Swarm, mon
         assert any(trouble.startswith("questions: ") for trouble in swarm.orchestrator.status(swarm.now).trouble)
     swarm.tick()
     assert set(swarm.states()) == {LIB, APP} and swarm.orchestrator.status(swarm.now).trouble == ()
+
+
+def test_notices_that_do_not_get_out_are_not_all_tried_with_every_tick(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def away(request: Request, builds: Sequence[Build]) -> None:
+        tried.append(request.id)
+        raise Transient("E-INBOX", "a pass cannot be asked for", next="let this user write the inbox")
+
+    with monkeypatch.context() as closed:
+        closed.setattr(swarm.orchestrator._ticking, "_ended", away)
+        requests = [swarm.submit({LIB: []}, f"k{number}") for number in range(5)]
+        for request in requests:
+            swarm.orchestrator.cancel(request.id, "ana", swarm.now)
+        swarm.tick()
+        assert tried == [requests[0].id]
+    swarm.tick()
+    assert [request.id for request, _ in swarm.ended] == [request.id for request in requests]
 
 
 def restart_drones(swarm: Swarm, boot: str) -> None:
