@@ -18,6 +18,9 @@ T = TypeVar("T")
 _TRIES = 5
 """How often a change is made anew when somebody else was faster."""
 
+GROWN = 10_000
+"""Builds by which what they took grows in memory before it is read anew, without what the store has forgotten."""
+
 
 class Desk:
     """`lock`: whoever looks at the board or changes anything holds it. `loaded`: how often the board was made anew."""
@@ -29,7 +32,7 @@ class Desk:
         self._board: Board | None = None
         self._took: list[Took] | None = None
         self._times: Times | None = None
-        self._counted = 0
+        self._counted = self._read = 0
 
     @property
     def board(self) -> Board:
@@ -45,14 +48,16 @@ class Desk:
         """What builds took; the last ones may be missing, so many at most."""
         if self._took is None:
             self._took, self._times = list(self.store.took()), None
+            self._read = len(self._took)
         if self._times is None or len(self._took) - self._counted > patience:
             self._times, self._counted = Times(self._took), len(self._took)
         return self._times
 
     def prune(self) -> None:
-        """Forget the oldest of what has ended."""
+        """Forget the oldest of what has ended; what it took counts on for a while, as all of it takes long to read."""
         self.store.prune()
-        self._took = None
+        if self._took is not None and len(self._took) >= self._read + GROWN:
+            self._took = None
 
     def forget(self) -> None:
         """Look anew: what the board says may not be so."""

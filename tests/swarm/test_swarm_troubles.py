@@ -9,8 +9,9 @@ import pytest
 
 from reconciler.errors import Transient
 from reconciler.model.build import Limits
-from reconciler.model.queue import Changes, Stored
+from reconciler.model.queue import Changes, Stored, Took
 from reconciler.model.swarm import Build, Offer, Request
+from reconciler.swarm import desk
 from reconciler.swarm.rules import Rules
 from tests.support.orchestrated import PROFILE, Swarm
 
@@ -175,6 +176,28 @@ def test_notices_that_do_not_get_out_are_not_all_tried_with_every_tick(
         assert tried == [requests[0].id]
     swarm.tick()
     assert [request.id for request, _ in swarm.ended] == [request.id for request in requests]
+
+
+@pytest.mark.parametrize(("grown", "reads"), [(desk.GROWN, 0), (2, 3)])
+def test_what_builds_took_is_read_anew_only_after_it_has_grown(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch, grown: int, reads: int
+) -> None:
+    monkeypatch.setattr(desk, "GROWN", grown)
+    swarm.submit({LIB: []}, "k0")
+    swarm.work()
+    took, read = swarm.store.took, list[int]()
+
+    def reading() -> Sequence[Took]:
+        read.append(1)
+        return took()
+
+    monkeypatch.setattr(swarm.store, "took", reading)
+    for number in range(6):
+        swarm.submit({f"app-misc/p{number}-1": []}, f"k{number + 1}")
+        swarm.work()
+        go_on(swarm, 300)
+    assert len(read) == reads
+    assert swarm.orchestrator.queue(swarm.now).error.count == 7
 
 
 def restart_drones(swarm: Swarm, boot: str) -> None:
