@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.binhost.folder import BinhostFolder
+from reconciler.adapters.binhost.index import IndexFiles
 from reconciler.errors import Terminal, Transient
 from tests.conftest import Tell
 from tests.support.binhost import PROFILE, artifact, bring, index_of, upload
@@ -75,6 +77,64 @@ def test_a_damaged_index_is_made_whole_again(
     both = len(which) == 2 and damage is not gone
     assert bool(binhost.losses) == both
     assert len(list((root / PROFILE).glob("Packages.broken-*"))) == both
+    binhost.close()
+
+
+@pytest.mark.parametrize("damage", [cut, empty, noise, gone], ids=lambda damage: damage.__name__)
+def test_an_index_that_is_damaged_while_it_is_open_loses_no_package(damage: Callable[[Path], None], root: Path) -> None:
+    """What comes in next must not stand in the index alone."""
+    binhost = BinhostFolder(root)
+    for name in ("Packages", "Packages.gz"):
+        damage(root / PROFILE / name)
+
+    bring(binhost, "b3", "a/d-1", b"three")
+
+    assert {entry["CPV"] for entry in index_of(root).entries} == {"a/b-1", "a/c-1", "a/d-1"}
+    binhost.close()
+
+
+@pytest.mark.parametrize("damage", [cut, empty, noise, gone], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("name", ["Packages", "Packages.gz"])
+def test_a_damaged_copy_is_mended_with_the_next_look(name: str, damage: Callable[[Path], None], root: Path) -> None:
+    binhost = BinhostFolder(root)
+    before = index_of(root)
+    damage(root / PROFILE / name)
+
+    assert len(binhost.index(PROFILE)) == 2
+
+    assert index_of(root).entries == before.entries
+    binhost.close()
+
+
+def test_an_index_of_which_one_copy_was_written_is_whole_before_the_package_is_told_of(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full between the two: clients ask for the compressed one."""
+    binhost = BinhostFolder(root)
+    made = upload(binhost, ("b3", 1), artifact("a/d-1", b"d"), b"d")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(Transient):
+        patched.setattr(IndexFiles, "_put_compressed", full)
+        binhost.publish(PROFILE, "b3", 1, [made])
+    binhost.publish(PROFILE, "b3", 1, [made])
+
+    assert {entry["CPV"] for entry in index_of(root).entries} == {"a/b-1", "a/c-1", "a/d-1"}
+    binhost.close()
+
+
+def test_a_package_that_somebody_took_away_leaves_the_index_with_the_next_pruning(root: Path) -> None:
+    from reconciler.swarm.binhost.retention import Retention
+
+    binhost = BinhostFolder(root)
+    (root / PROFILE / "a/b/b-1-1.gpkg.tar").unlink()
+
+    assert binhost.prune(PROFILE, Retention(), grace=0) == (("a/b/b-1-1.gpkg.tar", "its file is gone"),)
+
+    assert {entry["CPV"] for entry in index_of(root).entries} == {"a/c-1"}
+    assert binhost.prune(PROFILE, Retention(), grace=0) == ()
     binhost.close()
 
 

@@ -67,7 +67,8 @@ class BinhostFolder(Binhost, PackageFiles):
     def begin(self, profile: str) -> None:
         """Make an empty index where there is none: clients call one that is missing an error."""
         with self._lock, usable("begin an index"):
-            self._files(profile).begin(self._clock())
+            if self._read(profile) is None:
+                self._files(profile).begin(self._clock())
 
     def index(self, profile: str) -> Sequence[Stored]:
         with self._lock, usable("read its index"):
@@ -123,14 +124,18 @@ class BinhostFolder(Binhost, PackageFiles):
             return [known[_lease(build, attempt, each)] for each in artifacts]
 
     def prune(self, profile: str, retention: Retention, grace: float = 86400.0) -> Sequence[tuple[str, str]]:
-        """Forget what has had its day; (path, why) of each. Its file goes `grace` seconds later, with another call."""
+        """Forget what has had its day; (path, why) of each. Its file goes `grace` seconds later, with another call.
+
+        Forgotten is, too, what somebody took away: as long as the index names it, clients fail, and nobody builds it.
+        """
         with self._lock, usable("be pruned"):
             files, shelf, now = self._files(profile), self._shelf(profile), self._clock()
             index = self._read(profile)
             if index is None:
                 return ()
-            gone = {each.path: why for each, why in superseded(self.index(profile), retention)}
-            waiting = {**shelf.dropped(), **dict.fromkeys(gone, now)}
+            superfluous = {each.path: why for each, why in superseded(self.index(profile), retention)}
+            gone = superfluous | dict.fromkeys(self._lacking(profile, index), "its file is gone")
+            waiting = {**shelf.dropped(), **dict.fromkeys(superfluous, now)}
             if gone:
                 shelf.drop(waiting)
                 files.write(index.header, [each for each in index.entries if path_of(each) not in gone], now)
@@ -227,17 +232,24 @@ class BinhostFolder(Binhost, PackageFiles):
         return files.write(header, [entry for entry, _ in there], self._clock())
 
     def _read(self, profile: str) -> Index | None:
-        """The index. What another program (`emaint`) dropped from packages of ours is put back: it knows no line of
-        ours, makes no checksums, and takes the build id from inside the package. What it changed is left."""
+        """The index; made again when it was there, and is no more. What another program (`emaint`) dropped from
+        packages of ours is put back: it knows no line of ours, makes no checksums, and takes the build id from inside
+        the package. What it changed is left."""
         files, shelf = self._files(profile), self._shelf(profile)
         index = files.read()
-        if index is None or not files.foreign:
+        if index is None:  # an empty one in its place would forget every package
+            return self._made_again(profile) if (self._root / profile).is_dir() else None
+        if not files.foreign:
             return index
         entries = [_restored(entry, shelf.note_of(path_of(entry))) for entry in index.entries]
         if entries != list(index.entries):
             return files.write(index.header, entries, self._clock())
+        files.mend()  # one copy may be damaged, or of before: a full disk comes between them
         files.take_over()
         return index
+
+    def _lacking(self, profile: str, index: Index) -> Sequence[str]:
+        return [path_of(entry) for entry in index.entries if not _fits(self._root / profile, entry)]
 
     def _take_away(self, profile: str, waiting: Mapping[str, float], until: float) -> None:
         due = [path for path, at in waiting.items() if at <= until]

@@ -34,12 +34,12 @@ class IndexFiles:
     def __init__(self, folder: Path, ahead: Path) -> None:
         self._folder, self._ahead = folder, ahead
         self._known: tuple[tuple[int, ...], Index] | None = None
-        self._written: tuple[int, ...] = ()
+        self._written: tuple[tuple[int, ...], ...] = ()
 
     @property
     def foreign(self) -> bool:
-        """Whether another program wrote the index since we did, or nobody knows."""
-        return _sign(self._folder / PLAIN) != self._written
+        """Whether another program wrote a copy of the index since we did, or nobody knows."""
+        return self._signs() != self._written
 
     def read(self) -> Index | None:
         """As it is on the disk; None when neither copy is there and whole."""
@@ -60,13 +60,13 @@ class IndexFiles:
         durable.put(self._folder / PLAIN, text, 0o644, timestamp)
         self._put_compressed(text, timestamp)
         index = read_index(text.decode())
-        self._written = _sign(self._folder / PLAIN)
-        self._known = (self._written, index)
+        self.take_over()
+        self._known = (self._written[0], index)
         return index
 
     def take_over(self) -> None:
         """What is there now is as we would have written it."""
-        self._written = _sign(self._folder / PLAIN)
+        self._written = self._signs()
 
     def mend(self) -> None:
         """Make the copies agree after a crash between them, and their times with what they say; the plain one leads."""
@@ -96,6 +96,9 @@ class IndexFiles:
     def begin(self, now: float) -> Index:
         """The index; an empty one is made where there is none."""
         return self.read() or self.write(joined_header({}, ()), (), now)
+
+    def _signs(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(_sign(self._folder / name) for name in (PLAIN, COMPRESSED))
 
     def _last_ahead(self) -> int:
         try:
