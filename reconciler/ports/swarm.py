@@ -36,6 +36,10 @@ class DispatchEngine(Protocol):
 
     EFFECTS: ClassVar[tuple[str, ...]] = ("enroll", "revoke", "offer", "offer_all", "withdraw", "lease", "emit")
 
+    @property
+    def loss(self) -> str:
+        """Why everything had to be begun anew, credentials too; "" when it had not."""
+
     def open(self, site: str) -> None: ...
 
     def close(self) -> None: ...

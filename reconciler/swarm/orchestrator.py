@@ -226,6 +226,8 @@ class Orchestrator:
         with self._desk.lock:
             board, ticking = self._desk.board, self._ticking
             lost = [f"the store had to be begun anew: {self._store.loss}"] if self._store.loss else []
+            if self._engine.loss:
+                lost.append(f"the engine had to be begun anew, and drones to be enrolled: {self._engine.loss}")
             return Status(
                 self._rules.site,
                 now,

@@ -31,6 +31,7 @@ class Pruning:
         self._binhost, self._requests, self._serve, self._say = binhost, requests, serve, say
 
     def __call__(self) -> None:
+        self.tell_losses()
         try:
             requests = self._requests()
             for profile in self._binhost.profiles():
@@ -40,3 +41,8 @@ class Pruning:
                     self._say(f"{profile}/{path} leaves the binhost: {why}", NOTICE)
         except ReconcilerError as error:
             self._say(f"{error}: {error.why}", WARNING)
+
+    def tell_losses(self) -> None:
+        """What the binhost could not mend: each once."""
+        while self._binhost.losses:
+            self._say(self._binhost.losses.pop(0), WARNING)

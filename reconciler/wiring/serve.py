@@ -44,6 +44,7 @@ def serve_orchestrator(settings: Settings, token: str, say: Say, listening: Call
         orchestrator, serving = make_orchestrator(settings, rules, token, closing)
         assert isinstance(serving.files, BinhostFolder)
         pruning = Pruning(serving.files, orchestrator.requests, settings.serve, say)
+        pruning.tell_losses()
         closing.enter_context(ticking(orchestrator, rules.every, say, pruning))
         from reconciler.web.app import orchestrator_app
         from reconciler.web.orchestrator.events import Events

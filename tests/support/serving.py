@@ -87,6 +87,7 @@ class Orchestrator:
         assert process.stdout is not None
         for line in process.stdout:
             told = json.loads(line)
+            self.said.append(line)
             if told.get("event") == "listening":
                 self.port = int(told["address"].rpartition(":")[2])
                 break

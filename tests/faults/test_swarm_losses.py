@@ -1,0 +1,26 @@
+"""What a restarted orchestrator could not mend is told: in its log, and where people ask how the swarm is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.serving import eventually, listing, orchestrator_at
+
+
+def test_a_damaged_engine_and_a_damaged_index_are_told(tmp_path: Path) -> None:
+    with orchestrator_at(tmp_path) as swarm:
+        tau = swarm.drone()
+        swarm.submit(listing("app-misc/foo-1.0"))
+        tau.build(tau.take())
+        eventually(lambda: swarm.get("/api/packages").data["packages"], "it is stored")
+        tau.leave()
+        swarm.stop()
+        for name in ("engine.db", "binhost/default/Packages", "binhost/default/Packages.gz"):
+            (swarm.state / name).write_bytes(b"what it is not" * 100)
+
+        swarm.start()
+
+        (trouble,) = swarm.get("/api/status").data["trouble"]
+        assert trouble.startswith("the engine had to be begun anew, and drones to be enrolled: ")
+        swarm.stop()
+        assert "the index of default was broken and is made again" in "".join(swarm.said)
