@@ -15,7 +15,7 @@ from reconciler.adapters.swarm.uplink_http import UplinkHttp
 from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Offer
 from reconciler.swarm.drone.builder import Packed
-from reconciler.swarm.drone.uplink import LeaseLost
+from reconciler.swarm.drone.uplink import LeaseLost, NotTaken
 from tests.support.serving import Orchestrator, ScriptedDrone, eventually, listing, orchestrator_at
 
 CONTENT = bytes(range(256)) * 4000
@@ -178,6 +178,11 @@ def test_nobody_there_is_transient(drone: ScriptedDrone, offer: Offer, packed: P
         (b"HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n", Transient),
         (b"HTTP/1.1 429 Slowly\r\nContent-Length: 0\r\n\r\n", Transient),
         (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n", Transient),
+        (b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n", NotTaken),
+        (b"HTTP/1.1 404 Missing\r\nContent-Length: 0\r\n\r\n", NotTaken),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nproxy", NotTaken),
+        (b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\nproxy", NotTaken),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nproxy", NotTaken),
         (b"HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n", Terminal),
         (b"no HTTP at all\r\n\r\n", Transient),
         (b"", Transient),

@@ -19,7 +19,7 @@ from reconciler.swarm.drone.builder import Builder, Built, Ending, Packed, Watch
 from reconciler.swarm.drone.loop import Drone
 from reconciler.swarm.drone.memory import Taken
 from reconciler.swarm.drone.pulse import Pulse
-from reconciler.swarm.drone.uplink import LeaseLost, Uplink
+from reconciler.swarm.drone.uplink import LeaseLost, NotTaken, Uplink
 from tests.support.clock import FakeClock
 
 OFFER = Offer("b1", 1, "package", ("=app-misc/foo-1",), "amd64")
@@ -116,10 +116,10 @@ class Hands(Builder):
 class World:
     """One drone and what is around it."""
 
-    def __init__(self, folder: Path, *offers: Offer, boot: str = "boot-1") -> None:
+    def __init__(self, folder: Path, *offers: Offer, boot: str = "boot-1", longest: float = 60.0) -> None:
         self.link, self.up, self.hands = Link(list(offers)), Up(), Hands(folder)
         self.memory, self.said = TakenFile(folder), list[str]()
-        rules = DroneRules("tau", "amd64", 4, 1 << 30, heartbeat=0.3, drain=0.3, patience=0.02)
+        rules = DroneRules("tau", "amd64", 4, 1 << 30, heartbeat=0.3, drain=0.3, patience=0.02, longest=longest)
         surroundings = Surroundings(
             self.link, self.up, self.hands, self.memory, FakeClock(), lambda: 0.5, self.said.append
         )
@@ -257,6 +257,44 @@ def test_a_package_that_is_refused_for_what_it_is_makes_a_failed_build(world: Wo
     (outcome,) = world.link.outcomes
     assert (outcome.result, outcome.artifacts) == ("failed", ())
     assert outcome.reason == "what it made was not taken: not a package (it is none)"
+
+
+def test_what_is_never_taken_and_nobody_says_why_is_a_failed_build_in_the_end(tmp_path: Path) -> None:
+    world = World(tmp_path, OFFER, longest=0.1)
+    world.up.trouble = [NotTaken("E-TEST", "it answers 404")] * 10_000
+
+    world.until(delivered(world))
+    world.stop()
+
+    (outcome,) = world.link.outcomes
+    assert (outcome.result, outcome.reason) == ("failed", "what it made was not taken: it answers 404")
+
+
+def test_what_nobody_wants_any_more_is_put_away_though_nobody_can_be_reached(world: World) -> None:
+    def built(watching: Watching, ending: Ending) -> Built:
+        world.hands.does = None
+        made = world.hands.build(OFFER, watching, ending)
+        world.link.withdrawn = True
+        return made
+
+    world.hands.does, world.up.trouble = built, [AWAY] * 10_000
+    world.until(lambda: world.hands.forgotten)
+
+    assert world.memory.taken() is None
+    assert len(world.up.trouble) > 9_900, "and was not tried without a pause until then"
+
+
+@pytest.mark.parametrize("code", ["E-DRONE-CREDENTIAL", "E-ENGINE-CREDENTIAL"])
+def test_what_was_built_outlives_a_credential_that_is_void(code: str, tmp_path: Path) -> None:
+    first = World(tmp_path, OFFER, boot="boot-0")
+    first.up.trouble = [Terminal(code, "nobody knows it")]
+    first.until(lambda: first.error is not None)
+    second = World(tmp_path, OFFER)
+
+    second.until(delivered(second))
+    second.stop()
+
+    assert (second.hands.began, second.link.outcomes[0].result) == (0, "succeeded")
 
 
 def test_a_drone_that_nobody_knows_any_more_ends_with_the_reason(world: World) -> None:

@@ -10,7 +10,7 @@ from reconciler.errors import ReconcilerError, Terminal, Unreachable
 from reconciler.model.swarm import Artifact, Offer
 from reconciler.request import NoAnswer, send
 from reconciler.swarm.drone.builder import Ending, Packed
-from reconciler.swarm.drone.uplink import LeaseLost, Uplink
+from reconciler.swarm.drone.uplink import LeaseLost, NotTaken, Uplink
 
 if TYPE_CHECKING:
     import requests
@@ -20,6 +20,10 @@ _CONNECT, _SILENCE = 10.0, 300.0
 
 _SHORT = 10.0
 """Seconds for what delays nothing when it fails."""
+
+_TAKEN = 201
+_AWAY = (408, 425, 429, 502, 503, 504, 507)
+"""Not now, or not this one who passes it on; every other answer that is none of ours may stay for ever."""
 
 
 class UplinkHttp(Uplink):
@@ -64,6 +68,8 @@ class UplinkHttp(Uplink):
         except requests.RequestException as error:
             raise _away(self._url, _why(error)) from error
         _insist(answer.status_code, answer.content, self._url)
+        if answer.status_code != _TAKEN:
+            raise _not_taken(self._url, f"it answers {answer.status_code}")
 
     def log(self, offer: Offer, offset: int, data: bytes) -> int:
         url = f"{self._url}/api/builds/{quote(offer.build, safe='')}/log"
@@ -114,7 +120,7 @@ def _insist(status: int, body: bytes, url: str) -> None:
     what, why = _told(status, body)
     if status == 409:
         raise LeaseLost("E-DRONE-LEASE", f"the lease is gone: {what}", why=why, next="nothing: it is another's by now")
-    if status in (401, 403):
+    if status == 401 and "[E-HTTP-TOKEN]" in why:  # and none of somebody who stands before it
         raise Terminal(
             "E-DRONE-CREDENTIAL",
             f"the orchestrator at {url} does not know this drone",
@@ -123,7 +129,8 @@ def _insist(status: int, body: bytes, url: str) -> None:
         )
     if status in (400, 411, 413, 416, 422) and "E-BINHOST-SUM" not in why:
         raise Terminal("E-DRONE-REFUSED", f"the orchestrator refuses it: {what}", why=why, next="see the drone's log")
-    raise _away(url, f"{what} {why}".strip())
+    said = f"{what} {why}".strip()
+    raise _away(url, said) if status in _AWAY or "E-BINHOST-SUM" in why else _not_taken(url, said)
 
 
 def _told(status: int, body: bytes) -> tuple[str, str]:
@@ -142,10 +149,14 @@ def _why(error: requests.RequestException) -> str:
     return str(reason) or type(reason).__name__
 
 
-def _away(url: str, why: str) -> ReconcilerError:
-    return Unreachable(
+def _away(url: str, why: str, kind: type[ReconcilerError] = Unreachable) -> ReconcilerError:
+    return kind(
         "E-DRONE-UPLINK",
         f"the orchestrator at {url} cannot be used now",
         why=why,
         next="is it running, and is its disk full? swarm.url says where it is; the drone tries again",
     )
+
+
+def _not_taken(url: str, why: str) -> ReconcilerError:
+    return _away(url, why, NotTaken)

@@ -26,7 +26,8 @@ class DroneRules:
     """Who it is, and how it goes about it. Times in seconds.
 
     `memory` in bytes; `cores` and `speed`: what it says of itself. `heartbeat`: how often it beats. `drain`: how long
-    what it builds may go on when it is asked to stop. `patience`: between two tries of what did not work.
+    what it builds may go on when it is asked to stop. `patience`: between two tries of what did not work; `longest`:
+    for which it is tried again where somebody answers, and takes nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DroneRules:
     heartbeat: float = 30.0
     drain: float = 600.0
     patience: float = 15.0
+    longest: float = 3600.0
 
     @property
     def look(self) -> float:

@@ -12,19 +12,21 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.errors import Terminal, Transient
+from reconciler.errors import ReconcilerError, Terminal, Transient
 from reconciler.model.swarm import Artifact, Offer, Outcome
 from reconciler.swarm.drone.at_work import AtWork, DroneRules, Stopping, Surroundings
 from reconciler.swarm.drone.builder import Built, Packed
 from reconciler.swarm.drone.memory import Taken
 from reconciler.swarm.drone.pulse import Pulse
-from reconciler.swarm.drone.uplink import LeaseLost
+from reconciler.swarm.drone.uplink import LeaseLost, NotTaken
 
 _NEXT = 2.0
 """Seconds that a question for the next offer may take: so long a drone that is idle takes to stop."""
 
 _WAIT = 0.1
 """Seconds between two looks at whether it is to stop."""
+
+_NOBODY = ("E-DRONE-CREDENTIAL", "E-ENGINE-CREDENTIAL")
 
 
 class Drone:
@@ -46,18 +48,21 @@ class Drone:
         self._recover()
         self._deliver(patient=False)  # before a first beat says that this is another start, which holds nothing
         with self._pulse.beating():
-            while not self._stopping.asked and self._pulse.broken is None:
+            while self._goes_on():
                 self._turn()
             self._deliver(patient=False)
         if self._pulse.broken is not None:
             raise self._pulse.broken
+
+    def _goes_on(self) -> bool:
+        return not self._stopping.asked and self._pulse.broken is None
 
     # --- one offer
 
     def _turn(self) -> None:
         try:
             self._deliver()
-            if not self._stopping.asked and (offer := self._world.link.next(_NEXT)) is not None:
+            if self._goes_on() and (offer := self._world.link.next(_NEXT)) is not None:
                 self._take_on(offer)
         except Transient as error:
             self._complain(f"{error}; it is tried again")
@@ -136,32 +141,48 @@ class Drone:
         """Bring what was made, and tell how it went: until that has worked, or is not wanted any more.
 
         Who is not patient, and a drone that stops, tries once; it stays written down, and is tried with the next start.
+        So it is when nobody knows us: who is enrolled again in time still has the lease.
         """
+        since: float | None = None
         while (taken := self._world.memory.taken()) is not None and taken.outcome is not None:
+            if self._pulse.broken is not None:
+                return
             try:
                 self._bring(taken, taken.outcome)
             except LeaseLost as error:
                 self._world.say(f"{taken.offer.lease}: {error.what}")
             except Transient as error:
+                since = (since or time.monotonic()) if isinstance(error, NotTaken) else None
+                if since is not None and time.monotonic() - since >= self._rules.longest and taken.outcome.artifacts:
+                    self._refused(taken, taken.outcome, error)
+                    continue
+                self._work.phase("", "waiting to bring what it made")
                 self._complain(f"{taken.offer.lease}: {error}; it is kept, and tried again")
                 if not patient or self._stopping.asked:
                     return
                 self._wait(self._rules.patience)
                 continue
             except Terminal as error:
+                if error.code in _NOBODY:
+                    raise
                 self._refused(taken, taken.outcome, error)
                 continue
             self._put_away(taken.offer)
 
     def _bring(self, taken: Taken, outcome: Outcome) -> None:
         for artifact in outcome.artifacts:
+            self._insist()
             packed = Packed(Path(taken.files[artifact.path]), artifact.path, artifact.entry, artifact.header)
             self._world.uplink.upload(taken.offer, packed, artifact, self._work.lost)
-        if why := self._work.lost():
-            raise LeaseLost("E-DRONE-LEASE", why)
+        self._insist()
         self._world.link.finish(taken.offer, outcome)
 
-    def _refused(self, taken: Taken, outcome: Outcome, error: Terminal) -> None:
+    def _insist(self) -> None:
+        """What is nobody's any more is not brought: where nobody answers, that would be tried without end or pause."""
+        if why := self._work.lost():
+            raise LeaseLost("E-DRONE-LEASE", why)
+
+    def _refused(self, taken: Taken, outcome: Outcome, error: ReconcilerError) -> None:
         """A package that is not taken for what it is makes a failed build. When that is not taken either, we are
         nobody, and may not go on."""
         if not outcome.artifacts:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from reconciler.errors import Terminal
+from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Artifact, Offer
 from reconciler.swarm.drone.builder import Ending, Packed
 
 
 class LeaseLost(Terminal):
     """The build was given to somebody else, or is wanted no more: what was made under the old lease is refused."""
+
+
+class NotTaken(Transient):
+    """It answers, and what it answers is no word about what was brought: that may pass, or never."""
 
 
 class Uplink(Protocol):
