@@ -370,6 +370,38 @@ def test_a_log_is_followed_while_it_is_written(swarm: Orchestrator) -> None:
     assert swarm.get(f"/api/builds/{build}/log?attempt=7").status == 404
 
 
+@pytest.mark.parametrize(
+    ("pushed", "log", "shown"),
+    [
+        (b"one\ntwo\n", "one\ntwo\nthree\n", "one\ntwo\nthree\n"),
+        (b"one\r\ntwo\r\n", "one\ntwo\nthree\n", "one\r\ntwo\r\nthree\n"),
+        (b"one\n", "nine\n", "one\n\n[what was written here did not come; the end of it did]\nnine\n"),
+        (b"one\ntwo \xc3", "two \xc3\xa9\n".encode("latin-1").decode(), None),
+        (b"one\ntwo\n", "one\ntwo\n", "one\ntwo\n"),
+    ],
+)
+def test_what_of_a_log_came_with_the_outcome_alone_is_shown_behind_what_was_pushed(
+    pushed: bytes, log: str, shown: str | None, swarm: Orchestrator
+) -> None:
+    """The reason of a failure stands at its end."""
+    profile = f"end-{len(pushed)}-{len(log)}"
+    drone = swarm.drone(profile, profile=profile)
+    build = swarm.submit(listing("app-misc/ends-1"), profile=profile)["accepted"][0]["build"]
+    offer = drone.take()
+    drone.wrote(offer, 0, pushed)
+    drone.finish(offer, "failed", reason="no", log=log)
+    eventually(lambda: swarm.get(f"/api/builds/{build}").data["attempts"][0]["ended"], "the first try has ended")
+
+    text, after, ended = "", 0, False
+    while not ended:
+        told = swarm.get(f"/api/builds/{build}/log?after={after}&attempt=1").data
+        assert told["text"] or told["ended"]
+        text, after, ended = text + told["text"], told["next"], told["ended"]
+
+    assert shown in (text, None)
+    assert text.endswith(log[-2:])
+
+
 def test_a_log_is_taken_of_the_live_lease_alone(swarm: Orchestrator) -> None:
     drone, other = swarm.drone("right", profile="leases"), swarm.drone("wrong", profile="leases-2")
     told = swarm.submit(listing("app-misc/leased-1"), profile="leases")

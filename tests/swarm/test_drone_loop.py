@@ -188,6 +188,22 @@ def test_beats_tell_who_it_is_and_what_it_is_at(world: World) -> None:
     assert world.link.beats[-1].draining
 
 
+def test_all_of_the_log_has_come_before_the_outcome_ends_the_lease(tmp_path: Path) -> None:
+    """Its end says why it failed."""
+    world = World(tmp_path, OFFER)
+    finish, logged = world.link.finish, list[bytes]()
+
+    def finished(offer: Offer, outcome: Outcome) -> None:
+        logged.append(world.up.logged)
+        finish(offer, outcome)
+
+    world.link.finish = finished  # type: ignore[method-assign]
+    world.until(delivered(world))
+    world.stop()
+
+    assert logged == [b"words\n"]
+
+
 def test_a_question_is_answered_with_its_text(tmp_path: Path) -> None:
     world = World(tmp_path, Offer("q1", 1, "resolve", ("app-misc/foo",), "amd64"))
     world.until(delivered(world))

@@ -87,6 +87,7 @@ class AtWork(Watching):
         self._log = bytearray()
         self._logged = 0
         self._shipping = False
+        self._sending = Lock()
 
     def begin(self, offer: Offer) -> None:
         with self._lock:
@@ -141,19 +142,20 @@ class AtWork(Watching):
 
     def ship(self, send: Callable[[Offer, int, bytes], int], largest: int = 256 << 10) -> bool:
         """Give `send` the next piece of the log; whether there was one. It answers where the one after it begins."""
-        with self._lock:
-            offer, offset, data = self._offer, self._logged, bytes(self._log[:largest])
-        if offer is None or not data:
-            return False
-        reached = send(offer, offset, data)
-        with self._lock:
-            if offer == self._offer and offset <= reached <= offset + len(data):
-                del self._log[: reached - offset]
-                self._logged = reached
-            else:  # it knows another beginning of it than we do
-                self._shipping = False
-                self._log.clear()
-        return True
+        with self._sending:
+            with self._lock:
+                offer, offset, data = self._offer, self._logged, bytes(self._log[:largest])
+            if offer is None or not data:
+                return False
+            reached = send(offer, offset, data)
+            with self._lock:
+                if offer == self._offer and offset <= reached <= offset + len(data):
+                    del self._log[: reached - offset]
+                    self._logged = reached
+                elif offer == self._offer:  # it knows another beginning of it than we do
+                    self._shipping = False
+                    self._log.clear()
+            return True
 
     def beat(self, rules: DroneRules, boot: str, at: float, load: float, *, draining: bool) -> Beat:
         with self._lock:

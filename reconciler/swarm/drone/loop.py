@@ -174,6 +174,7 @@ class Drone:
             self._insist()
             packed = Packed(Path(taken.files[artifact.path]), artifact.path, artifact.entry, artifact.header)
             self._world.uplink.upload(taken.offer, packed, artifact, self._work.lost)
+        self._pulse.ship()
         self._insist()
         self._world.link.finish(taken.offer, outcome)
 

@@ -55,6 +55,10 @@ class Pulse:
         """One more, at once."""
         self._carefully(self._beat)
 
+    def ship(self) -> None:
+        """What was written since: with the outcome the lease ends, and with it who may write."""
+        self._carefully(self._ship)
+
     def _repeat(self, every: float, what: Callable[[], None]) -> None:
         """As often as told, and as soon as the drone is asked to stop."""
         while not self._over:

@@ -22,6 +22,9 @@ SHOWN = 256 << 10
 """Bytes of one answer."""
 TAIL = 16 << 10
 _LARGEST = 1 << 53
+_MEETS = 200
+"""Characters by which two pieces of a log are known to meet."""
+_GAP = "\n[what was written here did not come; the end of it did]\n"
 
 
 def tail(serving: Serving, view: BuildView) -> str:
@@ -31,12 +34,22 @@ def tail(serving: Serving, view: BuildView) -> str:
     latest = view.attempts[-1]
     if size := serving.logs.size(latest.build, latest.attempt):
         data, _ = serving.logs.read(latest.build, latest.attempt, max(0, size - TAIL), TAIL)
-        return data.decode(errors="replace")
+        text = data.decode(errors="replace")
+        return (text + _rest(text, latest))[-TAIL:]
     if latest.ended is None:
         drones = [view.drone for view in serving.orchestrator.drones()]
         beat = next((drone.beat for drone in drones if drone.name == latest.drone), None)
         return beat.log if beat and (beat.build, beat.attempt) == (latest.build, latest.attempt) else ""
     return latest.log
+
+
+def _rest(pushed: str, attempt: Attempt) -> str:
+    """What a try wrote after the end of what was `pushed`, as far as its outcome tells."""
+    end, before = attempt.log.rstrip(), pushed.replace("\r\n", "\n")
+    if attempt.ended is None or not end or before.rstrip().endswith(end[-_MEETS:]):
+        return ""
+    at = attempt.log.find(before[-_MEETS:])
+    return attempt.log[at + len(before[-_MEETS:]) :] if at >= 0 else _GAP + attempt.log
 
 
 class Logs:
@@ -100,8 +113,12 @@ class Logs:
             whole = attempt.log.encode()
             end = min(after + SHOWN, len(whole))
             return whole[after:end].decode(errors="replace"), max(after, end), len(whole) > end
+        pushed, _ = logs.read(attempt.build, attempt.attempt, max(0, size - TAIL), TAIL)
+        rest = _rest(pushed.decode(errors="ignore"), attempt).encode()
+        if after >= size:
+            end = min(after + SHOWN, size + len(rest))
+            return rest[after - size : end - size].decode(errors="replace"), max(after, end), False
         data, reached = logs.read(attempt.build, attempt.attempt, after, SHOWN)
-        more = reached < size
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        text = decoder.decode(data, final=attempt.ended is not None and not more)
-        return text, reached - len(decoder.getstate()[0]), more
+        text = decoder.decode(data, final=attempt.ended is not None and reached >= size)
+        return text, reached - len(decoder.getstate()[0]), reached < size or bool(rest)
