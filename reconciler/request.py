@@ -68,8 +68,9 @@ def send(
     return answer
 
 
-def lines(url: str, headers: Mapping[str, str], silence: float) -> Iterator[str]:
-    """The lines of an answer that need not end. NoAnswer after `silence` seconds without a byte, or not for a 200."""
+def lines(url: str, headers: Mapping[str, str], silence: float, kind: str) -> Iterator[str]:
+    """The lines of an answer that need not end. NoAnswer after `silence` seconds without a byte, or not for a 200 of
+    that Content-Type: the lines of something else would never tell."""
     try:
         connection, target = _connection(urlsplit(url), silence)
     except ValueError as error:
@@ -79,6 +80,8 @@ def lines(url: str, headers: Mapping[str, str], silence: float) -> Iterator[str]
         with connection.getresponse() as response:
             if response.status != 200:
                 raise NoAnswer(f"it answered {response.status}")
+            if (told := response.headers.get_content_type()) != kind:
+                raise NoAnswer(f"it answered {told}, and not {kind}")
             while line := response.readline(LARGEST):
                 yield line.decode(errors="replace").rstrip("\r\n")
     except (OSError, HTTPException, ValueError, AttributeError) as error:

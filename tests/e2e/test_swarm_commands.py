@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e.test_completion import complete
 from tests.support.cli import COMMAND, ROOT, Done, environment, run
+from tests.support.faulty import way_to
 from tests.support.serving import Orchestrator, ScriptedDrone, eventually, listing, orchestrator_at
 
 TOKEN = "of those who may"
@@ -230,6 +231,19 @@ def test_a_watched_request_that_fails_ends_with_1(swarm: Orchestrator) -> None:
     assert "app-misc/f-one-1: held" in done.out
 
 
+def test_a_watched_request_that_is_refused_says_why(swarm: Orchestrator) -> None:
+    drone = swarm.drone("asked", profile="asked")
+    told = swarm.ask("POST", "/api/queue", {"atoms": ["app-misc/nothere"], "profile": "asked"}).data
+    answer = 'emerge: there are no ebuilds to satisfy "app-misc/nothere".\n'
+    drone.finish(drone.take(), "succeeded", text=answer)
+
+    done = swarm.run("queue", "watch", told["request"]["id"])
+
+    assert done.code == 1
+    assert f"request {told['request']['id']}: refused" in done.out
+    assert 'there are no ebuilds to satisfy "app-misc/nothere"' in done.out
+
+
 def test_on_a_terminal_the_watch_is_a_tree(swarm: Orchestrator) -> None:
     drone = swarm.drone("drawn", profile="drawn")
     told = submitted(swarm, "app-misc/t-one-1", "app-misc/t-two-1", " app-misc/t-three-1", profile="drawn").answer[
@@ -420,6 +434,28 @@ def test_something_else_there_is_told(tmp_path: Path) -> None:
         server.kill()
 
     assert (done.code, done.error["code"]) == (1, "E-ORCHESTRATOR-STRANGE")
+
+
+@pytest.mark.parametrize(
+    "words", [["queue", "list"], ["queue", "watch", "x"], ["drones", "list"], ["builds", "show", "x"]], ids=" ".join
+)
+def test_an_orchestrator_of_another_version_is_told(words: list[str]) -> None:
+    with way_to("http://127.0.0.1:1") as way:
+        body = b'{"schema": "reconciler/v2", "ok": true, "data": {}, "error": null}'
+        way.canned = (200, body, {"Content-Type": "application/json"})
+        done = run(*words, "--json", env=environment(ORCHESTRATOR_URL=way.url))
+
+    assert (done.code, done.error["code"]) == (1, "E-ORCHESTRATOR-STRANGE")
+    assert "reconciler/v2" in done.error["why"]
+
+
+def test_a_watch_of_what_is_no_stream_of_events_ends() -> None:
+    with way_to("http://127.0.0.1:1") as way:
+        way.canned = (200, b"<html>somebody else</html>\n", {"Content-Type": "text/html"})
+        done = run("queue", "watch", "--json", env=environment(ORCHESTRATOR_URL=way.url), timeout=60)
+
+    assert (done.code, done.error["code"]) == (69, "E-ORCHESTRATOR-AWAY")
+    assert "it answered text/html" in done.error["why"]
 
 
 def test_without_the_token_it_is_shown_and_not_changed(swarm: Orchestrator) -> None:

@@ -21,6 +21,9 @@ SILENCE = 45.0
 """Seconds without a sign of life after which a stream is begun anew; the orchestrator gives one every 15."""
 
 _UNREACHABLE = (502, 503, 504)
+_STREAM = "text/event-stream"
+SCHEMA = "reconciler/v1"
+"""Of the answers that are understood here."""
 
 
 class NotThere(ReconcilerError):
@@ -66,7 +69,7 @@ class OrchestratorHttp:
         while True:
             query = f"?{urlencode({'after': after})}" if after is not None else ""
             try:
-                for event in _events(lines(f"{self._url}/api/events{query}", self._headers, SILENCE)):
+                for event in _events(lines(f"{self._url}/api/events{query}", self._headers, SILENCE, _STREAM)):
                     heard = time.monotonic()
                     after = event.seq if event else after
                     yield event
@@ -92,6 +95,8 @@ class OrchestratorHttp:
     def _data(self, answer: Response) -> Any:
         try:
             told = json.loads(answer.body)
+            if (schema := told["schema"]) != SCHEMA:
+                raise self._other_version(str(schema)[:40])
             if answer.status < 300 and told["ok"] is True:
                 return told["data"]
             error = told["error"]
@@ -107,6 +112,14 @@ class OrchestratorHttp:
             f"the orchestrator at {self._url} does not answer",
             why=why,
             next="is it running (systemctl status reconciler-serve)? swarm.url or ORCHESTRATOR_URL says where it is",
+        )
+
+    def _other_version(self, schema: str) -> Terminal:
+        return Terminal(
+            "E-ORCHESTRATOR-STRANGE",
+            f"the orchestrator at {self._url} is of another version",
+            why=f"it answers {schema}, and {SCHEMA} is what is understood here",
+            next="install the same version on both machines",
         )
 
     def _strange(self, answer: Response) -> Terminal:
@@ -146,6 +159,9 @@ def _events(stream: Iterator[str]) -> Iterator[Happened | None]:
 
 def _event(fields: Mapping[str, str]) -> Happened:
     try:
-        return Happened(int(fields["id"]), fields["event"], json.loads(fields["data"]))
-    except ValueError:
-        raise NoAnswer("an event that cannot be read") from None
+        data = json.loads(fields["data"])
+        if isinstance(data, dict):
+            return Happened(int(fields["id"]), fields["event"], data)
+    except (ValueError, RecursionError):
+        pass
+    raise NoAnswer("an event that cannot be read")

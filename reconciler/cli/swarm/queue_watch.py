@@ -159,7 +159,9 @@ def _ended(frame: Frame, told: dict[str, Any]) -> int:
     states = [build["state"] for build in told["builds"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     well = request["state"] == "complete" and set(states) <= {"succeeded"}
-    lines = [f"request {request['id']}: {request['state']}{f': {counts}' if counts else ''}"]
+    reason = f" ({' '.join(request['reason'].split())})" if request["reason"] and not told["refused"] else ""
+    lines = [f"request {request['id']}: {request['state']}{reason}{f': {counts}' if counts else ''}"]
+    lines += [f"  x {each['what']}  {' '.join(each['reason'].split())}" for each in told["refused"]]
     lines += [f"  {b['title']}: {b['state']} ({b['reason']})" for b in told["builds"] if b["state"] != "succeeded"]
     code = give(frame, Answer(told, lines, [request["id"]]), one_line=True)
     return code if well else 1
