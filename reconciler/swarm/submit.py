@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.packages.atoms import read_atom
 from reconciler.core.plain import to_json
 from reconciler.errors import Refused
 from reconciler.model.package import Atom, AtomList, Listing, Message, Package
@@ -27,6 +28,7 @@ _QUESTION = 1
 """How far a question is bumped by itself: it takes seconds, and tells what there is to plan."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
+_FLAG = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9+_@-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,12 @@ class Submission:
 
 
 def read(wanted: Wanted, key: str, actor: str, profile: str, origin: str, use: Use | None) -> Submission:
-    """Terminal (E-PACKAGES) for a text that is neither form; Refused (E-SWARM-PROFILE) for no name of a profile."""
+    """Terminal (E-PACKAGES) for a text that is neither form; Refused (E-SWARM-PROFILE) for no name of a profile.
+
+    Refused (E-SWARM-USE), too, for what no drone could write into its package.use.
+    """
     check_name(profile, "E-SWARM-PROFILE", "profile")
+    _check_use(use or {})
     if isinstance(wanted, str):
         found = read_submitted(wanted)
     else:
@@ -69,6 +75,23 @@ def check_name(name: str, code: str, what: str) -> None:
             f"{name[:64]!r} is no name of a {what}",
             next="letters, digits and + _ . - are good for it, 64 at most, and a letter or digit first",
         )
+
+
+def _check_use(use: Use) -> None:
+    for text, flags in use.items():
+        try:
+            why = "it has brackets" if read_atom(text).use else ""
+        except ValueError as error:
+            why = str(error)
+        if not why and (wrong := [flag for flag in flags if not _FLAG.fullmatch(flag)]):
+            why = f"{wrong[0][:64]!r} is no flag"
+        if why:
+            raise Refused(
+                "E-SWARM-USE",
+                f"the flags for {text[:200]!r} cannot be had",
+                why=why,
+                next="give flags to one package each: category/name, and a flag that is off with a hyphen",
+            )
 
 
 def accept(draft: Draft, id: str, submission: Submission, stock: Stock, work: Work, asks: float) -> Request:

@@ -14,6 +14,7 @@ _BY_CODE = {
     "E-BINHOST-SUM": 422,
     "E-SWARM-NAME": 422,
     "E-SWARM-PROFILE": 422,
+    "E-SWARM-USE": 422,
 }
 """Where the type alone does not tell."""
 

@@ -125,6 +125,14 @@ def test_a_request_of_which_nothing_can_be_is_refused(pair: Swarm) -> None:
     assert answer.request.refused == ((APP, "its sources have to be fetched by hand"),)
 
 
+@pytest.mark.parametrize(
+    "use", [{"*/*": ("ssl",)}, {"dev-libs/icu[x]": ("ssl",)}, {"dev-libs/icu": ("a b",)}, {"dev-libs/icu": ("+ssl",)}]
+)
+def test_flags_that_no_drone_could_set_are_refused_at_once(use: dict[str, tuple[str, ...]], swarm: Swarm) -> None:
+    with pytest.raises(Refused, match="E-SWARM-USE"):
+        swarm.orchestrator.submit("app-misc/foo", key="k", actor="me", profile="amd64", now=0.0, use=use)
+
+
 @pytest.mark.parametrize("profile", ["", "..", "a/b", ".hidden", "a b", "x" * 65, "ä"])
 def test_a_profile_that_is_no_name_is_refused(swarm: Swarm, profile: str) -> None:
     with pytest.raises(Refused, match="E-SWARM-PROFILE"):
