@@ -349,6 +349,37 @@ def test_a_full_disk_fails_the_build_and_is_said(world: World) -> None:
     assert "no space" in world.link.outcomes[0].reason
 
 
+def test_what_cannot_be_written_down_goes_to_another_drone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait for this one, and nobody but its log would say why."""
+    monkeypatch.setattr(world.memory, "keep", no_room)
+
+    world.until(lambda: world.link.outcomes)
+
+    (outcome,) = world.link.outcomes
+    assert (outcome.result, outcome.reason) == ("failed", "no room [E-DRONE-DISK]: it is full")
+    assert world.hands.began == 0
+
+
+def test_what_was_built_is_brought_though_it_cannot_be_written_down(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(watching: Watching, ending: Ending) -> Built:
+        monkeypatch.setattr(world.memory, "keep", no_room)
+        world.hands.does = None
+        return world.hands.build(OFFER, watching, ending)
+
+    world.hands.does, world.up.trouble = built, [AWAY] * 3
+    world.until(lambda: world.link.outcomes)
+
+    assert (world.hands.began, world.link.outcomes[0].result) == (2, "succeeded"), "begun once by the loop"
+    world.until(lambda: world.hands.forgotten)
+    assert world.memory.taken() is None
+
+
+def no_room(_: Taken) -> None:
+    raise Transient("E-DRONE-DISK", "no room", why="it is full")
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_asked_to_stop_it_hands_back_what_does_not_end_in_time(more: int, world: World) -> None:
     def never(watching: Watching, ending: Ending) -> Built:

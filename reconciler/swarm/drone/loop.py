@@ -38,6 +38,7 @@ class Drone:
         self._pulse = Pulse(rules, boot, world, self._work, self._stopping)
         self._drained: float | None = None
         self._complaint = ""
+        self._unwritten: Taken | None = None
 
     @property
     def stopping(self) -> Stopping:
@@ -70,7 +71,11 @@ class Drone:
 
     def _take_on(self, offer: Offer) -> None:
         """Work on it, and write down how it ended; what was withdrawn is nobody's any more."""
-        self._world.memory.keep(Taken(offer, self._pulse.boot))
+        try:
+            self._world.memory.keep(Taken(offer, self._pulse.boot))
+        except Transient as error:
+            self._give_up(offer, error)
+            return
         self._complaint = ""
         self._work.begin(offer)
         self._pulse.beat()
@@ -96,7 +101,23 @@ class Drone:
             f"{offer.lease}: {built.result} after {outcome.seconds:.0f} s{', ' * bool(built.reason)}{built.reason}"
         )
         files = {packed.path: str(packed.file) for packed in built.packages}
-        self._world.memory.keep(Taken(offer, self._pulse.boot, outcome, files))
+        self._write_down(Taken(offer, self._pulse.boot, outcome, files))
+
+    def _give_up(self, offer: Offer, error: Transient) -> None:
+        """Another drone may have room: with us it would wait, however many there are, and nobody would know why."""
+        self._complain(f"{offer.lease}: {error}; it is not taken on")
+        self._wait(self._rules.patience)
+        reason = f"{error}{f': {error.why}' if error.why else ''}"
+        self._world.link.finish(offer, Outcome(offer.build, offer.attempt, self._rules.name, "failed", 0.0, reason))
+
+    def _write_down(self, taken: Taken) -> None:
+        """Without room for that what was made is brought all the same: it would be built again and again."""
+        self._unwritten = None
+        try:
+            self._world.memory.keep(taken)
+        except Transient as error:
+            self._complain(f"{taken.offer.lease}: {error}; what came of it is brought as long as this drone lives")
+            self._unwritten = taken
 
     def _worked(self, offer: Offer) -> Built:
         """Whatever happens, it ends in an outcome: an offer that breaks the drone would break every other one, too."""
@@ -144,7 +165,7 @@ class Drone:
         So it is when nobody knows us: who is enrolled again in time still has the lease.
         """
         since: float | None = None
-        while (taken := self._world.memory.taken()) is not None and taken.outcome is not None:
+        while (taken := self._unwritten or self._world.memory.taken()) is not None and taken.outcome is not None:
             if self._pulse.broken is not None:
                 return
             try:
@@ -191,10 +212,11 @@ class Drone:
             raise error
         reason = f"what it made was not taken: {error.what}{f' ({error.why})' if error.why else ''}"
         failed = replace(outcome, result="failed", reason=reason, artifacts=())
-        self._world.memory.keep(replace(taken, outcome=failed))
+        self._write_down(replace(taken, outcome=failed))
 
     def _put_away(self, offer: Offer) -> None:
         self._work.done()
+        self._unwritten = None
         self._world.memory.forget()
         self._world.builder.forget(offer.lease)
         self._pulse.beat()
