@@ -370,6 +370,13 @@ def test_a_log_is_followed_while_it_is_written(swarm: Orchestrator) -> None:
     assert swarm.get(f"/api/builds/{build}/log?attempt=7").status == 404
 
 
+def test_a_profile_may_be_called_what_the_manual_says(swarm: Orchestrator) -> None:
+    """Letters, digits and + _ . -"""
+    assert swarm.submit(listing("app-misc/named-1"), profile="amd64+v3_a.b-c")["accepted"]
+    assert swarm.get("/api/packages?profile=amd64%2Bv3_a.b-c").status == 200
+    assert swarm.ask("POST", "/api/drones/a+b_c.d-e/enroll").status == 201
+
+
 @pytest.mark.parametrize(
     ("pushed", "log", "shown"),
     [
