@@ -141,4 +141,6 @@ def _why(error: Exception) -> str:
     """In words that name no address; a name that is not known is in the words of the resolver."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, ValueError):  # as a token of two lines; its words would name it
+        return "what was to be sent is not as HTTP has it"
     return f"{type(error).__name__}: it does not speak HTTP" if isinstance(error, HTTPException) else "cut off"

@@ -54,16 +54,20 @@ class Ticking:
 
     def tick(self, now: float) -> Ticked:
         """Errors as `Orchestrator.tick`. What it had not come to is found by the next one, which compares first."""
-        if not self._lead():
-            return Ticked(leading=False)
         try:
-            return self._step(now)
+            if not self._lead():
+                return Ticked(leading=False)
+            ticked = self._step(now)
+            self.trouble.pop("queue", None)
+            return ticked
         except Stale as error:
             self.trouble["store"] = f"{error.what}: {error.why or error.next}"
             self._compared = None
             return Ticked(leading=error.code != "E-SWARM-DEPOSED")
-        except BaseException:
+        except BaseException as error:
             self._compared = None
+            if isinstance(error, ReconcilerError):  # nothing goes on, and whoever asks how the swarm is has to see it
+                self.trouble["queue"] = f"{error.what}: {error.why}"
             raise
 
     def stand_down(self) -> None:

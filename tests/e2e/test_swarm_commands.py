@@ -468,6 +468,14 @@ def test_without_the_token_it_is_shown_and_not_changed(swarm: Orchestrator) -> N
     assert "SWARM_ADMIN_KEY" in refused.error["next"]
 
 
+def test_a_token_that_cannot_be_sent_is_told_without_its_words() -> None:
+    env = environment(ORCHESTRATOR_URL="http://127.0.0.1:1", SWARM_ADMIN_KEY="open\nsesame")
+    done = run("queue", "list", "--json", env=env)
+
+    assert done.error["why"] == "what was to be sent is not as HTTP has it"
+    assert "sesame" not in done.out + done.err
+
+
 def test_the_token_may_be_a_secret_of_the_host(swarm: Orchestrator, tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     secret = tmp_path / "secrets/swarm"

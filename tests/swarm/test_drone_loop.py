@@ -238,6 +238,15 @@ def test_what_cannot_be_brought_now_is_brought_later(world: World) -> None:
     assert world.hands.began == 1
 
 
+def test_why_it_cannot_be_brought_is_said(world: World) -> None:
+    """It may be for somebody to mend: a full disk on the other side."""
+    world.up.trouble = [Transient("E-TEST", "it cannot be used", why="its disk is full")]
+
+    world.until(delivered(world))
+
+    assert "b1:1: it cannot be used [E-TEST]: its disk is full; it is kept, and tried again" in world.said
+
+
 def test_a_lease_that_is_lost_while_it_builds_ends_the_build_and_nobody_is_told(world: World) -> None:
     def until_it_is_ended(watching: Watching, ending: Ending) -> Built:
         world.link.withdrawn = True

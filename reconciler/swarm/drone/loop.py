@@ -66,7 +66,7 @@ class Drone:
             if self._goes_on() and (offer := self._world.link.next(_NEXT)) is not None:
                 self._take_on(offer)
         except Transient as error:
-            self._complain(f"{error}; it is tried again")
+            self._complain(f"{_why(error)}; it is tried again")
             self._wait(self._rules.patience)
 
     def _take_on(self, offer: Offer) -> None:
@@ -105,10 +105,11 @@ class Drone:
 
     def _give_up(self, offer: Offer, error: Transient) -> None:
         """Another drone may have room: with us it would wait, however many there are, and nobody would know why."""
-        self._complain(f"{offer.lease}: {error}; it is not taken on")
+        self._complain(f"{offer.lease}: {_why(error)}; it is not taken on")
         self._wait(self._rules.patience)
-        reason = f"{error}{f': {error.why}' if error.why else ''}"
-        self._world.link.finish(offer, Outcome(offer.build, offer.attempt, self._rules.name, "failed", 0.0, reason))
+        self._world.link.finish(
+            offer, Outcome(offer.build, offer.attempt, self._rules.name, "failed", 0.0, _why(error))
+        )
 
     def _write_down(self, taken: Taken) -> None:
         """Without room for that what was made is brought all the same: it would be built again and again."""
@@ -116,7 +117,9 @@ class Drone:
         try:
             self._world.memory.keep(taken)
         except Transient as error:
-            self._complain(f"{taken.offer.lease}: {error}; what came of it is brought as long as this drone lives")
+            self._complain(
+                f"{taken.offer.lease}: {_why(error)}; what came of it is brought as long as this drone lives"
+            )
             self._unwritten = taken
 
     def _worked(self, offer: Offer) -> Built:
@@ -132,7 +135,7 @@ class Drone:
             return self._world.builder.build(offer, self._work, self._ending, binhost)
         except (Transient, Terminal) as error:
             self._wait(self._rules.patience)  # a sick machine should not go through the whole queue
-            return Built("failed", f"{error}{f': {error.why}' if error.why else ''}")
+            return Built("failed", _why(error))
         except Exception as error:  # noqa: BLE001  a mistake of ours is told, and the next offer may be another one
             return Built("failed", f"a mistake in the drone: {error!r}", log=traceback.format_exc())
 
@@ -143,7 +146,7 @@ class Drone:
                 return self._world.uplink.binhost()
             except Transient as error:
                 self._work.phase("", "waiting for the binhost")
-                self._complain(f"{error}; it is waited for")
+                self._complain(f"{_why(error)}; it is waited for")
                 self._wait(self._rules.patience)
             if self._ending():
                 return False
@@ -178,7 +181,7 @@ class Drone:
                     self._refused(taken, taken.outcome, error)
                     continue
                 self._work.phase("", "waiting to bring what it made")
-                self._complain(f"{taken.offer.lease}: {error}; it is kept, and tried again")
+                self._complain(f"{taken.offer.lease}: {_why(error)}; it is kept, and tried again")
                 if not patient or self._stopping.asked:
                     return
                 self._wait(self._rules.patience)
@@ -256,6 +259,10 @@ def _artifact(packed: Packed) -> Artifact:
     with packed.file.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Artifact(packed.path, packed.file.stat().st_size, sha256, packed.entry, packed.header)
+
+
+def _why(error: ReconcilerError) -> str:
+    return f"{error}{f': {error.why}' if error.why else ''}"
 
 
 def _words(offer: Offer) -> str:
