@@ -126,6 +126,24 @@ def test_a_package_that_is_gone_is_built_again(drone: ScriptedDrone, offer: Offe
     assert caught.value.code == "E-DRONE-PACKAGE"
 
 
+@pytest.mark.parametrize("instead", ["a folder", "a bad disk"])
+def test_a_package_that_cannot_be_read_is_built_again(
+    instead: str, drone: ScriptedDrone, offer: Offer, packed: Packed
+) -> None:
+    """Else the drone would end, and begin with it again, for ever; or try for ever to send it."""
+    told = artifact(packed)
+    packed.file.unlink()
+    if instead == "a folder":
+        packed.file.mkdir()
+    else:
+        packed.file.symlink_to("/proc/self/mem")  # whose first byte is none: EIO
+
+    with pytest.raises(Terminal) as caught:
+        uplink(drone).upload(offer, packed, told, wanted)
+
+    assert caught.value.code == "E-DRONE-PACKAGE"
+
+
 def test_a_log_grows_piece_by_piece_and_the_answer_says_where_it_goes_on(drone: ScriptedDrone, offer: Offer) -> None:
     up = uplink(drone)
 

@@ -61,12 +61,10 @@ class UplinkHttp(Uplink):
                     timeout=(_CONNECT, _SILENCE),
                     allow_redirects=False,
                 )
-        except FileNotFoundError as error:
-            raise Terminal(
-                "E-DRONE-PACKAGE", f"{artifact.path} is gone", why=str(error), next="build it again"
-            ) from error
-        except requests.RequestException as error:
+        except requests.RequestException as error:  # an OSError, too
             raise _away(self._url, _why(error)) from error
+        except OSError as error:
+            raise _unreadable(error) from error
         _insist(answer.status_code, answer.content, self._url)
         if answer.status_code != _TAKEN:
             raise _not_taken(self._url, f"it answers {answer.status_code}")
@@ -110,7 +108,16 @@ class _Body:
     def read(self, size: int = -1) -> bytes:
         if why := self._ending():
             raise LeaseLost("E-DRONE-LEASE", why, next="nothing: what was made is not wanted any more")
-        return self._file.read(size)
+        try:
+            return self._file.read(size)
+        except OSError as error:  # it would look like one of the connection
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> Terminal:
+    return Terminal(
+        "E-DRONE-PACKAGE", "a package that was built is gone, or cannot be read", why=str(error), next="build it again"
+    )
 
 
 def _insist(status: int, body: bytes, url: str) -> None:
