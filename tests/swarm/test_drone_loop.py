@@ -449,6 +449,30 @@ def test_what_was_done_when_it_died_is_brought_under_the_boot_that_made_it(tmp_p
     assert {each.boot for each in second.link.beats} == {"boot-0"}
 
 
+def test_it_is_heard_of_while_it_brings_what_an_earlier_start_has_made(tmp_path: Path) -> None:
+    """A large package takes longer to be brought than a silent drone keeps its lease."""
+    first = World(tmp_path, OFFER, boot="boot-0")
+    first.up.trouble = [AWAY] * 10_000
+    first.until(lambda: any("it is kept" in line for line in first.said))
+    first.stop()
+    second = World(tmp_path, OFFER, boot="boot-1")
+    upload, heard = second.up.upload, list[bool]()
+
+    def long(offer: Offer, packed: Packed, artifact: Artifact, ending: Ending) -> None:
+        before, until = len(second.link.beats), time.monotonic() + 2
+        while len(second.link.beats) == before and time.monotonic() < until:
+            time.sleep(0.01)
+        heard.append(len(second.link.beats) > before)
+        upload(offer, packed, artifact, ending)
+
+    second.up.upload = long  # type: ignore[method-assign]
+    second.until(delivered(second))
+    second.stop()
+
+    assert heard == [True]
+    assert {each.boot for each in second.link.beats} == {"boot-0"}
+
+
 def test_a_torn_memory_is_none(tmp_path: Path) -> None:
     TakenFile(tmp_path).keep(Taken(OFFER, "boot-0"))
     file = tmp_path / "taken.json"

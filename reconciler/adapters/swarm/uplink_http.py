@@ -107,7 +107,9 @@ class _Body:
 
     def read(self, size: int = -1) -> bytes:
         if why := self._ending():
-            raise LeaseLost("E-DRONE-LEASE", why, next="nothing: what was made is not wanted any more")
+            raise LeaseLost(
+                "E-DRONE-LEASE", f"the lease is gone: {why}", next="nothing: what was made is not wanted any more"
+            )
         try:
             return self._file.read(size)
         except OSError as error:  # it would look like one of the connection

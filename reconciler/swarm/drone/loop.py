@@ -46,8 +46,8 @@ class Drone:
 
     def run(self) -> None:
         """Until it is asked to stop. Terminal when it may not go on, as with a void credential."""
-        self._recover()
-        self._deliver(patient=False)  # before a first beat says that this is another start, which holds nothing
+        if not self._recover():
+            self._deliver(patient=False)  # before a first beat says that this is another start, which holds nothing
         with self._pulse.beating():
             while self._goes_on():
                 self._turn()
@@ -205,7 +205,7 @@ class Drone:
     def _insist(self) -> None:
         """What is nobody's any more is not brought: where nobody answers, that would be tried without end or pause."""
         if why := self._work.lost():
-            raise LeaseLost("E-DRONE-LEASE", why)
+            raise LeaseLost("E-DRONE-LEASE", f"the lease is gone: {why}")
 
     def _refused(self, taken: Taken, outcome: Outcome, error: ReconcilerError) -> None:
         """A package that is not taken for what it is makes a failed build. When that is not taken either, we are
@@ -226,12 +226,16 @@ class Drone:
 
     # --- beginning and end
 
-    def _recover(self) -> None:
-        """Clear away what an earlier start left, and hand back what it was at."""
+    def _recover(self) -> bool:
+        """Clear away what an earlier start left, and hand back what it was at.
+
+        Whether that has been built already: to bring it may take longer than a silent drone keeps its lease.
+        """
         taken = self._world.memory.taken()
         if taken is None:
             self._world.builder.clean()
-            return
+            return False
+        built = taken.outcome is not None
         self._world.builder.clean(keep=taken.offer.lease if taken.outcome else "")
         if taken.outcome is None:
             reason = f"the drone was started anew while it was at {_words(taken.offer)}"
@@ -242,6 +246,7 @@ class Drone:
         else:  # it still holds what it held: another boot would say that it does not, and have it built again
             self._pulse.boot = taken.boot
         self._work.begin(taken.offer)  # while it is brought, it may still be withdrawn
+        return built
 
     def _complain(self, text: str) -> None:
         """The same trouble once."""
