@@ -51,6 +51,10 @@ def logs(frame: Frame, target: str, follow: bool, tail: int | None, since: str |
     return 0
 
 
+_LOOK = 1.0
+"""Seconds of waiting at a time: a Ctrl-C that comes just before it begins is heard when it ends."""
+
+
 def _merged(
     console: DockerConsole,
     containers: Sequence[Container],
@@ -91,7 +95,10 @@ def _follow(
         threading.Thread(target=read, args=(container,), daemon=True).start()
     open_ones = len(containers)
     while open_ones:
-        container, line = come.get()
+        try:
+            container, line = come.get(timeout=_LOOK)
+        except queue.Empty:
+            continue
         if isinstance(line, ReconcilerError):
             raise line
         if line is None:
