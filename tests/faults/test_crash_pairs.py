@@ -15,6 +15,8 @@ from tests.support.crash_scenarios import SCENARIOS, Scenario
 COUNTS: Counter[str] = Counter()
 PAIRS = 16
 """Random pairs for each scenario, each from a seed of its own."""
+REBOOTS = 6
+"""Every so many points the power fails as well."""
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
@@ -35,7 +37,7 @@ def test_a_recovery_that_dies_as_well_is_recovered(host: CrashHost, scenario: Sc
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_reboot_in_the_middle_starts_nothing_twice(host: CrashHost, scenario: Scenario) -> None:
     case = learned(host, scenario)
-    for point in case.points[::3]:
+    for point in case.points[::REBOOTS]:
         case.died_at(point)
         host.engine.reboot()
         case.watch("after the reboot")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -186,18 +186,20 @@ class Watch:
 
     def __init__(self, host: CrashHost, overlapping: frozenset[str] = frozenset()) -> None:
         self._host, self._overlapping = host, overlapping
-        self._foreign = self._of_others()
+        self._foreign = _of_others(host.engine.containers())
 
     def __call__(self, point: str) -> None:
         running: dict[Slot, str] = {}
-        for container in self._host.engine.containers():
+        containers = self._host.engine.containers()
+        for container in containers:
             if ours(container) and container.running and container.service not in self._overlapping:
                 other = running.setdefault(container.slot, container.name)
                 assert other == container.name, f"{other} and {container.name} run both, {point}"
-        assert self._of_others() == self._foreign, f"a container of somebody else was touched, {point}"
+        assert _of_others(containers) == self._foreign, f"a container of somebody else was touched, {point}"
 
-    def _of_others(self) -> list[Container]:
-        return [replace(c, started_at="") for c in self._host.engine.containers() if not ours(c)]
+
+def _of_others(containers: Iterable[Container]) -> list[Container]:
+    return [replace(c, started_at="") for c in containers if not ours(c)]
 
 
 @contextlib.contextmanager
