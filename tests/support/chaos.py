@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ class Chaos:
 
     def asked(self, path: str) -> Any:
         """The answer of whichever orchestrator is there; None while none is."""
-        with suppress(OSError, AssertionError, ValueError):
+        with suppress(OSError, AssertionError, ValueError, HTTPException):  # also one that dies amid its answer
             got = self.orchestrator.get(path)
             return got.data if got.status == 200 else None
         return None
