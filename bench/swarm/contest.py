@@ -21,7 +21,7 @@ from reconciler.swarm.placing.ranking import rank
 ERROR = 0.35
 """Standard deviation of log(actual / estimated)."""
 
-_MANY = 2000  # packages from which on `place` is not called after every event, but about a thousand times in all
+_MANY = 2000  # packages from which on `place` is not called after every event, but about two thousand times in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,13 @@ def _run(
     seed: int,
     losses: Sequence[Loss] = (),
 ) -> Result:
-    """With many packages `place` is called less often; the drones' queues bridge the time, which costs it a little."""
+    """With many packages `place` is called less often, which costs it some percent: the others decide at every event.
+
+    The drones' queues bridge the time between two calls, and as much again, as estimates may be too high.
+    """
     many = policy == "place" and len(instance.jobs) > _MANY
-    tick = lower / 1000 if many else 0.0
-    limits = Limits(prefetch=50, lead=tick, spread=error) if many else Limits(spread=error)
+    tick = lower / 2000 if many else 0.0
+    limits = Limits(prefetch=1000, lead=2 * tick, spread=error) if many else Limits(spread=error)
     made = POLICIES[policy](limits)
     return simulate(instance, drones, made, error=error, seed=seed, losses=losses, tick=tick)
 
