@@ -179,8 +179,9 @@ class Chaos:
             wanted = dice.randint(1, every[kind])  # there is no run without a death of each kind
             while not over.wait(0.05):
                 if self.begun() >= wanted and not over.wait(dice.uniform(0, 0.5)):
-                    self.killed[kind] += kill(dice, over)
-                    wanted = self.begun() + dice.randint(1, 2 * every[kind])
+                    if kill(dice, over):  # else it was faster, and the next one is tried
+                        self.killed[kind] += 1
+                        wanted = self.begun() + dice.randint(1, 2 * every[kind])
 
         with ThreadPoolExecutor(len(KINDS)) as killers:
             killing = [killers.submit(repeat, kind) for kind in KINDS]

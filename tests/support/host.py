@@ -67,7 +67,7 @@ class Host:
         self.config.write_text(
             f'host = "{NAME}"\n[repository]\nurl = "{self.remote.url}"\n[state]\ndirectory = "{self.state}"\n'
             f'[inbox]\ndirectory = "{folder / "inbox"}"\n'
-            f'[docker]\nhost = "{engine.url}"\n[verify]\nwindow = "0s"\ntimeout = "5s"\n'
+            f'[docker]\nhost = "{engine.url}"\n[verify]\nwindow = "100ms"\ntimeout = "5s"\n'
             + allowing(self.checkout, textwrap.dedent(settings))
         )
         hosts = f"{{{NAME}: {{connect: local, checkout: {self.checkout}}}}}"
