@@ -178,10 +178,11 @@ class Chaos:
             dice, kill = random.Random(f"{seed} {kind}"), getattr(self, f"kill_{kind}")
             wanted = dice.randint(1, every[kind])  # there is no run without a death of each kind
             while not over.wait(0.05):
-                if self.begun() >= wanted and not over.wait(dice.uniform(0, 0.5)):
-                    if kill(dice, over):  # else it was faster, and the next one is tried
-                        self.killed[kind] += 1
-                        wanted = self.begun() + dice.randint(1, 2 * every[kind])
+                if self.begun() < wanted or over.wait(dice.uniform(0, 0.5)):
+                    continue
+                if kill(dice, over):  # else it was faster, and the next one is tried
+                    self.killed[kind] += 1
+                    wanted = self.begun() + dice.randint(1, 2 * every[kind])
 
         with ThreadPoolExecutor(len(KINDS)) as killers:
             killing = [killers.submit(repeat, kind) for kind in KINDS]
