@@ -72,8 +72,9 @@ def unread(listing: Listing) -> tuple[Decision, ...]:
 
 
 def trouble(messages: Iterable[Message]) -> tuple[Decision, ...]:
-    """What emerge itself says cannot be."""
-    return tuple(Decision(each.kind, "refused", each.text, line=each.line) for each in messages if each.trouble)
+    """What emerge itself says cannot be; once, however often it was asked."""
+    told = {each.text: each for each in messages if each.trouble}
+    return tuple(Decision(each.kind, "refused", each.text, line=each.line) for each in told.values())
 
 
 def _looked_up(

@@ -156,6 +156,19 @@ def test_a_question_without_a_list_brings_what_emerge_said_instead(builder: Port
     assert [message.kind for message in read_listing(answer.text).messages] == ["missing"]
 
 
+def test_one_atom_that_cannot_be_had_takes_nothing_from_the_others(builder: PortageBuilder) -> None:
+    atoms = ("app-misc/unheard-of", "app-misc/foo", "=app-misc/testing-1", "app-misc/lonely", "app-misc/needs")
+
+    answer = builder.resolve(offer(*atoms, build="q4", use={"app-misc/bar": ("doc",)}), Watched(), never)
+
+    listing = read_listing(answer.text)
+    cpvs = {each.package.cpv for each in listing.entries}
+    assert answer.result == "succeeded" and cpvs >= {"app-misc/foo-1.1", "app-misc/needs-1", "app-misc/bar-1"}
+    assert ("app-misc/needs-1", "app-misc/bar-1") in {(edge.parent, edge.dependency) for edge in listing.edges}
+    assert [message.kind for message in listing.messages if message.trouble] == ["missing", "masked", "missing"]
+    assert not listing.problems and left_over(builder) == []
+
+
 # ---- what goes wrong
 
 

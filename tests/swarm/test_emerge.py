@@ -7,6 +7,7 @@ import re
 import pytest
 
 from reconciler.model.package import Atom, Block, Edge, Listed, Package
+from reconciler.swarm.emerge.arguments import unsatisfied
 from reconciler.swarm.emerge.needs import Needs
 from reconciler.swarm.emerge.output import read_listing
 
@@ -401,3 +402,17 @@ def test_notes_are_no_trouble() -> None:
 
     assert (note.kind, note.trouble) == ("rebuilds", False)
     assert "causes rebuilds" in note.text
+
+
+def test_to_blame_is_the_argument_that_is_named_or_that_needs_what_is() -> None:
+    asked = ("app-misc/nowhere", "app-misc/lonely", "app-misc/fine", "=app-misc/new-2")
+    text = """emerge: there are no ebuilds to satisfy "app-misc/other".
+(dependency required by "app-misc/lonely-1::gentoo" [ebuild])
+(dependency required by "app-misc/lonely" [argument])
+
+!!! All ebuilds that could satisfy "=app-misc/new-2" have been masked.
+[ebuild  N     ] app-misc/fine-1::gentoo  0 KiB
+"""
+    assert unsatisfied(text, asked) == ("app-misc/lonely", "=app-misc/new-2")
+    assert unsatisfied('emerge: there are no ebuilds to satisfy "app-misc/nowhere".', asked) == ("app-misc/nowhere",)
+    assert unsatisfied("", asked) == ()

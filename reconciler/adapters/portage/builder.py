@@ -32,6 +32,7 @@ from reconciler.process_group import ProcessGroup, end_recorded
 from reconciler.swarm.binhost.index import Index, package_of, path_of, read_index, whole
 from reconciler.swarm.drone.build_log import Phases, reason_of
 from reconciler.swarm.drone.builder import Builder, Built, Ending, Packed, Watching
+from reconciler.swarm.emerge.arguments import unsatisfied
 from reconciler.swarm.emerge.needs import Needs
 
 _LOOK = 0.25
@@ -81,6 +82,11 @@ class _End:
     ended: str = ""
     judged: bool = True
 
+    @property
+    def failed(self) -> bool:
+        """Whether a question was not answered."""
+        return bool(self.ended) or self.code not in _ANSWERED
+
 
 class PortageBuilder(Builder):
     """Not for several threads. `ours`: the environment, of which emerge gets what does not change a build.
@@ -110,18 +116,27 @@ class PortageBuilder(Builder):
 
     def resolve(self, offer: Offer, watching: Watching, ending: Ending) -> Built:
         try:
-            atoms = [read_atom(text) for text in offer.atoms]
+            asked = [str(read_atom(text)) for text in offer.atoms]
             with self._prepared(offer, "") as (places, log):
-                text, needs = bytearray(), Needs()
-                question = (*_QUESTION, *map(str, atoms))
-                took = _Took(log.write, lambda data: text.extend(data[: _TEXT - len(text)]))
-                end = self._emerge(question, places, offer, took, watching, ending)
-                if not end.ended and end.code in _ANSWERED:  # once more: a tree says of one only what needs a package
-                    end = self._emerge(("--debug", *question), places, offer, needs.take, watching, ending)
-                if end.ended or end.code not in _ANSWERED:
+
+                def ask(options: Sequence[str], take: Callable[[bytes], object]) -> _End:
+                    return self._emerge((*options, *_QUESTION, *asked), places, offer, take, watching, ending)
+
+                said, text, needs = bytearray(), bytearray(), Needs()
+                while True:
+                    text.clear()
+                    end = ask((), _Took(log.write, lambda data: text.extend(data[: _TEXT - len(text)])))
+                    said += text
+                    wrong = unsatisfied(text.decode("utf-8", "replace"), asked)
+                    if end.failed or not wrong or len(wrong) == len(asked):
+                        break
+                    asked = [atom for atom in asked if atom not in wrong]  # one typo, and emerge lists nothing
+                if not end.failed:  # once more: a tree says of one only what needs a package
+                    end = ask(("--debug",), needs.take)
+                if end.failed:
                     why = end.ended or reason_of(log.end(), end.code)
                     return Built("failed" if end.judged else "returned", why, log=log.tail())
-                told = f"{text.decode('utf-8', 'replace')}\n{needs.text()}"
+                told = f"{said.decode('utf-8', 'replace')}\n{needs.text()}"
                 return Built("succeeded", text=told, log=log.tail())
         except ValueError as error:
             return Built("failed", f"the question cannot be asked: {error}")
