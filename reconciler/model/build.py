@@ -17,7 +17,8 @@ class Job:
     `work`: expected seconds on one core of a drone of speed 1; `serial`: the share of it that more cores do not shorten
     (Amdahl's law). `profile` "": any drone's; `cores` and `memory` (bytes): the least that it wants, 0: any.
     `failed_on`: the drone of every failed try, oldest first; a drone that was lost is not among them.
-    `bump`: a person wants it sooner; more goes first, and takes along what it depends on.
+    `bump`: a person wants it sooner; more goes first, and takes along what it depends on. `asked`: epoch seconds since
+    when it is wanted: of equals the one that waits for longest is next.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Job:
     memory: int = 0
     failed_on: tuple[str, ...] = ()
     bump: int = 0
+    asked: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

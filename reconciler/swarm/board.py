@@ -161,7 +161,14 @@ class Board:
 def _job(build: Build, wants: Mapping[str, tuple[int, int]], times: Times) -> Job:
     """With what is expected of it by now: others that are built meanwhile teach something."""
     if (package := build.package) is None:
-        return Job(build.id, build.work, profile=build.profile, failed_on=build.failures, bump=build.bump)
+        return Job(
+            build.id,
+            build.work,
+            profile=build.profile,
+            failed_on=build.failures,
+            bump=build.bump,
+            asked=build.queued,
+        )
     cores, memory = wants.get(package.cp, (0, 0))
     work = times.work(package.cp)
-    return Job(build.id, work, SERIAL, build.profile, cores, memory, build.failures, build.bump)
+    return Job(build.id, work, SERIAL, build.profile, cores, memory, build.failures, build.bump, build.queued)

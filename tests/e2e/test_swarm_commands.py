@@ -105,8 +105,8 @@ def test_a_dry_run_of_a_set_reads_the_manifests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "line"),
-    [(b"nonsense\n", 1), (b"# all\n\xff\n", 2), (b"x" * (9 << 20), 0)],
-    ids=["words", "bytes", "size"],
+    [(b"nonsense\n", 1), (b"# all\n\xff\n", 2), (b"x" * (9 << 20), 0), (b" \n\n", 0)],
+    ids=["words", "bytes", "size", "nothing"],
 )
 def test_what_is_no_list_is_told_with_its_line(content: bytes, line: int, tmp_path: Path) -> None:
     file = tmp_path / "list"
@@ -215,6 +215,19 @@ def _until_they_listen(swarm: Orchestrator, *watching: subprocess.Popen[str]) ->
     while len(select.select(outputs, [], [], 0.3)[0]) < len(watching):
         swarm.ask("POST", "/api/drones/watched/drain")
         swarm.ask("POST", "/api/drones/watched/undrain")
+
+
+def test_a_watched_question_that_leaves_nothing_to_build_says_so(swarm: Orchestrator) -> None:
+    drone = swarm.drone("content", profile="content")
+    told = swarm.submit("app-misc/there\n", profile="content")
+    drone.finish(drone.take(), "succeeded", text="Total: 0 packages, Size of downloads: 0 KiB\n")
+
+    done = swarm.run("queue", "watch", told["request"]["id"])
+
+    assert (done.code, done.out.splitlines()[-1]) == (
+        0,
+        f"request {told['request']['id']}: complete (nothing to build): 1 succeeded",
+    )
 
 
 def test_a_watched_request_that_fails_ends_with_1(swarm: Orchestrator) -> None:

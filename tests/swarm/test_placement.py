@@ -39,6 +39,14 @@ def test_the_longest_chain_goes_first_and_to_the_fastest_drone() -> None:
     assert found.assignments[0].reason == "4 min of builds hang on it; done on fast in 10 s, on slow in 40 s"
 
 
+def test_of_equals_the_one_that_waits_for_longest_goes_first_with_what_it_needs() -> None:
+    jobs = jobs_of(a=80, b=80, need=80, top=80, z=160)
+    times = {"a": 30.0, "b": 10.0, "need": 40.0, "top": 5.0, "z": 20.0}
+    jobs = {key: replace(job, asked=times[key]) for key, job in jobs.items()}
+
+    assert rank(build(edges_of("need>top"), jobs), jobs, [FAST]).order == ("need", "z", "top", "b", "a")
+
+
 def test_one_long_chain_counts_for_more_than_many_short_ones() -> None:
     jobs = jobs_of(hub=8, line=8, next=80, last=80, **{f"leaf{n}": 80 for n in range(5)})
     edges = "line>next>last " + " ".join(f"hub>leaf{n}" for n in range(5))

@@ -159,7 +159,7 @@ def _ended(frame: Frame, told: dict[str, Any]) -> int:
     states = [build["state"] for build in told["builds"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     well = request["state"] == "complete" and set(states) <= {"succeeded"}
-    alone = request["reason"] if request["state"] == "refused" and not told["refused"] else ""
+    alone = "" if told["refused"] or any(b["kind"] == "package" for b in told["builds"]) else request["reason"]
     reason = f" ({' '.join(alone.split())})" if alone else ""
     lines = [f"request {request['id']}: {request['state']}{reason}{f': {counts}' if counts else ''}"]
     lines += [f"  x {each['what']}  {' '.join(each['reason'].split())}" for each in told["refused"]]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import click
 
@@ -63,12 +66,21 @@ def _told(frame: Frame) -> Callable[[str, int], None]:
 
 def _listening(frame: Frame) -> Callable[[str], None]:
     def told(address: str) -> None:
+        _ready()
         if frame.machine:
             _event("listening", address=address)
         else:
             tell(f"listening on {address}; its documentation: {address}/docs", NOTICE)
 
     return told
+
+
+def _ready() -> None:
+    """Where systemd waits for it, say so (sd_notify(3)): who is started after us finds us listening."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            systemd.sendall(b"READY=1")
 
 
 def _event(event: str, **data: object) -> None:

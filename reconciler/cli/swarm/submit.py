@@ -112,6 +112,8 @@ def _text(file: str) -> str:
         raise _unread(file, error.strerror or str(error), Position(file)) from error
     if len(raw) > LARGEST:
         raise _unread(file, f"it is larger than {LARGEST >> 20} MiB", Position(file))
+    if not raw.strip():
+        raise _unread(file, "there is nothing in it", Position(file))
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

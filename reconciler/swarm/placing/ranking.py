@@ -17,13 +17,15 @@ def rank(graph: Graph, jobs: Mapping[str, Job], drones: Sequence[Drone]) -> Rank
     fleet = Fleet(drones)
     chain: dict[str, float] = {}
     bump: dict[str, int] = {}
+    asked: dict[str, float] = {}
     for unit in reversed(graph.order):
         if (job := unit_job(graph, unit, jobs)) is not None:
             later = [then for then in graph.after[unit] if then in chain]
             chain[unit] = fleet.best_seconds(job) + max((chain[then] for then in later), default=0.0)
             bump[unit] = max([job.bump, *(bump[then] for then in later)])
+            asked[unit] = min([job.asked, *(asked[then] for then in later)])
     left = [unit for unit in graph.order if unit in chain]  # a stable sort: equals stay in topological order
-    return Ranking(tuple(sorted(left, key=lambda unit: (-bump[unit], -chain[unit]))), chain)
+    return Ranking(tuple(sorted(left, key=lambda unit: (-bump[unit], -chain[unit], asked[unit]))), chain)
 
 
 def unit_job(graph: Graph, unit: str, jobs: Mapping[str, Job]) -> Job | None:
@@ -44,4 +46,5 @@ def unit_job(graph: Graph, unit: str, jobs: Mapping[str, Job]) -> Job | None:
         memory=max(job.memory for job in left),
         failed_on=max((job.failed_on for job in left), key=len),
         bump=max(job.bump for job in left),
+        asked=min(job.asked for job in left),
     )
