@@ -69,7 +69,7 @@ def test_a_container_that_is_healthy_and_then_sick_is_caught_by_the_window(host:
     host.converge()
     check = "healthcheck: {test: [CMD, test, -e, /ok], interval: 200ms, retries: 1}"
     host.push(app=app(2, "sh -c 'touch /ok; sleep 2; rm /ok; sleep 1000'", check))
-    host.config.write_text(host.config.read_text().replace('window = "0s"', 'window = "4s"'))
+    host.looks_on_for("4s")
 
     ran = host.converge(code=4)
 
@@ -81,7 +81,7 @@ def test_a_service_that_ends_well_is_no_success(host: Host) -> None:
     host.push(app=app(1))
     host.converge()
     host.push(app=app(2, "sh -c 'sleep 1'").replace("restart: unless-stopped", 'restart: "no"'))
-    host.config.write_text(host.config.read_text().replace('window = "0s"', 'window = "4s"'))
+    host.looks_on_for("4s")
 
     ran = host.converge(code=4)
 

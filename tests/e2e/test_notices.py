@@ -284,7 +284,7 @@ def test_a_pass_that_found_another_one_at_work_says_so(told: Host) -> None:
 
 
 def test_a_pass_that_takes_long_says_so_and_then_how_it_ended(told: Host, there: Discord) -> None:
-    told.config.write_text(told.config.read_text().replace('window = "0s"', 'window = "21s"'))
+    told.looks_on_for("21s")
     told.push(app=web(2))
     process = told.begin("converge", "--yes", "--json")
     until(lambda: there.titles[-1] == "box: deploying", 60)
@@ -326,7 +326,7 @@ def test_healing_that_fails_is_no_failed_deploy(told: Host, there: Discord) -> N
 
 
 def test_healing_that_takes_long_says_that_it_heals(told: Host, there: Discord) -> None:
-    told.config.write_text(told.config.read_text().replace('window = "0s"', 'window = "21s"'))
+    told.looks_on_for("21s")
     told.engine.cli("rm", "-f", "app-web-1")
     process = told.begin("converge", "--yes", "--json")
     until(lambda: there.titles[-1] == "box: healing", 60)

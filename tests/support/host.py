@@ -55,6 +55,10 @@ def _slot(step: Mapping[str, Any]) -> str:
     return f"{step['stack']}/{step['service']}{replica}"
 
 
+WINDOW = "100ms"
+"""What dies at once has done so by then."""
+
+
 class Host:
     """`settings` goes into reconciler.toml as it stands, e.g. `[trust]` with its keys."""
 
@@ -67,12 +71,18 @@ class Host:
         self.config.write_text(
             f'host = "{NAME}"\n[repository]\nurl = "{self.remote.url}"\n[state]\ndirectory = "{self.state}"\n'
             f'[inbox]\ndirectory = "{folder / "inbox"}"\n'
-            f'[docker]\nhost = "{engine.url}"\n[verify]\nwindow = "100ms"\ntimeout = "5s"\n'
+            f'[docker]\nhost = "{engine.url}"\n[verify]\nwindow = "{WINDOW}"\ntimeout = "5s"\n'
             + allowing(self.checkout, textwrap.dedent(settings))
         )
         hosts = f"{{{NAME}: {{connect: local, checkout: {self.checkout}}}}}"
         fleet = f"apiVersion: reconciler/v1\nkind: Fleet\nhosts: {hosts}\n"
         self.remote.commit({"manifests/fleet.yaml": fleet}, "the fleet")
+
+    def looks_on_for(self, window: str) -> None:
+        """How long a pass waits before it calls a service good."""
+        text = self.config.read_text()
+        assert text.count(f'window = "{WINDOW}"') == 1
+        self.config.write_text(text.replace(f'window = "{WINDOW}"', f'window = "{window}"'))
 
     @property
     def stamp(self) -> str:
