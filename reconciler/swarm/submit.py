@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.flags import is_flag
 from reconciler.core.plain import to_json
 from reconciler.errors import Refused
 from reconciler.model.package import Atom, AtomList, Listing, Message, Package
@@ -28,7 +29,6 @@ _QUESTION = 1
 """How far a question is bumped by itself: it takes seconds, and tells what there is to plan."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
-_FLAG = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9+_@-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _check_use(use: Use) -> None:
             why = "it has brackets" if read_atom(text).use else ""
         except ValueError as error:
             why = str(error)
-        if not why and (wrong := [flag for flag in flags if not _FLAG.fullmatch(flag)]):
+        if not why and (wrong := [flag for flag in flags if not is_flag(flag)]):
             why = f"{wrong[0][:64]!r} is no flag"
         if why:
             raise Refused(

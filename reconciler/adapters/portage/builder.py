@@ -108,8 +108,7 @@ class PortageBuilder(Builder):
                     (*_BUILD, *_fetching(atoms, address), *map(str, atoms)), places, offer, took, watching, ending
                 )
                 if end.ended or end.code:
-                    why = end.ended or reason_of(log.end(), end.code)
-                    return Built("failed" if end.judged else "returned", why, log=log.tail())
+                    return _failed(end, log)
                 return _packed(places.packages, atoms, log)
         except ValueError as error:
             return Built("failed", f"the offer cannot be built: {error}")
@@ -134,8 +133,7 @@ class PortageBuilder(Builder):
                 if not end.failed:  # once more: a tree says of one only what needs a package
                     end = ask(("--debug",), needs.take)
                 if end.failed:
-                    why = end.ended or reason_of(log.end(), end.code)
-                    return Built("failed" if end.judged else "returned", why, log=log.tail())
+                    return _failed(end, log)
                 told = f"{said.decode('utf-8', 'replace')}\n{needs.text()}"
                 return Built("succeeded", text=told, log=log.tail())
         except ValueError as error:
@@ -312,6 +310,10 @@ def _fetching(atoms: Sequence[Atom], binhost: str) -> tuple[str, ...]:
     own = sorted({f"{atom.cp}:{atom.slot.partition('/')[0]}" if atom.slot else atom.cp for atom in atoms})
     excluded = f"--usepkg-exclude={' '.join(own)}"
     return ("--usepkg", "--getbinpkg", excluded, "--useoldpkg-atoms=*/*", "--binpkg-respect-use=y")
+
+
+def _failed(end: _End, log: BuildLog) -> Built:
+    return Built("failed" if end.judged else "returned", end.ended or reason_of(log.end(), end.code), log=log.tail())
 
 
 def _packed(folder: Path, atoms: Sequence[Atom], log: BuildLog) -> Built:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.core.packages.flags import is_flag
 from reconciler.model.swarm import Use
 
 _KEPT = re.compile(
@@ -25,7 +26,6 @@ _FEATURES = "buildpkg binpkg-multi-instance pkgdir-index-trusted compress-index 
 """Added to the machine's: packages with build ids; an index that is taken as it is; a download that is seen to fail."""
 
 _ATOM = re.compile(r"[=<>~]{0,2}[A-Za-z0-9_][A-Za-z0-9+_.-]*/[A-Za-z0-9_][A-Za-z0-9+_.:/*-]*")
-_FLAG = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9+_@-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def package_use(use: Use) -> str:
     for atom, flags in sorted(use.items()):
         if not _ATOM.fullmatch(atom):
             raise ValueError(f"{atom[:200]!r} cannot stand in package.use")
-        if wrong := [flag for flag in flags if not _FLAG.fullmatch(flag)]:
+        if wrong := [flag for flag in flags if not is_flag(flag)]:
             raise ValueError(f"{wrong[0][:200]!r} is no USE flag")
         if flags:
             lines.append(f"{atom} {' '.join(flags)}\n")

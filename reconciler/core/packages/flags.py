@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,13 @@ from reconciler.core.packages.match import matches
 from reconciler.model.package import Atom, Package
 from reconciler.model.sets import PackageSet
 from reconciler.model.swarm import Use
+
+_FLAG = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9+_@-]*")
+
+
+def is_flag(text: str) -> bool:
+    """Whether a line of package.use may have it: a name (PMS 3.1.4), behind a hyphen where it is off."""
+    return _FLAG.fullmatch(text) is not None
 
 
 def name_of(flag: str) -> str:

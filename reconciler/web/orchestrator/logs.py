@@ -113,8 +113,10 @@ class Logs:
             whole = attempt.log.encode()
             end = min(after + SHOWN, len(whole))
             return whole[after:end].decode(errors="replace"), max(after, end), len(whole) > end
-        pushed, _ = logs.read(attempt.build, attempt.attempt, max(0, size - TAIL), TAIL)
-        rest = _rest(pushed.decode(errors="ignore"), attempt).encode()
+        rest = b""
+        if attempt.ended is not None:  # before that nothing but what is pushed is known
+            pushed, _ = logs.read(attempt.build, attempt.attempt, max(0, size - TAIL), TAIL)
+            rest = _rest(pushed.decode(errors="ignore"), attempt).encode()
         if after >= size:
             end = min(after + SHOWN, size + len(rest))
             return rest[after - size : end - size].decode(errors="replace"), max(after, end), False
