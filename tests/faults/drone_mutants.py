@@ -80,9 +80,9 @@ DRONE_MUTANTS = (
     Mutant(
         "a line of the offer becomes two",
         "D5",
-        "reconciler/adapters/portage/config.py",
-        "if not _FLAG.fullmatch(flag)]",
-        "if not _FLAG.match(flag)]",
+        "reconciler/core/packages/flags.py",
+        "return _FLAG.fullmatch(text) is not None",
+        "return _FLAG.match(text) is not None",
         ("tests/contracts/test_portage_config.py::test_what_would_be_another_line_changes_nothing",),
     ),
 )

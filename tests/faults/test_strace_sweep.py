@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import subprocess
@@ -55,6 +56,9 @@ class Traced:
             assert tracer.poll() is None, tracer.communicate()[1]
             subprocess.run(["kill", "-CONT", str(pid)], check=True)
             self.code = int(self._answer())
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)  # its tracer would wait for it for ever
+            raise
         finally:
             tracer.communicate(timeout=30)
         host.engine, host.runs = pickle.loads((self.folder / "engine").read_bytes()), host.runs + 1
@@ -105,10 +109,13 @@ def traced(case: Case) -> Iterator[Traced]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        yield Traced(case, process)
-    finally:
-        process.communicate(timeout=30)
+    with process:
+        try:
+            yield Traced(case, process)
+            process.communicate(timeout=30)
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _well(swept: Traced, how: str) -> None:

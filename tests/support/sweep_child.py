@@ -45,6 +45,7 @@ def main(folder: str, command: str, revision: str) -> None:
         if (pid := os.fork()) == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
             _one_pass(CrashHost, Path(folder), cast("Command", command), revision, int(line))
+        os.waitpid(pid, os.WUNTRACED)  # it stands; sent before that, what lets it go on would be lost
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
