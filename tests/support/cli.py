@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import warm
 from tests.support.gitremote import Content, Remote
 from tests.support.settings import allowing
 
@@ -64,22 +63,8 @@ def run(
     timeout: float = 60,
 ) -> Done:
     """Run the command to its end. `limits`: resource -> bound, set in the child."""
-
-    def bounded() -> None:
-        for which, bound in (limits or {}).items():
-            resource.setrlimit(which, (bound, bound))
-
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env=dict(env) if env is not None else environment(),
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        preexec_fn=bounded if limits else None,
-    )
+    words, env = [*map(str, arguments)], environment() if env is None else env
+    done = warm.run(words, cwd or Path.cwd(), env, stdin or "", timeout, limits or {})
     return Done(done.returncode, done.stdout, done.stderr)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import warm
 from tests.support.engine import ROOT, Engine
 from tests.support.gitremote import Content, Remote
 from tests.support.settings import allowing
@@ -102,21 +103,24 @@ class Host:
     # The command
 
     def run(self, *arguments: str) -> Ran:
-        process = self.begin(*arguments)
-        stdout, stderr = process.communicate(timeout=120)
-        return Ran(process.returncode, stdout, stderr)
+        done = warm.run([*arguments, "--config", str(self.config)], ROOT, self._environment)
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """The command without waiting for it; whoever begins it waits for its end."""
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *arguments, "--config", str(self.config)],
             cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith(("GIT", "CI", "RECONCILER_", "DOCKER_"))},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {k: v for k, v in os.environ.items() if not k.startswith(("GIT", "CI", "RECONCILER_", "DOCKER_"))}
 
     def converge(self, *arguments: str, code: int = 0) -> Ran:
         """One pass, which must end with that exit code."""
