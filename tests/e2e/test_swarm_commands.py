@@ -194,7 +194,7 @@ def test_a_request_is_watched_line_by_line_until_it_is_built(swarm: Orchestrator
     told = submitted(swarm, "app-misc/w-one-1", "app-misc/w-two-1", profile="watched").answer["data"]
     watching = started(swarm, "queue", "watch", told["request"]["id"])
     as_json = started(swarm, "queue", "watch", told["request"]["id"], "--json")
-    _until_they_listen(swarm, watching, as_json)
+    _until_they_begin(watching, as_json)
     drone.build(drone.take())
     drone.build(drone.take())
 
@@ -209,12 +209,54 @@ def test_a_request_is_watched_line_by_line_until_it_is_built(swarm: Orchestrator
     assert machine.answer["data"]["request"]["state"] == "complete"
 
 
-def _until_they_listen(swarm: Orchestrator, *watching: subprocess.Popen[str]) -> None:
-    """Something that they tell of happens over and over."""
+def _until_they_begin(*watching: subprocess.Popen[str]) -> None:
+    """Each tells what is there as soon as it hears of what happens."""
     outputs = [process.stdout for process in watching if process.stdout]
-    while len(select.select(outputs, [], [], 0.3)[0]) < len(watching):
-        swarm.ask("POST", "/api/drones/watched/drain")
-        swarm.ask("POST", "/api/drones/watched/undrain")
+    eventually(lambda: len(select.select(outputs, [], [], 0.3)[0]) == len(watching), "they tell what is there")
+
+
+def test_a_watch_in_a_pipe_begins_with_what_is_there_and_needs_no_change_for_it(swarm: Orchestrator) -> None:
+    told = submitted(swarm, "app-misc/p-one-1", profile="piped").answer["data"]
+    request, build = told["request"]["id"], told["accepted"][0]["build"]
+    of_all, of_one = started(swarm, "queue", "watch"), started(swarm, "queue", "watch", request)
+    as_json = started(swarm, "queue", "watch", "--json")
+
+    all_lines, one_line, machine = (_first_lines(each) for each in (of_all, of_one, as_json))
+
+    assert re.search(r"^\d\d:\d\d:\d\d  \d+ queued.*; ", all_lines, re.MULTILINE), all_lines
+    assert re.search(r"^\d\d:\d\d:\d\d  app-misc/p-one-1: queued \(", all_lines, re.MULTILINE), all_lines
+    assert re.match(
+        rf"\d\d:\d\d:\d\d  request {request}: building\n\d\d:\d\d:\d\d  app-misc/p-one-1: queued", one_line
+    ), one_line
+    first = json.loads(machine.splitlines()[0])
+    assert first["event"] == "queue_state"
+    assert build in [entry["build"]["id"] for entry in first["entries"]]
+    swarm.run("queue", "cancel", request)
+
+
+def _first_lines(process: subprocess.Popen[str]) -> str:
+    """What it writes until it writes no more for a moment; then it is ended."""
+    assert process.stdout is not None
+    seen, wait = "", 60.0
+    while select.select([process.stdout], [], [], wait)[0]:
+        seen, wait = seen + os.read(process.stdout.fileno(), 65536).decode(), 0.5
+    process.terminate()
+    process.communicate(timeout=60)
+    return seen
+
+
+def test_the_queue_shows_the_requests_that_wait_and_a_watch_of_a_build_names_its_request(swarm: Orchestrator) -> None:
+    told = submitted(swarm, "app-misc/r-one-1", "app-misc/r-two-1", profile="listed").answer["data"]
+    request, build = told["request"]["id"], told["accepted"][0]["build"]
+
+    listed = swarm.run("queue", "list").out
+    watched = swarm.run("queue", "watch", build, "--json")
+
+    assert re.search(rf"^{request} +building +emerge +\S+ +listed +2 +\d+s ago$", listed, re.MULTILINE), listed
+    assert (watched.code, watched.error["code"]) == (64, "E-HTTP-MISSING")
+    assert f"{build} is a build" in watched.error["what"]
+    assert f"reconciler queue watch {request}" in watched.error["next"]
+    swarm.run("queue", "cancel", request)
 
 
 def test_a_watched_question_that_leaves_nothing_to_build_says_so(swarm: Orchestrator) -> None:
@@ -512,6 +554,7 @@ def test_names_of_drones_and_builds_are_completed(swarm: Orchestrator, monkeypat
 
     assert complete(None, f"reconciler --config {config} drones show compl") == ["completed"]
     assert complete(None, f"reconciler --config {config} queue cancel {build}") == [build]
+    assert complete(None, f"reconciler --config {config} queue watch {build}") == [], "it takes requests alone"
     assert complete(None, f"reconciler --config {config} builds show {build}") == [build]
     config.write_text('[swarm]\nurl = "http://127.0.0.1:1"\n')
     assert complete(None, f"reconciler --config {config} drones show compl") == []

@@ -74,6 +74,11 @@ def complete_pending(ctx: click.Context, _param: click.Parameter | None, incompl
     return _completed(ctx, incomplete, ids)
 
 
+def complete_request(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> list[str]:
+    """Ids of requests that have not ended."""
+    return _completed(ctx, incomplete, lambda asked: [request["id"] for request in asked.get("queue")["requests"]])
+
+
 def complete_build(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> list[str]:
     """Ids of the latest builds."""
     return _completed(ctx, incomplete, lambda asked: [build["id"] for build in asked.get("builds")["builds"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
-from reconciler.cli.swarm.common import Data, about, complete_pending, off_by, orchestrator_of
+from reconciler.cli.swarm.common import Data, about, complete_pending, complete_request, off_by, orchestrator_of
 from reconciler.cli.times import ago
 
 
@@ -19,13 +19,30 @@ def queue() -> None:
 @global_options
 @click.pass_obj
 def list_all(frame: Frame) -> int:
-    """What drones hold, then what waits, in the order in which it will be built; LEFT has its error in parentheses."""
+    """What drones hold, then what waits, in the order in which it will be built; LEFT has its error in parentheses.
+
+    Below it the requests that wait for it: `queue watch`, `cancel` and `bump` take their ids, too.
+    """
     told = orchestrator_of(frame).get("queue")
     entries = told["entries"]
     rows = [_row(entry, wide=frame.wide) for entry in entries]
     head = ["ID", "PACKAGE", "STATE", "DRONE", "TRY", "LEFT", "WAITS FOR"] + (["PROFILE", "QUEUED"] * frame.wide)
-    lines = [*(table([head, *rows]) if rows else []), in_short(told)]
+    builds = [*table([head, *rows]), ""] if rows else []
+    lines = [*builds, *_requests(told["requests"]), in_short(told)]
     return give(frame, Answer(told, lines, [entry["build"]["id"] for entry in entries]))
+
+
+def _requests(waiting: list[Data]) -> list[str]:
+    """Who waits for the builds above; nothing where nobody does."""
+    if not waiting:
+        return []
+    head = ["REQUEST", "STATE", "FROM", "BY", "PROFILE", "BUILDS", "ASKED"]
+    return [*table([head, *(_request(each) for each in waiting)]), ""]
+
+
+def _request(each: Data) -> list[str]:
+    builds = str(len(each["builds"]))
+    return [each["id"], each["state"], each["origin"], each["actor"], each["profile"], builds, ago(each["at"])]
 
 
 def _row(entry: Data, *, wide: bool) -> list[str]:
@@ -47,13 +64,14 @@ def in_short(told: Data) -> str:
 
 
 @queue.command(short_help="Follow it: a live tree on a terminal, else a line for each change.")
-@click.argument("request", required=False, shell_complete=complete_pending)
+@click.argument("request", required=False, shell_complete=complete_request)
 @global_options
 @click.pass_obj
 def watch(frame: Frame, request: str | None) -> int:
-    """Follow what the drones do: as a live tree on a terminal, else one line for each change.
+    """Follow what the drones do: as a live tree on a terminal, else what there is, and then a line for each change.
 
-    With the id of a REQUEST until that has ended: exit 0 when all of it was built, 1 when not. Else until Ctrl-C.
+    With the id of a REQUEST, which `submit` tells and `queue list` shows, until that has ended: exit 0 when all of it
+    was built, 1 when not. Else until Ctrl-C.
     """
     from reconciler.cli.swarm.queue_watch import watch as follow
 

@@ -23,12 +23,14 @@ EVERY = 2.0
 """Seconds between two looks on a terminal."""
 _SHOWN = 12
 """Builds that wait, in the tree."""
+_TOLD = 50
+"""Builds in the lines that a watch begins with."""
 
 
 def watch(frame: Frame, asked: OrchestratorHttp, request: str) -> int:
     """Until the request has ended; without one until Ctrl-C."""
     if request:
-        asked.get("requests", request)  # whether there is such a one
+        _insist(asked, request)
     dumb = os.environ.get("TERM") in ("dumb", "") or frame.machine or frame.output == "name"
     if sys.stdout is None or dumb or not sys.stdout.isatty():
         return _in_lines(frame, asked, request)
@@ -97,14 +99,49 @@ def _drawn(branches: list[tuple[str, list[str]]], signs: Signs) -> Iterator[str]
 
 
 def _in_lines(frame: Frame, asked: OrchestratorHttp, request: str) -> int:
-    """The stream first, then the question whether it is over already; its end is an event, too."""
+    """The stream first, then what is there already, so that nothing falls in between; its end is an event, too."""
+    begun = False
     for event in asked.events():
+        if not begun and not _over(asked, request):
+            _tell_state(frame, asked, request)
+        begun = True
         if event:
             _tell(frame, event)
         asks = event is None or (event.kind == "build_complete" and event.data.get("request") == request)
         if asks and (over := _over(asked, request)):
             return _ended(frame, over)
     return 0
+
+
+def _tell_state(frame: Frame, asked: OrchestratorHttp, request: str) -> None:
+    """What a request is at, or all there is: who reads a pipe may wait long for the first change."""
+    told = asked.get("requests", request) if request else {**asked.get("queue"), "drones": asked.get("drones")}
+    if frame.machine:
+        say(json.dumps({"schema": SCHEMA, "event": "request_state" if request else "queue_state", **told}))
+        return
+    at = time.strftime("%H:%M:%S", time.localtime(told.get("at", time.time())))
+    for line in _state_of_request(told) if request else _state_of_all(told):
+        say(f"{at}  {line}")
+
+
+def _state_of_request(told: Data) -> Iterator[str]:
+    yield f"request {told['request']['id']}: {told['request']['state']}"
+    yield from _bounded([_changed(build["title"], build) for build in told["builds"]])
+
+
+def _state_of_all(told: Data) -> Iterator[str]:
+    yield in_short(told)
+    for drone in told["drones"]:
+        yield f"{drone['name']}: {state_of(drone)}"
+    reasons = [{**entry["build"], "reason": entry["why"] or entry["build"]["reason"]} for entry in told["entries"]]
+    yield from _bounded([_changed(build["title"], build) for build in reasons])
+
+
+def _bounded(lines: Sequence[str]) -> Iterator[str]:
+    """As many as one event tells; `queue list` has all of them."""
+    yield from lines[:_TOLD]
+    if len(lines) > _TOLD:
+        yield f"and {len(lines) - _TOLD} more"
 
 
 def _tell(frame: Frame, event: Happened) -> None:
@@ -144,6 +181,27 @@ def _changed(subject: str, data: Data) -> str:
 
 
 # ---- a request
+
+
+def _insist(asked: OrchestratorHttp, request: str) -> None:
+    """Whether there is such a one. Who gives the id of a build, which the lists show first, is told its request."""
+    from reconciler.adapters.swarm.orchestrator_http import NotThere
+
+    try:
+        asked.get("requests", request)
+    except NotThere as error:
+        try:
+            build = asked.get("builds", request)
+        except NotThere:
+            raise error from None
+        watches = "; or ".join(f"reconciler queue watch {id}" for id in build["requests"])
+        log = f"its log: reconciler builds show {request} --follow"
+        raise NotThere(
+            error.code,
+            f"{request} is a build, and no request",
+            why="a request is what somebody handed in; it may have many builds, and a build many requests",
+            next="; ".join(part for part in (watches, log) if part),
+        ) from error
 
 
 def _over(asked: OrchestratorHttp, request: str) -> dict[str, Any]:
