@@ -140,8 +140,9 @@ class Outcome:
 class Beat:
     """A sign of life. `boot`: of this start of the drone's process: a new one holds nothing that the old one held.
 
-    `memory` in bytes, `load` as of one minute; `phase` of the build at hand (`compile`), `log` the last it wrote.
-    `synced`: when its ebuilds last changed (epoch seconds), 0 where nobody can tell.
+    `gone`: the last of this start; nothing is left of what it held. `memory` in bytes, `load` as of one minute; `phase`
+    of the build at hand (`compile`), `log` the last it wrote. `synced`: when its ebuilds last changed (epoch seconds),
+    0 where nobody can tell.
     """
 
     drone: str
@@ -160,6 +161,7 @@ class Beat:
     phase: str = ""
     log: str = ""
     synced: float = 0.0
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

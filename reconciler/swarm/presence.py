@@ -1,7 +1,8 @@
 """Who is there: beats and silence become the state of a drone. All in proportion to the heartbeat.
 
 At 30 s: no word for 45 s is degraded (it gets nothing new), for 60 s offline (what it had goes elsewhere). Only a beat
-makes it better. While the orchestrator was away itself it could hear nobody, so that time counts for nothing.
+makes it better. One that says goodbye is offline at once. While the orchestrator was away itself it could hear nobody,
+so that time counts for nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def seen(known: Known, now: float, heartbeat: float, *, spoke: bool, building: b
 
 
 def _state(known: Known, silent: float, heartbeat: float, spoke: bool, building: bool) -> DroneState:
+    if known.beat is not None and known.beat.gone:
+        return "offline"
     if spoke:
         return "building" if building else "ready"
     if known.state == "offline" or silent >= OFFLINE * heartbeat:

@@ -62,7 +62,8 @@ def _look(draft: Draft, name: str, heartbeat: float, *, spoke: bool, away: bool)
     after = presence.seen(known, draft.now, heartbeat, spoke=spoke, building=building)
     if after != draft.drone(name):
         draft.put_drone(after)
-    silent = f"no word from {name} for {draft.now - after.heard:.0f} s"
+    gone = after.beat is not None and after.beat.gone
+    silent = f"{name} has ended" if gone else f"no word from {name} for {draft.now - after.heard:.0f} s"
     if _told_anew(draft, after):
         draft.say(events.drone_status(draft.now, after, silent if after.state in ("degraded", "offline") else ""))
     if after.state == "offline":

@@ -247,6 +247,8 @@ def test_asked_to_stop_it_ends_what_it_builds_and_takes_nothing_new_on(site: Sit
     site.portage.tell_no_more("hold")
 
     assert site.drone.ended() == 0
+    eventually(lambda: site.heard()["gone"], "it has said goodbye")
+    assert site.heard()["state"] == "offline"
     eventually(lambda: "succeeded" in map(site.state, ids), "one is done")
     assert len(site.portage.begun()) == 1
 

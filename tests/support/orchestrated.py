@@ -70,6 +70,7 @@ class ScriptedDrone:
     profile: str = PROFILE
     holding: Offer | None = None
     draining: bool = False
+    gone: bool = False
 
     def beat(self, now: float, phase: str = "") -> None:
         offer = self.holding
@@ -83,6 +84,7 @@ class ScriptedDrone:
                 self.profile,
                 sweeper=self.sweeper,
                 draining=self.draining,
+                gone=self.gone,
                 build=offer.build if offer else "",
                 attempt=offer.attempt if offer else 0,
                 package=offer.atoms[0] if offer else "",

@@ -416,6 +416,21 @@ def test_what_ends_in_time_is_brought_before_it_stops(world: World) -> None:
     assert world.link.outcomes[0].reason == "by itself"
 
 
+def test_its_last_beat_says_goodbye_when_it_has_nothing_any_more(world: World) -> None:
+    world.until(delivered(world))
+    world.stop()
+
+    assert [beat.gone for beat in world.link.beats[-2:]] == [False, True]
+
+
+def test_what_it_could_not_bring_before_it_stopped_keeps_its_lease_for_the_next_start(world: World) -> None:
+    world.link.trouble = [AWAY] * 1000
+    world.until(lambda: world.memory.taken() is not None and world.hands.began == 1)
+    world.stop()
+
+    assert not any(beat.gone for beat in world.link.beats)
+
+
 # ---- another start
 
 

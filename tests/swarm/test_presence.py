@@ -42,6 +42,13 @@ def test_only_a_beat_makes_it_better(state: DroneState) -> None:
     assert presence.seen(known, 2000.0, 30.0, spoke=False, building=False).state == state
 
 
+def test_who_says_goodbye_is_away_at_once_and_there_again_with_the_next_start() -> None:
+    gone = presence.heard(READY, replace(BEAT, at=1030.0, draining=True, gone=True), 2000.0)
+    assert presence.seen(gone, 2000.0, 30.0, spoke=True, building=False).state == "offline"
+    back = presence.heard(gone, replace(BEAT, boot="boot-2", at=1031.0), 2001.0)
+    assert presence.seen(back, 2001.0, 30.0, spoke=True, building=False).state == "ready"
+
+
 def test_a_beat_that_is_known_is_no_word_of_now() -> None:
     """An orchestrator that starts gets the last beat of every drone, also of those that are long dead."""
     assert presence.heard(READY, BEAT, 5000.0) is READY

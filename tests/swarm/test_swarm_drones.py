@@ -152,6 +152,25 @@ def test_a_drone_that_drains_itself_gets_nothing_new(pair: Swarm) -> None:
     assert pair.build_of(APP).state == "queued"
 
 
+def test_a_drone_that_says_goodbye_is_gone_at_once_and_what_lay_ready_for_it_goes_elsewhere(pair: Swarm) -> None:
+    pair.submit({APP: []})
+    pair.tick(0.0)
+    ready = pair.build_of(APP)
+    assert ready.state == "leased"
+    drone = pair.drones[ready.drone]
+    drone.draining = drone.gone = True
+    drone.beat(pair.now)
+    pair.tick(0.0)
+
+    view = pair.orchestrator.drone(drone.name)
+    again = pair.build_of(APP)
+    assert (view.drone.state, view.holds) == ("offline", ())
+    assert (again.state, again.attempt, again.failures) == ("leased", 2, ())
+    assert again.drone != drone.name
+    told = pair.orchestrator.build(again.id).attempts[0]
+    assert (told.result, told.reason) == ("lost", f"{drone.name} has ended")
+
+
 def test_nobody_is_lost_while_the_orchestrator_itself_was_away(pair: Swarm) -> None:
     name, _, offer = building(pair)
     pair.now += 100 * pair.rules.heartbeat

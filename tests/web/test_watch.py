@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.adapters.swarm.orchestrator_http import Happened
+from reconciler.cli.swarm.drones import state_of
 from reconciler.cli.swarm.queue_watch import in_words, tree
 
 LEFT = {"low": 60.0, "expected": 120.0, "high": 600.0}
@@ -44,6 +45,12 @@ def test_drones_stand_with_what_they_hold_and_what_waits_stands_below() -> None:
         "   └─ and 2 more",
     ]
     assert tree({**queue(), "entries": []}, [], 0.0) == ["nothing is queued"]
+
+
+def test_a_drone_that_was_stopped_has_ended_and_one_that_fell_silent_is_offline() -> None:
+    assert state_of(drone("tau", state="offline", draining=True, gone=True)) == "ended"
+    assert state_of(drone("tau", state="offline", draining=True, gone=False)) == "offline"
+    assert state_of(drone("tau", draining=True, gone=False)) == "building, ends"
 
 
 def test_an_event_is_said_in_a_line_for_each_thing() -> None:

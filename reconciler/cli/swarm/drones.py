@@ -57,9 +57,11 @@ def _waiting(drone: Data) -> int:
 
 
 def state_of(drone: Data) -> str:
-    """`building, drained`."""
-    more = ["drained"] * drone["drained"] + ["ends"] * drone["draining"] + ["sweeper"] * drone["sweeper"]
-    return ", ".join([drone["state"], *more])
+    """`building, drained`; `ended` is one that was stopped and has said so, `offline` one that fell silent."""
+    state = "ended" if drone.get("gone") else drone["state"]
+    ends = drone["draining"] and drone["state"] != "offline"
+    more = ["drained"] * drone["drained"] + ["ends"] * ends + ["sweeper"] * drone["sweeper"]
+    return ", ".join([state, *more])
 
 
 @drones.command(short_help="One of them, and what it holds.")

@@ -52,6 +52,7 @@ class Drone:
             while self._goes_on():
                 self._turn()
             self._deliver(patient=False)
+            self._pulse.leaving = self._work.offer is None  # else its lease has to wait for its next start
         if self._pulse.broken is not None:
             raise self._pulse.broken
 

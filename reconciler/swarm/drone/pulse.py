@@ -21,18 +21,18 @@ class Pulse:
     """Beats, asks and ships logs beside the build, each in a thread of its own: a slow one delays no other.
 
     An engine that is away delays nothing but itself: the build goes on. `broken`: why the drone may not go on at all.
-    `boot`: see `Beat`.
+    `boot`: see `Beat`. `leaving`: whether the last beat is to say goodbye.
     """
 
     def __init__(self, rules: DroneRules, boot: str, world: Surroundings, work: AtWork, stopping: Stopping) -> None:
         self._rules, self.boot, self._world, self._work, self._stopping = rules, boot, world, work, stopping
-        self._over = False
+        self._over = self.leaving = False
         self._told: dict[str, str] = {}
         self.broken: Terminal | None = None
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Until the end of the block; its last word says that it drains."""
+        """Until the end of the block; its last word says that it drains, or that it is gone."""
         threads = [
             threading.Thread(target=self._repeat, args=(every, what), daemon=True)
             for every, what in (
@@ -86,7 +86,8 @@ class Pulse:
     def _beat(self) -> None:
         draining, now = self._stopping.asked, self._world.clock.now()
         beat = self._work.beat(self._rules, self.boot, now, self._world.load(), draining=draining)
-        self._world.link.beat(replace(beat, synced=self._world.synced()))
+        gone = self._over and self.leaving
+        self._world.link.beat(replace(beat, synced=self._world.synced(), gone=gone))
 
     def _look(self) -> None:
         offer = self._work.offer

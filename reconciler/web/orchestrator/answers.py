@@ -170,7 +170,7 @@ class RequestDetailOut(Decided):
 class DroneOut(Wire):
     """`heard`: when its last word came; `holds`: what it builds, then what lies in its queue. `memory` in bytes.
 
-    `synced`: when its ebuilds last changed, 0 where nobody can tell.
+    `gone`: it was stopped, and said so. `synced`: when its ebuilds last changed, 0 where nobody can tell.
     """
 
     name: str
@@ -179,6 +179,7 @@ class DroneOut(Wire):
     heard: float
     drained: bool
     draining: bool
+    gone: bool
     sweeper: bool
     profile: str
     cores: int
@@ -202,6 +203,7 @@ class DroneOut(Wire):
 
 _UNTOLD = {
     "draining": False,
+    "gone": False,
     "sweeper": False,
     "profile": "",
     "cores": 0,
