@@ -13,10 +13,21 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from fastapi.security import HTTPBearer
 
 from reconciler.web.errors import HttpError
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
+
+TOKEN = HTTPBearer(
+    scheme_name="token",
+    description="The secret of serve.token. Where none is set, whoever is on the machine may leave it out.",
+    auto_error=False,
+)
+CREDENTIAL = HTTPBearer(
+    scheme_name="credential", description="Of the drone that has the lease, as enrolling it gave it.", auto_error=False
+)
+"""For the OpenAPI of the routes that ask for them; whether they hold is for `Admins` and `drone_of` to say."""
 
 
 @dataclass(frozen=True, slots=True)

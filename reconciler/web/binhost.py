@@ -14,15 +14,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from reconciler.web.auth import drone_of
+from reconciler.web.auth import CREDENTIAL, drone_of
 from reconciler.web.conditional import Piece, etag_of, is_unchanged, last_modified, piece_of
 from reconciler.web.errors import HttpError, bad_input, missing
-from reconciler.web.leases import lease_of, lost
+from reconciler.web.leases import DESCRIBED, lease_of, lost
 from reconciler.web.limits import UPLOAD
 from reconciler.web.orchestrator.serving import Serving
 from reconciler.web.wire import FAILURES, Answer, UploadedOut
@@ -30,9 +30,18 @@ from reconciler.web.wire import FAILURES, Answer, UploadedOut
 _CHUNK = 1 << 18
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _TYPES = {"": "text/plain; charset=utf-8", ".gz": "application/gzip"}
+_SIZE = {
+    "name": "X-Reconciler-Size",
+    "in": "header",
+    "description": "Bytes of a body in chunks, instead of Content-Length",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+}
 
-Profile = Annotated[str, Path(max_length=100)]
-Name = Annotated[str, Path(max_length=1000, alias="path")]
+Profile = Annotated[str, Path(max_length=100, description="A folder of the binhost")]
+Name = Annotated[str, Path(max_length=1000, alias="path", description="As `Packages` has it")]
+Sum = Annotated[
+    str | None, Header(alias="X-Reconciler-Sha256", max_length=64, description="Of the whole file, 64 digits")
+]
 
 
 class BinhostRoutes:
@@ -47,11 +56,14 @@ class BinhostRoutes:
             206: {"content": content, "description": "A part of it"},
             304: {"description": "It is as it was"},
         }
-        body = {"requestBody": {"required": True, "content": content}}
+        taken = {"requestBody": {"required": True, "content": content}, "parameters": [DESCRIBED, _SIZE]}
         path = "/binhost/{profile}/{path:path}"
         router.get(path, response_class=Response, responses=got)(self.get)
         router.head(path, response_class=Response, responses=got, operation_id="head")(self.get)
-        router.put(path, response_model=Answer[UploadedOut], status_code=201, openapi_extra=body)(self.put)
+        who = [Depends(CREDENTIAL)]
+        router.put(path, response_model=Answer[UploadedOut], status_code=201, openapi_extra=taken, dependencies=who)(
+            self.put
+        )
         return router
 
     # ---- what clients read
@@ -74,7 +86,7 @@ class BinhostRoutes:
         request: Request,
         profile: Profile,
         path: Name,
-        sha256: Annotated[str | None, Header(alias="X-Reconciler-Sha256", max_length=64)] = None,
+        sha256: Sum = None,
     ) -> Any:
         """A binary package of a live lease, into its staging."""
         drone = await run_in_threadpool(drone_of, request, self._serving.whose)

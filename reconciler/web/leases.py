@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from fastapi import Request
 
 from reconciler.web.errors import HttpError, bad_input
 
 _LEASE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):([0-9]{1,9})")
+
+DESCRIBED: dict[str, Any] = {
+    "name": "X-Reconciler-Lease",
+    "in": "header",
+    "required": True,
+    "description": "BUILD:ATTEMPT of the offer",
+    "schema": {"type": "string", "pattern": f"^{_LEASE.pattern}$"},
+}
+"""For the OpenAPI: it is read by hand, after it is known who asks."""
 
 
 def lease_of(request: Request) -> tuple[str, int]:

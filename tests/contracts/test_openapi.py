@@ -94,6 +94,65 @@ def test_the_description_is_one(swarm: Orchestrator) -> None:
     assert all(each["description"] for each in operations)
 
 
+def _operation(described: Any, method: str, path: str) -> Any:
+    return described["paths"][path][method]
+
+
+def test_it_has_every_parameter_with_what_it_means(swarm: Orchestrator) -> None:
+    described = json.loads(swarm.get("/openapi.json").body)
+
+    def names(method: str, path: str) -> set[str]:
+        return {each["name"] for each in _operation(described, method, path).get("parameters", ())}
+
+    assert {"profile", "set", "Idempotency-Key"} <= names("post", "/api/queue")
+    assert {"X-Reconciler-Lease", "X-Reconciler-Offset"} <= names("post", "/api/builds/{id}/log")
+    assert {"X-Reconciler-Lease", "X-Reconciler-Sha256", "X-Reconciler-Size"} <= names(
+        "put", "/binhost/{profile}/{path}"
+    )
+    unexplained = [
+        f"{path}: {each['name']}"
+        for path, operations in described["paths"].items()
+        for operation in operations.values()
+        for each in operation.get("parameters", ())
+        if each["in"] == "query" and not each.get("description")
+    ]
+    assert unexplained == []
+
+
+def test_it_says_which_routes_want_whose_bearer(swarm: Orchestrator) -> None:
+    described = json.loads(swarm.get("/openapi.json").body)
+    schemes = described["components"]["securitySchemes"]
+    wanted = {
+        f"{method} {path}": [name for each in operation.get("security", ()) for name in each]
+        for path, operations in described["paths"].items()
+        for method, operation in operations.items()
+    }
+
+    assert {name: (each["type"], each["scheme"]) for name, each in schemes.items()} == {
+        "token": ("http", "bearer"),
+        "credential": ("http", "bearer"),
+    }
+    of_drones = {"put /binhost/{profile}/{path}", "post /api/builds/{id}/log"}
+    for route, names in wanted.items():
+        changes = route.split()[0] in ("post", "put", "delete")
+        assert names == (["credential"] if route in of_drones else ["token"] if changes else []), route
+
+
+def test_the_page_shows_parameters_their_values_and_who_may(swarm: Orchestrator) -> None:
+    page = swarm.get("/docs").body.decode()
+
+    def section(title: str) -> str:
+        return page.partition(f"<h2><code>{title}</code></h2>")[2].partition("<h2>")[0]
+
+    assert "<b>token</b>" in page and "<b>credential</b>" in page
+    assert "<code>Authorization: Bearer</code> (header) token" in section("POST /api/queue")
+    assert "<code>profile</code> (query, may be left out)" in section("POST /api/queue")
+    assert "<code>Authorization: Bearer</code> (header) credential" in section("PUT /binhost/{profile}/{path}")
+    builds = section("GET /api/builds")
+    assert "queued | leased | building" in builds and "How many at most [default: 100]" in builds
+    assert "Authorization" not in builds
+
+
 def test_it_knows_every_route(swarm: Orchestrator) -> None:
     described = set(json.loads(swarm.get("/openapi.json").body)["paths"])
     promised = {

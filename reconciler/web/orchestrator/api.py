@@ -13,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 
 from reconciler.model.queue import BuildQuery
 from reconciler.model.swarm import BuildState
+from reconciler.web.auth import TOKEN
 from reconciler.web.errors import HttpError, bad_input, missing
 from reconciler.web.orchestrator.answers import (
     BuildDetailOut,
@@ -36,10 +37,21 @@ from reconciler.web.orchestrator.submitting import TAKES, submitted
 from reconciler.web.wire import FAILURES, Answer, Line, Name, Submission
 
 Id = Annotated[str, Path(max_length=200)]
-Word = Annotated[str, Query(max_length=200)]
-Moment = Annotated[float | None, Query(allow_inf_nan=False, description="Epoch seconds")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]
+Origin = Annotated[str, Query(max_length=200, description="Only those of it: `set:NAME`, `emerge` or `atoms`")]
+After = Annotated[str, Query(max_length=200, description="`next` of the page before")]
+States = Annotated[
+    list[BuildState] | None, Query(max_length=8, description="Only in this state; several may be given, each anew")
+]
+Drone = Annotated[str, Query(max_length=200, description="Only by this drone")]
+Package = Annotated[str, Query(max_length=200, description="Only of this package: category/name")]
+Profile = Annotated[str, Query(max_length=200, description="Only for this profile")]
+Moment = Annotated[float | None, Query(allow_inf_nan=False, description="When its state began, in epoch seconds")]
 Actor = Annotated[Line | None, Header(alias="X-Reconciler-Actor", description="Who asks")]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, pattern="^[!-~]+$")]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=200, pattern="^[!-~]+$", description="The same again builds nothing"),
+]
 
 _FAR = 1000
 """So many requests back an origin is looked for."""
@@ -64,7 +76,7 @@ class Api:
         shown.get("/api/packages", response_model=Answer[PackagesOut])(self.packages)
         shown.get("/health", response_model=Answer[HealthOut])(self.health)
         shown.get("/metrics", response_class=PlainTextResponse)(self.metrics)
-        asked = APIRouter(responses=FAILURES, dependencies=[Depends(self._serving.admins)])
+        asked = APIRouter(responses=FAILURES, dependencies=[Depends(self._serving.admins), Depends(TOKEN)])
         repeated: dict[int | str, dict[str, Any]] = {200: {"model": Answer[SubmittedOut], "description": "Repeated"}}
         asked.post(
             "/api/queue",
@@ -111,7 +123,7 @@ class Api:
         """What has not ended, with estimates; and the requests that wait for it."""
         return _answer(QueueOut.of(self._orchestrator.queue(self._now()), self._orchestrator.waiting()))
 
-    def requests(self, origin: Word = "", limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Any:
+    def requests(self, origin: Origin = "", limit: Limit = 100) -> Any:
         """The latest, ended or not, newest first; `origin`: only those of it (`set:NAME`, `emerge`, `atoms`)."""
         found = (each for each in self._orchestrator.requests(_FAR) if origin in ("", each.origin))
         return _answer({"requests": list(islice(found, limit))})
@@ -133,12 +145,12 @@ class Api:
     def builds(
         self,
         *,
-        limit: Annotated[int, Query(ge=1, le=100)] = 100,
-        after: Word = "",
-        state: Annotated[list[BuildState] | None, Query(max_length=8)] = None,
-        drone: Word = "",
-        package: Word = "",
-        profile: Word = "",
+        limit: Limit = 100,
+        after: After = "",
+        state: States = None,
+        drone: Drone = "",
+        package: Package = "",
+        profile: Profile = "",
         since: Moment = None,
         until: Moment = None,
     ) -> Any:
@@ -156,7 +168,7 @@ class Api:
             view = self._orchestrator.build(id)
         return _answer(BuildDetailOut.of(view, tail(self._serving, view)))
 
-    def packages(self, profile: Annotated[Name | None, Query()] = None) -> Any:
+    def packages(self, profile: Annotated[Name | None, Query(description="Only of this profile")] = None) -> Any:
         """What the binhost has."""
         profiles = [profile] if profile else self._serving.files.profiles()
         found = [StoredOut.of(each, stored) for each in profiles for stored in self._serving.binhost.index(each)]

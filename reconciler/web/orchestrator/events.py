@@ -59,7 +59,7 @@ class Events:
     async def stream(
         self,
         last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=40)] = None,
-        after: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
+        after: Annotated[int | None, Query(ge=0, le=_LARGEST, description="The id of an event that was got")] = None,
     ) -> StreamingResponse:
         """From now on, or after the event of Last-Event-ID (`after` does as well, for who cannot send it)."""
         if last is not None:

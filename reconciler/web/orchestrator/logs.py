@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from reconciler.model.queue import Attempt, BuildView
-from reconciler.web.auth import drone_of
+from reconciler.web.auth import CREDENTIAL, drone_of
 from reconciler.web.errors import bad_input, missing, too_large
-from reconciler.web.leases import lease_of, lost
+from reconciler.web.leases import DESCRIBED, lease_of, lost
 from reconciler.web.orchestrator.answers import LogEndOut, LogOut
 from reconciler.web.orchestrator.serving import Serving
 from reconciler.web.wire import FAILURES, Answer
@@ -22,6 +22,7 @@ SHOWN = 256 << 10
 """Bytes of one answer."""
 TAIL = 16 << 10
 _LARGEST = 1 << 53
+_BEGINS = "Where this piece begins in the log, in bytes"
 _MEETS = 200
 """Characters by which two pieces of a log are known to meet."""
 _GAP = "\n[what was written here did not come; the end of it did]\n"
@@ -59,8 +60,14 @@ class Logs:
     def routes(self) -> APIRouter:
         router = APIRouter(tags=["orchestrator"], responses=FAILURES)
         router.get("/api/builds/{id}/log", response_model=Answer[LogOut])(self.read)
-        body = {"requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
-        router.post("/api/builds/{id}/log", response_model=Answer[LogEndOut], openapi_extra=body)(self.append)
+        body = {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}
+        taken = {"requestBody": body, "parameters": [DESCRIBED]}
+        router.post(
+            "/api/builds/{id}/log",
+            response_model=Answer[LogEndOut],
+            openapi_extra=taken,
+            dependencies=[Depends(CREDENTIAL)],
+        )(self.append)
         return router
 
     def read(
@@ -88,7 +95,7 @@ class Logs:
         self,
         request: Request,
         id: Annotated[str, Path(max_length=200)],
-        offset: Annotated[int, Header(alias="X-Reconciler-Offset", ge=0, le=_LARGEST)],
+        offset: Annotated[int, Header(alias="X-Reconciler-Offset", ge=0, le=_LARGEST, description=_BEGINS)],
     ) -> Any:
         """For the drone that has the lease: the next piece, as it is. The answer says where the one after it begins."""
         drone = await run_in_threadpool(drone_of, request, self._serving.whose)

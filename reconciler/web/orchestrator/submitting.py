@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import ValidationError
 
 from reconciler.web.errors import HttpError, bad_input
-from reconciler.web.wire import Submission
+from reconciler.web.wire import Name, Submission
 
 _SHOWN = 5
 TAKES: dict[str, Any] = {
@@ -23,13 +23,18 @@ TAKES: dict[str, Any] = {
 """For the OpenAPI: the body is read by hand, after it is known who asks."""
 
 
-async def submitted(request: Request) -> Submission:
+async def submitted(
+    request: Request,
+    profile: Annotated[Name | None, Query(description="Of a body that is text/plain; JSON has its own")] = None,
+    set: Annotated[Name | None, Query(description="Of a body that is text/plain: the set that it is")] = None,
+) -> Submission:
     """The dependency of the route. `text/plain` is the text alone; ?profile= and ?set= go with it."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         return _checked(await request.body())
     if kind == "text/plain":
-        return _alone(await request.body(), dict(request.query_params))
+        told = {"profile": profile, "set": set}
+        return _alone(await request.body(), {name: value for name, value in told.items() if value is not None})
     raise HttpError(
         415,
         "E-HTTP-TYPE",
@@ -50,10 +55,9 @@ def _checked(body: bytes) -> Submission:
     return wanted
 
 
-def _alone(body: bytes, query: dict[str, str]) -> Submission:
+def _alone(body: bytes, beside: dict[str, str]) -> Submission:
     try:
-        known = {name: query[name] for name in ("profile", "set") if name in query}
-        return Submission.model_validate({"text": body.decode(), **known})
+        return Submission.model_validate({"text": body.decode(), **beside})
     except UnicodeDecodeError as error:
         raise bad_input("the text is not UTF-8", f"byte {error.start} cannot be read") from None
     except ValidationError as error:
