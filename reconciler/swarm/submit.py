@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.packages.atoms import read_atom
 from reconciler.core.packages.flags import is_flag
 from reconciler.core.plain import to_json
+from reconciler.core.swarm_names import MAY_BE, is_name
 from reconciler.errors import Refused
 from reconciler.model.package import Atom, AtomList, Listing, Message, Package
 from reconciler.model.queue import Decision, Stored
@@ -27,8 +27,6 @@ Stock = Callable[[str], Iterable[Stored]]
 
 _QUESTION = 1
 """How far a question is bumped by itself: it takes seconds, and tells what there is to plan."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +66,9 @@ def read(wanted: Wanted, key: str, actor: str, profile: str, origin: str, use: U
 
 
 def check_name(name: str, code: str, what: str) -> None:
-    """It becomes a folder, a file, a part of an address."""
-    if not _NAME.fullmatch(name):
-        raise Refused(
-            code,
-            f"{name[:64]!r} is no name of a {what}",
-            next="letters, digits and + _ . - are good for it, 64 at most, and a letter or digit first",
-        )
+    """Refused (`code`) for what is no name."""
+    if not is_name(name):
+        raise Refused(code, f"{name[:64]!r} is no name of a {what}", next=MAY_BE)
 
 
 def _check_use(use: Use) -> None:

@@ -6,12 +6,21 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from reconciler.core import swarm_names as names
 from reconciler.web.errors import SCHEMA
 
 Data = TypeVar("Data")
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]{0,99}$")]
-Key = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,4096}$")]
+
+_NAME, _KEY, _LINE = f"^{names.PATTERN}$", r"^[!-~]{1,200}$", r"^[^\x00-\x1f\x7f]{1,4096}$"
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+Key = Annotated[str, StringConstraints(pattern=_KEY)]
+Line = Annotated[str, StringConstraints(pattern=_LINE)]
+IN_WORDS = {
+    _NAME: f"it is no name: {names.MAY_BE}",
+    _KEY: "it is no key: letters, digits and signs of ASCII are good for it, without a blank, 200 at most",
+    _LINE: "it is no line of text: 4096 characters at most, at least one, and none that controls",
+}
+"""What a pattern asks for."""
 
 
 class Wire(BaseModel):

@@ -297,6 +297,26 @@ def test_a_drone_is_called_by_a_name(name: str, swarm: Orchestrator) -> None:
 # ---- builds
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "says"),
+    [
+        ({"atoms": ["a/b"], "profile": "a b"}, {}, "profile: it is no name: letters, digits and + _ . -"),
+        ({"atoms": ["a/b"], "set": "../x"}, {}, "set: it is no name: "),
+        ({"atoms": ["a/b"], "key": "a b"}, {}, "key: it is no key: "),
+        ({"atoms": ["a/b"]}, {"Idempotency-Key": "a b"}, "header.Idempotency-Key: it is no key: "),
+        ({"atoms": [""]}, {}, "atoms.0: it is no line of text: "),
+    ],
+    ids=["profile", "set", "key", "header", "line"],
+)
+def test_what_a_text_may_have_is_said_in_words(
+    body: dict[str, Any], headers: dict[str, str], says: str, swarm: Orchestrator
+) -> None:
+    why = swarm.ask("POST", "/api/queue", body, headers).error["why"]
+
+    assert why.startswith(says)
+    assert "pattern" not in why and "^" not in why
+
+
 def test_builds_come_in_pages_and_by_what_is_asked_for(swarm: Orchestrator) -> None:
     names = [f"app-misc/page-{number}" for number in range(7)]
     swarm.submit(listing(*names), profile="pages")

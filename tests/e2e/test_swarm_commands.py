@@ -369,6 +369,18 @@ def test_drones_are_enrolled_shown_drained_and_restarted(swarm: Orchestrator) ->
     swarm.run("queue", "cancel", build)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["drones", "enroll", "a drone"], ["drones", "enroll", "x" * 65], ["submit", "-", "--profile", "../amd64"]],
+    ids=["blank", "length", "path"],
+)
+def test_what_can_be_no_name_is_told_in_words_before_anybody_is_asked(words: list[str]) -> None:
+    done = run(*words, "--json", env=environment(ORCHESTRATOR_URL="http://127.0.0.1:1"), stdin="app-misc/foo\n")
+
+    assert (done.code, done.error["code"]) == (64, "E-USAGE")
+    assert "letters, digits and + _ . - are good for it, 64 at most" in done.error["what"]
+
+
 # ---- builds
 
 

@@ -59,6 +59,15 @@ def orchestrator_of(frame: Frame) -> OrchestratorHttp:
     return OrchestratorHttp(swarm.address, token_of(settings, swarm.token), swarm.deadline, actor())
 
 
+def a_name(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """What becomes a name in the swarm, as the orchestrator would have it."""
+    from reconciler.core.swarm_names import MAY_BE, is_name
+
+    if given is not None and not is_name(given):
+        raise click.BadParameter(f"{given[:80]!r} is no name: {MAY_BE}.")
+    return given
+
+
 def complete_drone(ctx: click.Context, _param: click.Parameter | None, incomplete: str) -> list[str]:
     """Names of drones, as far as the orchestrator answers at once."""
     return _completed(ctx, incomplete, lambda asked: [drone["name"] for drone in asked.get("drones")])

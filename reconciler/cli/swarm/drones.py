@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
-from reconciler.cli.swarm.common import Data, complete_drone, orchestrator_of
+from reconciler.cli.swarm.common import Data, a_name, complete_drone, orchestrator_of
 from reconciler.cli.times import ago, span
 
 _name = click.argument("name", shell_complete=complete_drone)
@@ -101,7 +101,7 @@ def restart(frame: Frame, name: str) -> int:
 
 
 @drones.command(short_help="Make a credential for a drone.")
-@click.argument("name")
+@click.argument("name", callback=a_name)
 @global_options
 @click.pass_obj
 def enroll(frame: Frame, name: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options
-from reconciler.cli.swarm.common import Data, orchestrator_of, swarm_settings_of
+from reconciler.cli.swarm.common import Data, a_name, orchestrator_of, swarm_settings_of
 from reconciler.errors import Position, ReconcilerError, Refused, Terminal, Unreachable
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ _SIGNS = {"accepted": "+", "deduplicated": "=", "refused": "x"}
     help="The folder of manifests that has the set, instead of what was fetched last.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what is read of it; nobody is asked.")
-@click.option("--profile", metavar="NAME", help="For drones of this profile.  [default: the set's, or default]")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    callback=a_name,
+    help="For drones of this profile.  [default: the set's, or default]",
+)
 @click.option("--key", metavar="KEY", help="Idempotency key: the same again builds nothing twice.")
 @global_options
 @click.pass_obj

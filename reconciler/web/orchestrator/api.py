@@ -34,7 +34,7 @@ from reconciler.web.orchestrator.logs import tail
 from reconciler.web.orchestrator.metrics import metrics_text
 from reconciler.web.orchestrator.serving import Serving
 from reconciler.web.orchestrator.submitting import TAKES, submitted
-from reconciler.web.wire import FAILURES, Answer, Line, Name, Submission
+from reconciler.web.wire import FAILURES, Answer, Key, Line, Name, Submission
 
 Id = Annotated[str, Path(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]
@@ -48,9 +48,8 @@ Package = Annotated[str, Query(max_length=200, description="Only of this package
 Profile = Annotated[str, Query(max_length=200, description="Only for this profile")]
 Moment = Annotated[float | None, Query(allow_inf_nan=False, description="When its state began, in epoch seconds")]
 Actor = Annotated[Line | None, Header(alias="X-Reconciler-Actor", description="Who asks")]
-Key = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", max_length=200, pattern="^[!-~]+$", description="The same again builds nothing"),
+IdempotencyKey = Annotated[
+    Key | None, Header(alias="Idempotency-Key", description="The same again builds nothing twice")
 ]
 
 _FAR = 1000
@@ -177,7 +176,11 @@ class Api:
     # ---- what people ask for
 
     def submit(
-        self, response: Response, wanted: Annotated[Submission, Depends(submitted)], key: Key = None, by: Actor = None
+        self,
+        response: Response,
+        wanted: Annotated[Submission, Depends(submitted)],
+        key: IdempotencyKey = None,
+        by: Actor = None,
     ) -> Any:
         """Have packages built: a list of atoms, a package set, or what `emerge -p` printed.
 

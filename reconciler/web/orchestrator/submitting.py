@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from pydantic import ValidationError
 
 from reconciler.web.errors import HttpError, bad_input
-from reconciler.web.wire import Name, Submission
+from reconciler.web.wire import IN_WORDS, Name, Submission
 
 _SHOWN = 5
 TAKES: dict[str, Any] = {
@@ -65,6 +65,11 @@ def _alone(body: bytes, beside: dict[str, str]) -> Submission:
 
 
 def complaints(errors: Any) -> str:
-    """What pydantic says, bounded and without what was sent."""
-    told = [f"{'.'.join(str(part)[:40] for part in each['loc'][:6]) or 'body'}: {each['msg'][:200]}" for each in errors]
+    """What pydantic says, bounded and without what was sent; what it has as a pattern is said in words."""
+    told = [f"{'.'.join(str(part)[:40] for part in each['loc'][:6]) or 'body'}: {_complaint(each)}" for each in errors]
     return "; ".join(told[:_SHOWN]) + (f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else "")
+
+
+def _complaint(error: Any) -> str:
+    pattern = error.get("ctx", {}).get("pattern", "")
+    return IN_WORDS.get(pattern, str(error["msg"])[:200])
