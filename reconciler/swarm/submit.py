@@ -128,14 +128,26 @@ def _ask(
 ) -> Request:
     if not atoms:
         return _nothing(draft, request, settled, digest)
-    question = Build(
-        f"{request.id}-0", "resolve", None, request.profile, "queued", draft.now, draft.now,
-        use=request.use, atoms=tuple(atoms), work=asks, bump=_QUESTION,
-    )  # fmt: skip
-    draft.add([question], ())
+    if (question := _open_question(draft, request, tuple(atoms))) is not None:
+        draft.move(question)  # as it is: should it end meanwhile, this is Stale, and it is asked anew
+    else:
+        question = Build(
+            f"{request.id}-0", "resolve", None, request.profile, "queued", draft.now, draft.now,
+            use=request.use, atoms=tuple(atoms), work=asks, bump=_QUESTION,
+        )  # fmt: skip
+        draft.add([question], ())
     asked = replace(request, state="resolving", atoms=tuple(atoms), builds=(question.id,), refused=_refused(settled))
     draft.put_request(asked, settled, digest)
     return asked
+
+
+def _open_question(draft: Draft, request: Request, atoms: tuple[str, ...]) -> Build | None:
+    """The same one, while nobody has answered it: its answer is for all who asked."""
+    wanted = (request.profile, atoms, dict(request.use))
+    for build in draft.all_live():
+        if build.kind == "resolve" and (build.profile, build.atoms, dict(build.use)) == wanted:
+            return build
+    return None
 
 
 def _take(draft: Draft, request: Request, listing: Listing, stock: Stock, work: Work, digest: str) -> Request:

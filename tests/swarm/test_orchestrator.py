@@ -187,6 +187,60 @@ def test_atoms_become_a_question_and_its_answer_becomes_builds(pair: Swarm) -> N
     assert [request.reason for request, _ in pair.ended] == ["2 built"]
 
 
+def ask(swarm: Swarm, key: str, profile: str = PROFILE, **use: tuple[str, ...]) -> Request:
+    flags = {"app-misc/app": use["use"]} if use else {}
+    return swarm.orchestrator.submit(
+        "app-misc/app\n", key=key, actor="ana", profile=profile, now=swarm.now, use=flags
+    ).request
+
+
+def test_the_same_question_is_asked_once_while_it_is_open_and_answers_all_who_asked(pair: Swarm) -> None:
+    one = ask(pair, "k1")
+    pair.tick()
+    [(name, offer)] = pair.take().items()
+    two, flags = ask(pair, "k2"), ask(pair, "k3", use=("nls",))
+    pair.tick()
+
+    assert (two.state, two.builds) == ("resolving", one.builds)
+    assert flags.builds != one.builds, "other flags are another question"
+    other = next(each for each in pair.drones if each != name)
+    assert pair.drones[other].link.next(0).use == {"app-misc/app": ("nls",)}  # type: ignore[union-attr]
+    pair.orchestrator.cancel(flags.id, "ana", pair.now)
+    pair.drones[name].holding = offer
+    pair.drones[name].finish(text=TREE)
+    pair.tick()
+
+    first, second = (pair.orchestrator.request(each.id) for each in (one, two))
+    assert first.builds == second.builds, "what it brought is built once, for both"
+    assert {decision.verdict for decision in first.decisions} == {"accepted"}
+    assert {decision.verdict for decision in second.decisions} == {"deduplicated"}
+    pair.work()
+    assert [request.reason for request, _ in pair.ended if request.id in (one.id, two.id)] == ["2 built", "2 built"]
+
+
+def test_who_takes_a_shared_question_back_takes_it_from_nobody_else(pair: Swarm) -> None:
+    one, two = ask(pair, "k1"), ask(pair, "k2")
+
+    assert pair.orchestrator.cancel(one.id, "ana", pair.now) == ()
+
+    pair.tick()
+    [(name, _)] = pair.take().items()
+    pair.drones[name].finish(text=TREE)
+    pair.tick()
+    assert pair.orchestrator.request(two.id).request.state == "building"
+    assert pair.orchestrator.request(one.id).request.state == "cancelled"
+
+
+def test_a_question_that_was_answered_is_asked_anew(pair: Swarm) -> None:
+    one = ask(pair, "k1")
+    pair.tick()
+    [(name, _)] = pair.take().items()
+    pair.drones[name].finish(text=TREE)
+    pair.tick()
+
+    assert ask(pair, "k2").builds[0] != one.builds[0], "what it says by now may be something else"
+
+
 def test_a_set_is_its_atoms(pair: Swarm) -> None:
     atoms = [read_atom("app-misc/app:0"), read_atom("=dev-libs/lib-2")]
     answer = pair.orchestrator.submit(atoms, key="k", actor="timer", profile=PROFILE, now=pair.now, origin="set:web")
