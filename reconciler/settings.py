@@ -58,6 +58,11 @@ def _load(file: str | None, environment: Mapping[str, str], *, whole: bool) -> S
     return replace(settings, config_file=str(path.absolute()), config_directory=str(path.resolve().parent))
 
 
+def name_of_drone(settings: Settings) -> str:
+    """What a drone of this machine is called; who enrolls it has to call it the same."""
+    return settings.drone.name or settings.host or os.uname().nodename
+
+
 def place_of(name: str, file: str | None = None, environment: Mapping[str, str] = os.environ) -> Position:
     """Where a setting (or, without a line of its own, its section's heading) stands; line 0: in neither."""
     path = Path(file or environment.get(f"{PREFIX}_CONFIG") or DEFAULT_FILE)

@@ -26,7 +26,7 @@ class SecretStore:
             raise Terminal(
                 "E-SECRET-NAME", f"{name!r} cannot name a secret", why="letters, digits, . _ and -", next="rename it"
             )
-        if self._credentials and (given := self._credentials / name).is_file():
+        if given := self._given(name):
             return given.read_bytes()
         path = self._files / name
         try:
@@ -44,6 +44,26 @@ class SecretStore:
                 return file.read()
         finally:
             os.close(descriptor)
+
+    def read_words(self, name: str) -> str:
+        """The value as text that is shown to somebody, without the blanks around it. Terminal when none is left, too.
+
+        An empty one would count as none: nobody would be asked for a token that somebody has named.
+        """
+        if words := self.read(name).decode(errors="surrogateescape").strip():
+            return words
+        place = self._given(name) or self._files / name
+        raise Terminal(
+            "E-SECRET-EMPTY",
+            f"the secret {name!r} is empty",
+            why=f"there is nothing in {place}; a command that was to write it may have failed",
+            next=f"write its value to {place}",
+        )
+
+    def _given(self, name: str) -> Path | None:
+        """By systemd."""
+        given = self._credentials / name if self._credentials else None
+        return given if given and given.is_file() else None
 
     def _check(self, status: os.stat_result, path: Path) -> None:
         if not stat.S_ISREG(status.st_mode):

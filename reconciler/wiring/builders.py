@@ -39,7 +39,7 @@ def token_of(settings: Settings) -> str:
         return given
     from reconciler.adapters.secrets import SecretStore
 
-    return SecretStore(settings.config_directory).read(settings.swarm.token).decode(errors="surrogateescape").strip()
+    return SecretStore(settings.config_directory).read_words(settings.swarm.token)
 
 
 class _LateSwarm(BuildSwarm):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from reconciler.adapters.swarm.engine_embedded import EmbeddedLink
 from reconciler.adapters.swarm.uplink_http import UplinkHttp
 from reconciler.errors import Busy, ReconcilerError, Terminal
 from reconciler.model.settings import Settings
+from reconciler.settings import name_of_drone
 from reconciler.swarm.drone.at_work import DroneRules, Surroundings
 from reconciler.swarm.drone.loop import Drone
 from reconciler.wiring.clock import SystemClock
@@ -26,7 +26,7 @@ from reconciler.wiring.clock import SystemClock
 def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStack) -> Drone:
     """Talks to nobody yet. Terminal without a credential, Busy when another process has its folder."""
     wanted = settings.drone
-    name = wanted.name or settings.host or socket.gethostname()
+    name = name_of_drone(settings)
     credential = _credential(settings, name)
     folder = Path(wanted.directory)
     closing.callback(os.close, _held(folder))
@@ -71,17 +71,17 @@ def make_drone(settings: Settings, say: Callable[[str], None], closing: ExitStac
 
 def _credential(settings: Settings, name: str) -> str:
     try:
-        read = SecretStore(settings.config_directory).read(settings.drone.credential)
+        return SecretStore(settings.config_directory).read_words(settings.drone.credential)
     except ReconcilerError as error:
-        if error.code != "E-SECRET-MISSING":
+        if error.code not in ("E-SECRET-MISSING", "E-SECRET-EMPTY"):
             raise
+        empty = error.code == "E-SECRET-EMPTY"
         raise Terminal(
             "E-DRONE-CREDENTIAL",
-            f"the drone {name} has no credential",
-            why=error.what,
+            f"the credential of the drone {name} is empty" if empty else f"the drone {name} has no credential",
+            why=error.why if empty else error.what,
             next=f"reconciler drones enroll {name} on the orchestrator; {error.next} here",
         ) from error
-    return read.decode(errors="surrogateescape").strip()
 
 
 def _held(folder: Path) -> int:

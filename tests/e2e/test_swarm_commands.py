@@ -347,6 +347,12 @@ def test_drones_are_enrolled_shown_drained_and_restarted(swarm: Orchestrator) ->
     enrolled = swarm.run("drones", "enroll", "by-hand")
     assert enrolled.code == 0
     assert len(enrolled.out.strip()) > 30, "the credential alone, for a file"
+    assert 'needs name = "by-hand" below [drone]' in enrolled.err
+    assert f"a drone of this machine is called {socket.gethostname()}" in enrolled.err
+    assert f"reads it from {swarm.folder}/secrets/drone (mode 0600)" in enrolled.err
+    own = swarm.run("drones", "enroll", "by-hand", "-o", "name", env={"RECONCILER_DRONE_NAME": "by-hand"})
+    assert "which is called by-hand, reads it from" in own.err and "[drone]" not in own.err
+    assert swarm.run("drones", "enroll", "by-hand", "-q").err == ""
     assert "it has never come" in swarm.run("drones", "show", "by-hand").out
     drone = swarm.drone("capella", profile="drones")
     build = submitted(swarm, "app-misc/d-1", profile="drones").answer["data"]["accepted"][0]["build"]
@@ -590,6 +596,18 @@ def test_it_listens_on_more_than_loopback_only_with_a_token(tmp_path: Path) -> N
         assert (done.code, done.error["code"]) == (78, "E-SERVE-OPEN"), listen
         assert "serve.token" in done.error["next"]
     assert not (tmp_path / "swarm").exists()
+
+
+def test_a_token_that_is_named_and_empty_is_told_and_does_not_count_as_none(tmp_path: Path) -> None:
+    config = tmp_path / "reconciler.toml"
+    config.write_text(f'[serve]\ndirectory = "{tmp_path}/swarm"\ntoken = "t"\n\n[swarm]\ntoken = "t"\n')
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/t").touch(0o600)
+
+    for words in (["serve", "--listen", "127.0.0.1:0"], ["serve", "--listen", "0.0.0.0:0"], ["drones", "list"]):
+        done = run(*words, "--json", "--config", config)
+        assert (done.code, done.error["code"]) == (1, "E-SECRET-EMPTY"), words
+        assert f"{tmp_path}/secrets/t" in done.error["next"]
 
 
 def test_an_address_that_is_taken_is_told_and_a_second_process_is_busy(swarm: Orchestrator, tmp_path: Path) -> None:

@@ -291,6 +291,27 @@ def test_without_a_credential_it_says_how_to_get_one(site: Site) -> None:
     assert f"reconciler drones enroll {site.drone.name}" in site.drone.said
 
 
+def test_an_empty_credential_is_told_as_such(site: Site) -> None:
+    site.drone.secret.write_text("\n")
+
+    assert site.drone.start().ended() == 1
+
+    assert "E-DRONE-CREDENTIAL" in site.drone.said and "is empty" in site.drone.said
+    assert str(site.drone.secret) in site.drone.said
+
+
+def test_a_credential_of_another_name_is_told_with_the_setting_that_mends_it(site: Site) -> None:
+    enrolled = site.drone.name
+    site.drone.name = "another"
+
+    assert site.drone.start().ended() == 1
+
+    assert "E-ENGINE-OTHER" in site.drone.said
+    assert f"the credential is of the drone {enrolled}, and this drone is called another" in site.drone.said
+    assert f'name = "{enrolled}" below [drone]' in site.drone.said
+    assert "reconciler drones enroll another" in site.drone.said
+
+
 def test_without_portage_it_takes_nothing_on(site: Site) -> None:
     site.drone.around = {"PATH": "/usr/bin:/bin"}
     (id,) = site.wants("app-misc/foo-1")

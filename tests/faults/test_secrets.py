@@ -35,6 +35,29 @@ def test_a_file_that_only_its_owner_reads_is_fine(config: Path, mode: int) -> No
     assert SecretStore(str(config)).read("token") == b"from the file\n"
 
 
+@pytest.mark.parametrize("content", [b"", b" \n"], ids=["nothing", "blanks"])
+def test_an_empty_one_is_told_with_its_file_and_never_counts_as_none(config: Path, content: bytes) -> None:
+    file = config / "secrets" / "token"
+    assert SecretStore(str(config)).read_words("token") == "from the file"
+    file.write_bytes(content)
+
+    with pytest.raises(Terminal) as caught:
+        SecretStore(str(config)).read_words("token")
+
+    assert caught.value.code == "E-SECRET-EMPTY"
+    assert str(file) in caught.value.why and str(file) in caught.value.next
+
+
+def test_an_empty_credential_of_systemd_is_told_by_its_own_file(config: Path) -> None:
+    (config / "credentials").mkdir()
+    (config / "credentials" / "token").touch()
+
+    with pytest.raises(Terminal) as caught:
+        SecretStore(str(config), str(config / "credentials")).read_words("token")
+
+    assert str(config / "credentials" / "token") in caught.value.why
+
+
 def readable_by_the_group(file: Path) -> None:
     file.chmod(0o640)
 

@@ -244,7 +244,10 @@ class EmbeddedLink(DroneLink):
             raise _void()
         if row[0] != named:
             raise Refused(
-                "E-ENGINE-OTHER", f"{row[0]} speaks in the name of {named}", next="give it its own credential"
+                "E-ENGINE-OTHER",
+                f"the credential is of the drone {row[0]}, and this drone is called {named}",
+                why="a drone is called by drone.name of its reconciler.toml, else by host, else by its hostname",
+                next=f'set name = "{row[0]}" below [drone] there, or: reconciler drones enroll {named}',
             )
         return str(row[0])
 

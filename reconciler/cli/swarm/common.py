@@ -39,14 +39,17 @@ def swarm_settings_of(frame: Frame, **instead: str) -> Settings:
 
 
 def token_of(settings: Settings, name: str) -> str:
-    """What stands in the environment, else the secret of that name; "" for none. Terminal when it cannot be read."""
+    """What stands in the environment, else the secret of that name; "" for none.
+
+    Terminal when it cannot be read, or is empty.
+    """
     if given := os.environ.get(TOKEN, "").strip():
         return given
     if not name:
         return ""
     from reconciler.adapters.secrets import SecretStore
 
-    return SecretStore(settings.config_directory).read(name).decode(errors="surrogateescape").strip()
+    return SecretStore(settings.config_directory).read_words(name)
 
 
 def orchestrator_of(frame: Frame) -> OrchestratorHttp:

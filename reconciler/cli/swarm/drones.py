@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, HelpfulGroup, give, global_options, table
-from reconciler.cli.swarm.common import Data, a_name, complete_drone, orchestrator_of
+from reconciler.cli.streams import tell
+from reconciler.cli.swarm.common import Data, a_name, complete_drone, orchestrator_of, swarm_settings_of
 from reconciler.cli.times import ago, span
 
 _name = click.argument("name", shell_complete=complete_drone)
@@ -105,10 +106,30 @@ def restart(frame: Frame, name: str) -> int:
 @global_options
 @click.pass_obj
 def enroll(frame: Frame, name: str) -> int:
-    """Make the credential by which a drone is known. It is shown this once; one that it had before is void."""
+    """Make the credential by which a drone is known. It is shown this once; one that it had before is void.
+
+    NAME is what the drone calls itself: its `drone.name`, else its `host`, else its hostname.
+    """
     told = orchestrator_of(frame).post("drones", name, "enroll")
     lines = [told["credential"]]
-    return give(frame, Answer(told, lines, lines))
+    code = give(frame, Answer(told, lines, lines))
+    if not frame.machine and not frame.quiet:  # beside it: what is written into a file is the credential alone
+        tell(_next(frame, name))
+    return code
+
+
+def _next(frame: Frame, name: str) -> str:
+    """What has to be where, and which setting has to have which value."""
+    from reconciler.settings import name_of_drone
+
+    settings = swarm_settings_of(frame)
+    own, secret = name_of_drone(settings), f"{settings.config_directory}/secrets/{settings.drone.credential}"
+    if own == name:
+        return f"next: the drone of this machine, which is called {name}, reads it from {secret} (mode 0600)"
+    return (
+        f'next: the drone reads it from {secret} (mode 0600), and needs name = "{name}" below [drone] of its '
+        f"reconciler.toml; as it is, a drone of this machine is called {own}"
+    )
 
 
 @drones.command(short_help="Void its credential, and forget it.")
