@@ -10,7 +10,7 @@ import threading
 import click
 
 from reconciler.cli import streams
-from reconciler.cli.frame import Frame, HelpfulGroup, fail, global_options, name_of
+from reconciler.cli.frame import Frame, HelpfulGroup, fail, global_options, name_of, shared_options
 from reconciler.errors import ReconcilerError
 
 EX_FAILED, EX_USAGE, EX_INTERRUPTED = 1, 64, 130
@@ -90,6 +90,7 @@ A TARGET is HOST, HOST/STACK or HOST/STACK/SERVICE."""
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.option("--version", is_flag=True, expose_value=False, help="Print the version, as the command does.")
 @global_options
 def cli() -> None:
     """GitOps for plain Docker hosts: what git says is what runs."""
@@ -117,7 +118,7 @@ def _run(frame: Frame, args: list[str]) -> int:
 
 def _outcome(frame: Frame, args: list[str]) -> int:
     try:
-        code = cli.main(args, prog_name="reconciler", standalone_mode=False, obj=frame)
+        code = cli.main(_with_version(args), prog_name="reconciler", standalone_mode=False, obj=frame)
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
         return _misused(frame, error, args)
@@ -130,6 +131,22 @@ def _outcome(frame: Frame, args: list[str]) -> int:
         raise
     except Exception as error:  # noqa: BLE001  the last resort: a person gets words, a program its envelope
         return _broken(frame, error)
+
+
+_WITH_VALUE = frozenset(name for option in shared_options() if not option.is_flag for name in option.opts)
+
+
+def _with_version(args: list[str]) -> list[str]:
+    """`--version` where a command would stand is the command of that name: so it answers in every form."""
+    rest = iter(enumerate(args))
+    for place, word in rest:
+        if word == "--version":
+            return [*args[:place], "version", *args[place + 1 :]]
+        if not word.startswith("-"):
+            break
+        if word in _WITH_VALUE:
+            next(rest, None)
+    return args
 
 
 def _misused(frame: Frame, error: click.UsageError, args: list[str]) -> int:

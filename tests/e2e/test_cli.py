@@ -299,6 +299,15 @@ def test_every_form_has_the_same_facts(words: str, converged: Host) -> None:
     assert all(line == line.strip() and " " not in line for line in names.out.splitlines())
 
 
+@pytest.mark.parametrize("before", [[], ["-q"], ["--config", "/nowhere"], ["-o", "table"]], ids=" ".join)
+def test_the_version_may_be_asked_for_as_an_option_too(before: list[str]) -> None:
+    asked = run(*before, "--version")
+
+    assert (asked.code, asked.out, asked.err) == (0, run("version").out, "")
+    assert run("--version", "--json").answer == run("version", "--json").answer
+    assert run("status", "--version").code == 64, "there it would be an option of that command"
+
+
 def test_global_options_stand_before_or_after_the_command(host: Host) -> None:
     config = str(host.config)
     places = [
