@@ -119,7 +119,7 @@ def show(frame: Frame, run_id: str) -> int:
             "E-RUN", f"there is no pass {run_id!r}", why="history does not have it", next="reconciler history"
         ) from None
     lines = [
-        f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'} ({run.reason or 'no reason'})",
+        f"{run.id}  {run.command} by {run.actor}: {run.outcome or 'running'}{f' ({run.reason})' if run.reason else ''}",
         f"  revision {run.revision or '-'}, verified before it {run.base or '-'}, took {_took(run)}",
         *(line for step in steps for line in _step(step)),
         *(f"  {line}" for line in run.detail.splitlines()),

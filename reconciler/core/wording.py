@@ -158,7 +158,7 @@ def result_lines(result: Result) -> list[str]:
     if result.command == "rollback" and result.outcome == "succeeded":
         lines.append(f"  {result.base[:7]} is blocked; whatever is pushed next is deployed as ever")
     if result.cleared:
-        lines.append(f"  not blocked any more: {', '.join(name[:14] for name in result.cleared)}")
+        lines.append(f"  not blocked any more: {', '.join(sha[:7] for sha in result.cleared)}")
     return lines
 
 

@@ -82,6 +82,11 @@ def test_a_result_begins_with_what_happened(outcome: Outcome, headline: str) -> 
     assert result_lines(result) == [f"{headline}  (run-1, 1.2 s)"]
 
 
+def test_what_is_not_blocked_any_more_is_as_short_as_every_other_commit() -> None:
+    result = Result("run-1", "succeeded", 0, "x", REVISION, cleared=("b" * 40, "c" * 40))
+    assert result_lines(result)[1:] == ["  not blocked any more: bbbbbbb, ccccccc"]
+
+
 def test_a_result_tells_what_became_of_files() -> None:
     paths = tuple(f"f{n}" for n in range(7))
     report = CheckoutReport(displaced=("a",), removed=("b",), kept=paths, aside="/state/displaced/run-1")

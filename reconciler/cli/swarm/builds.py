@@ -88,12 +88,17 @@ def show(frame: Frame, id: str, follow: bool) -> int:
 def _told(told: Data) -> list[str]:
     build = told["build"]
     return [
-        f"{build['id']}  {build['title']}: {build['state']} {ago(build['since'])} ({build['reason'] or 'no reason'})",
+        f"{build['id']}  {build['title']}: {build['state']} {ago(build['since'])}{_because(build)}",
         f"  profile {build['profile'] or 'any'}, stored as {build['stored'] or '-'}",
         *(f"  {name} {', '.join(told[key])}" for key, name in _AROUND.items() if told[key]),
         *(_attempt(each) for each in told["attempts"]),
         *(f"  | {line}" for line in told["log"].splitlines()[-20:]),
     ]
+
+
+def _because(build: Data) -> str:
+    """What went well needs no reason."""
+    return f" ({build['reason']})" if build["reason"] else ""
 
 
 _AROUND = {"needs": "needs", "needed_by": "needed by", "requests": "asked for by"}
@@ -122,7 +127,7 @@ def _follow(frame: Frame, asked: OrchestratorHttp, id: str) -> int:
     code = 0 if build["state"] == "succeeded" else 1
     if frame.machine:
         return give(frame, Answer({"build": build}), one_line=True) or code
-    say(f"{build['title']}: {build['state']} ({build['reason'] or 'no reason'})")
+    say(f"{build['title']}: {build['state']}{_because(build)}")
     return code
 
 
