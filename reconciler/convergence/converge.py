@@ -293,7 +293,8 @@ class Pass:
             self._account.migrated += migrating.done if migrating else ()
         if applied.failures and not isolate:
             return applied.failures
-        self._world.progress.phase("verify", f"{count(len(applied.touched), 'container')} for {self._rules.window:g} s")
+        watched = f"{count(len(applied.touched), 'container')} for {self._rules.window:g} s"
+        self._world.progress.phase("verify", watched if applied.touched else "no container was touched")
         failures = applied.failures | self._tools.waiting.watch(applied.touched, self._rules.window)
         if (failures and not isolate) or not _moves(plan, migrating):
             return failures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.host import Host
@@ -32,7 +34,11 @@ def test_what_git_no_longer_has_goes_and_everything_else_stays(host: Host) -> No
 
     host.push(extra=None)
     with host.moves():
-        assert host.converge().reasons == {"extra/web": "remove: stack extra is gone from git"}
+        gone = host.converge()
+        assert gone.reasons == {"extra/web": "remove: stack extra is gone from git"}
+    events = [json.loads(line) for line in gone.stdout.splitlines()[:-1]]
+    phases = {event["phase"]: event["text"] for event in events if event["event"] == "phase"}
+    assert phases["verify"] == "no container was touched", "there is none whose seconds could be counted"
 
     assert set(host.containers()) == {"app-web-1", "theirs", "other-fleet"}
     networks = set(docker("network", "ls", "--format", "{{.Name}}").split())
