@@ -313,6 +313,20 @@ def test_a_package_that_fails_everywhere_holds_what_needs_it_and_nothing_else(pa
     assert [request.reason for request, _ in pair.ended] == ["2 built, 1 failed, 1 held"]
 
 
+def test_what_was_held_before_its_request_was_cancelled_keeps_its_reason_and_waits_in_no_queue(pair: Swarm) -> None:
+    request = pair.submit({APP: [LIB], LIB: [], OTHER: []})
+    pair.orchestrator.cancel(pair.build_of(LIB).id, "ana", pair.now)
+    assert pair.build_of(APP).state == "held"
+
+    pair.orchestrator.cancel(request.id, "ben", pair.now)
+
+    held = pair.build_of(APP)
+    assert (held.state, held.reason) == ("held", f"needs {LIB}, which is cancelled: cancelled by ana")
+    assert pair.build_of(OTHER).reason == "cancelled by ben"
+    queue = pair.orchestrator.queue(pair.now)
+    assert (queue.entries, dict(queue.states)) == ((), {})
+
+
 def test_what_was_held_is_built_when_it_is_asked_for_again(swarm: Swarm) -> None:
     swarm.drone("tau")
     swarm.submit({APP: [LIB], LIB: []}, "k1")
