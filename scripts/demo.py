@@ -34,7 +34,7 @@ from demo_stage import (
     styled,
     wait_for_health,
 )
-from demo_swarm import package_build
+from demo_swarm import DRONE, package_build
 
 PAGE = "manifests/stacks/site/pages/index.html"
 SITE, SHOP, EDGE, SWARM = 8480, 8481, 8482, 8483
@@ -237,8 +237,10 @@ def farewell(ports: dict[int, int]) -> None:
         ("and go on", f"reconciler resume --config {config}"),
         ("be told on Discord", "$EDITOR .demo/etc/secrets/discord-webhook"),
         ("", f"reconciler notify test --config {config}"),
-        ("start the orchestrator of the packages again", f"reconciler serve --config {config}"),
-        ("", f"reconciler queue list --config {config}"),
+        ("the orchestrator and the drone were stopped: start them again", f"reconciler serve --config {config} &"),
+        ("", f"{DRONE.relative_to(ROOT)} &"),
+        ("and hand something in", f"echo demo-apps/hello | reconciler submit --config {config} -"),
+        ("", f"reconciler queue watch --config {config}"),
         ("remove all of it", "make demo-down"),
     ]
     for why, command in lines:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import grp
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from demo_stage import CONFIG, DEMO, FLEET, ROOT, environment, expect, fail, holds, push, reconciler, run
 
 PORTAGE, GENTOO, PREFIX = DEMO / "portage", DEMO / "gentoo", DEMO / "prefix"
+DRONE = DEMO / "drone.sh"
 MAKE_DEFAULTS = 'ARCH="amd64"\nACCEPT_KEYWORDS="amd64"\nCHOST="x86_64-pc-linux-gnu"\n'
 MAKE_CONF = f"""\
 PORTAGE_TMPDIR="{PREFIX / "tmp"}"
@@ -53,7 +55,7 @@ use: {demo-apps/hello: "+polite"}
 
 
 def package_build(port: int) -> None:
-    """Everything that is started here has ended when it returns."""
+    """Everything that is started here has ended when it returns; a script starts the drone again (`DRONE`)."""
     run(ROOT / "scripts/portage.sh", PORTAGE)
     _a_gentoo_in_a_folder()
     _settings(port)
@@ -72,6 +74,17 @@ def package_build(port: int) -> None:
         expect(sorted(built) == ["demo-apps/hello-1.0", "demo-libs/greeting-2.1"], "both packages are in the binhost")
         expect("USE: polite" in index or " polite" in index, "with the flags of the set")
         reconciler("converge", "--yes")
+    _leave_a_way_back()
+    holds("the drone and the orchestrator, which ran for this scene alone, were stopped; their packages stay")
+
+
+def _leave_a_way_back() -> None:
+    """The drone needs more around it than one would type."""
+    around = {name: value for name, value in _around().items() if environment().get(name) != value}
+    settings = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in around.items())
+    program = shlex.quote(str(Path(sys.executable).with_name("reconciler")))
+    DRONE.write_text(f"#!/bin/sh\n{settings}exec {program} drone --config {shlex.quote(str(CONFIG))}\n")
+    DRONE.chmod(0o755)
 
 
 def _push_a_set() -> None:
@@ -131,7 +144,7 @@ def _around() -> dict[str, str]:
 
 def _enroll() -> None:
     program = Path(sys.executable).with_name("reconciler")
-    credential = run(program, "drones", "enroll", "demo", "-o", "name", "--config", CONFIG)
+    credential = run(program, "drones", "enroll", "demo", "-o", "name", "-q", "--config", CONFIG)
     secret = CONFIG.parent / "secrets" / "drone"
     secret.touch(0o600)
     secret.write_text(credential + "\n")
