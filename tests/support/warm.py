@@ -1,6 +1,6 @@
 """The command without the half second in which Python loads it: forked from a process that has loaded it already.
 
-What runs is the same `main` with the same arguments, environment, directory and streams. Only what comes before its
+What runs is the same module from its first line, with the same arguments, environment, directory and streams. Only what comes before its
 first line is left out, so the tests of just that (test_cli.py, test_quick_look.py) start processes of their own.
 """
 
@@ -35,14 +35,15 @@ def run(
     stdin: str = "",
     timeout: float = 120,
     limits: Mapping[int, int] = MappingProxyType({}),
+    module: str = "reconciler",
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m reconciler ARGUMENTS`, and what it said. `limits`: resource -> bound.
+    """`python -m MODULE ARGUMENTS`, and what it said. `limits`: resource -> bound.
 
     Raises TimeoutExpired, after a SIGKILL.
     """
     if limits or _looked_at_once(env) != _looked_at_once(os.environ):
-        return _cold(arguments, cwd, env, stdin, timeout, limits)
-    request = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "umask": _umask()}
+        return _cold([sys.executable, "-m", module, *arguments], cwd, env, stdin, timeout, limits)
+    request = {"module": module, "arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "umask": _umask()}
     with ThreadPoolExecutor(3) as beside, ExitStack() as pipes:
         (said, out), (complained, err), (ended, status), (given, stdin_end) = (
             pipes.enter_context(_pipe()) for _ in range(4)
@@ -65,7 +66,7 @@ def run(
 
 
 def _cold(
-    arguments: Sequence[str],
+    command: Sequence[str],
     cwd: Path,
     env: Mapping[str, str],
     stdin: str,
@@ -76,7 +77,6 @@ def _cold(
         for which, bound in limits.items():
             resource.setrlimit(which, (bound, bound))
 
-    command = [sys.executable, "-m", "reconciler", *arguments]
     return subprocess.run(
         command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, timeout=timeout, preexec_fn=bounded
     )

@@ -1,6 +1,6 @@
 """The process that has loaded the whole program, and forks for every command: python -m tests.support.warm_child.
 
-Its stdin is a socket. A request is the arguments, environment, directory and umask in JSON, with four descriptors: the
+Its stdin is a socket. A request is the module, arguments, environment, directory and umask in JSON, with four descriptors: the
 three streams, and a pipe on which the pid is told, and then how it ended (as Popen.returncode).
 """
 
@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import selectors
 import signal
 import socket
@@ -19,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import reconciler
-from reconciler.__main__ import main
 
 _LASTING = ("reconciler.web", "reconciler.wiring.serv", "reconciler.cli.swarm.serve")
 """Of no use to a command that comes to an end."""
@@ -69,7 +69,8 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.argv[1:] = request["arguments"]
+    sys.argv = [request["module"], *request["arguments"]]
+    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
 
 def _load() -> None:
@@ -84,4 +85,3 @@ if __name__ == "__main__":
     _load()
     if asked := _fork_on_request():
         _become(*asked)
-        main()
