@@ -1,7 +1,7 @@
 """The command without the half second in which Python loads it: forked from a process that has loaded it already.
 
-What runs is the same module from its first line, with the same arguments, environment, directory and streams. Only what comes before its
-first line is left out, so the tests of just that (test_cli.py, test_quick_look.py) start processes of their own.
+What runs is the same module from its first line, with the same arguments, environment, directory and streams. Only what
+comes before that is left out, so the tests of just that (test_cli.py, test_quick_look.py) start their own processes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The process that has loaded the whole program, and forks for every command: python -m tests.support.warm_child.
 
-Its stdin is a socket. A request is the module, arguments, environment, directory and umask in JSON, with four descriptors: the
-three streams, and a pipe on which the pid is told, and then how it ended (as Popen.returncode).
+Its stdin is a socket. A request is the module, arguments, environment, directory and umask in JSON, with four
+descriptors: the three streams, and a pipe on which the pid is told, and then how it ended (as Popen.returncode).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 import reconciler
 
-_LASTING = ("reconciler.web", "reconciler.wiring.serv", "reconciler.cli.swarm.serve")
-"""Of no use to a command that comes to an end."""
+_LASTING = ("reconciler.web", "reconciler.wiring.serv", "reconciler.cli.swarm.serve", "reconciler.__main__")
+"""Of no use to a command that comes to an end, or what it begins with."""
 
 
 def _fork_on_request() -> tuple[dict[str, Any], list[int]] | None:
