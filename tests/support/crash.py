@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,15 +22,18 @@ from reconciler.convergence.converge import Pass
 from reconciler.convergence.gather import Site
 from reconciler.convergence.world import Request, Rules, World
 from reconciler.core.adoption import claimed
+from reconciler.core.assemble import Assembled, HostSide, assemble
 from reconciler.core.guard import Policy
 from reconciler.git.worktree import record
 from reconciler.git.worktree.apply import Hand
 from reconciler.model.observed import Container, Slot
 from reconciler.model.result import Result
+from reconciler.ports import Tree
 from tests.support.clock import FakeClock
 from tests.support.crash_engine import HOST, CrashEngine
 from tests.support.gitremote import Content, Remote
-from tests.support.gitrepository import repository
+from tests.support.kept_folder import KeptFolder
+from tests.support.near import near_repository
 from tests.support.seam import Seam
 
 Command = Literal["converge", "deploy", "rollback"]
@@ -63,6 +65,7 @@ class CrashHost:
     runs: int = 0
     also: dict[str, Any] = field(default_factory=dict)
     swarm: MemoryBuildSwarm | None = None
+    _read: dict[tuple[str, ...], Assembled] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.folder)
@@ -97,7 +100,7 @@ class CrashHost:
         """One pass, as a process of its own; over all of the host, or over a target."""
         seam = seam or Seam()
         self.runs += 1
-        git = repository(self.state, self.remote.url)
+        git = near_repository(self.state, self.remote.url)
         ledger = SqliteLedger(self.state / "ledger.db")
         world = World(
             repository=seam.wrap("repository", git),
@@ -124,22 +127,30 @@ class CrashHost:
             parallel=self.parallel,
         )
         try:
-            with _seamed_inside(seam):
+            with _seamed_inside(seam), patch("reconciler.convergence.gather.assemble", self._assembled):
                 request = Request(f"run-{self.runs}", command, "test", revision=revision, reason="of a test")
                 return Pass(world, rules, request).run()
         finally:
             ledger.close()
 
+    def _assembled(self, tree: Tree, manifests: str, side: HostSide, *, revision: str, owner: str) -> Assembled:
+        """What a tree says is the same each time: it is read once, unless the host or a mistake has its say, too."""
+        root = tree.entry("")
+        assert root
+        key = (root.id, manifests, side.name, side.home, revision, owner)
+        if (found := self._read.get(key)) is None:
+            found = assemble(tree, manifests, side, revision=revision, owner=owner)
+            if not found.problems and not (self.folder / "etc").exists():
+                self._read[key] = found
+        return found
+
     def save(self) -> Saved:
-        shutil.rmtree(self.folder / "saved", ignore_errors=True)
-        if (self.folder / "host").exists():
-            shutil.copytree(self.folder / "host", self.folder / "saved", symlinks=True)
-        return Saved(self.engine.copy(), self.runs, copy.deepcopy(self.swarm))
+        """All as it is, also in the middle of a pass: what is found by whoever comes after its death."""
+        kept = KeptFolder.of(self.folder / "host")
+        return Saved(kept, self.engine.copy(), self.runs, copy.deepcopy(self.swarm))
 
     def restore(self, saved: Saved) -> None:
-        shutil.rmtree(self.folder / "host", ignore_errors=True)
-        if (self.folder / "saved").exists():
-            shutil.copytree(self.folder / "saved", self.folder / "host", symlinks=True)
+        saved.kept.put_back(self.folder / "host")
         self.engine, self.runs = saved.engine.copy(), saved.runs
         self.swarm = copy.deepcopy(saved.swarm)
 
@@ -171,6 +182,7 @@ class CrashHost:
 
 @dataclass(frozen=True)
 class Saved:
+    kept: KeptFolder
     engine: CrashEngine
     runs: int
     swarm: MemoryBuildSwarm | None = None
@@ -187,8 +199,12 @@ class Watch:
     def __init__(self, host: CrashHost, overlapping: frozenset[str] = frozenset()) -> None:
         self._host, self._overlapping = host, overlapping
         self._foreign = _of_others(host.engine.containers())
+        self._seen: object = None
 
     def __call__(self, point: str) -> None:
+        if (glimpse := self._host.engine.glimpse()) == self._seen:
+            return
+        self._seen = glimpse
         running: dict[Slot, str] = {}
         containers = self._host.engine.containers()
         for container in containers:

@@ -80,6 +80,14 @@ class CrashEngine(MemoryEngine):
     def containers(self) -> tuple[Container, ...]:
         return self.observe(HOST, "").containers
 
+    def glimpse(self) -> object:
+        """Is equal to another one when nothing has happened to any container between the two; cheaper than a look."""
+        with self._lock:
+            return [
+                (c.id, c.name, c.state, c.health, c.exit_code, c.starts, c.image_id, c.body, c.networks.copy())
+                for c in self._containers.values()
+            ]
+
     def by_name(self) -> dict[str, Container]:
         return {c.name: c for c in self.containers()}
 
