@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pytest
 
 from reconciler.adapters.ledger.sqlite import SqliteLedger
 from reconciler.model import labels
+from tests.support import warm
 from tests.support.engine import ROOT, Engine
 from tests.support.gitremote import Content, Remote
 
@@ -193,16 +193,7 @@ class Box:
 
 def _python(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("RECONCILER_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return warm.run(arguments, ROOT, env, module=module)
 
 
 @pytest.fixture
