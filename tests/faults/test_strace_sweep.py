@@ -54,7 +54,7 @@ class Traced:
         try:
             until(lambda: _tracer_of(pid) or tracer.poll() is not None)
             assert tracer.poll() is None, tracer.communicate()[1]
-            subprocess.run(["kill", "-CONT", str(pid)], check=True)
+            os.kill(pid, signal.SIGCONT)
             self.code = int(self._answer())
         except BaseException:
             os.kill(pid, signal.SIGKILL)  # its tracer would wait for it for ever

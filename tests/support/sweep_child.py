@@ -39,6 +39,9 @@ class _AtOnce(concurrent.futures.Executor):
 def main(folder: str, command: str, revision: str) -> None:
     """Until stdin ends."""
     concurrent.futures.ThreadPoolExecutor = _AtOnce  # type: ignore[assignment,misc]
+    import pygit2  # noqa: F401  a pass imports these two when it needs them: with a tracer behind it, that is slow
+
+    import reconciler.core.manifest.stack  # noqa: F401
     from tests.support.crash import Command, CrashHost
 
     for line in sys.stdin:
