@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from reconciler.adapters.git import GitRepository
+from reconciler.errors import ReconcilerError
 from reconciler.git.objects import Objects
 from reconciler.git.transport import Transport
 from reconciler.process import Completed
@@ -25,7 +26,7 @@ class Near(Transport):
                 if Objects(directory).has(head):
                     _written(directory / ref, f"{head}\n")
                     return Completed(0, b"", b"")
-            except OSError:
+            except (OSError, ReconcilerError):
                 pass  # git knows better, and says what is wrong
         return super().git(directory, *args, until=until, trace=trace)
 
