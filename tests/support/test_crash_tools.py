@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.support.gitremote import Remote
 from tests.support.gitrepository import repository
 from tests.support.kept_folder import KeptFolder
 from tests.support.near import near_repository
-from tests.support.warm import Warm
 
 
 def test_a_near_remote_leaves_the_clone_that_git_leaves(tmp_path: Path) -> None:
@@ -63,14 +61,3 @@ def test_a_kept_folder_is_put_back_as_it_was(tmp_path: Path) -> None:
     assert os.readlink(folder / "link") == "nowhere" and (folder / "empty").is_dir()
     nothing.put_back(folder)
     assert not folder.exists()
-
-
-def test_a_warm_process_runs_a_module_as_python_does_and_tells_how_it_ended(tmp_path: Path) -> None:
-    with Warm(tmp_path, "json") as warm:
-        good = warm.python("reconciler", "version")
-        wrong = warm.python("reconciler", "no-such-command")
-        killed = warm.python("timeit", "-n1", "import os; os.kill(os.getpid(), 9)")
-
-    assert (good.returncode, good.stdout.split()[0], good.stderr) == (0, "reconciler", "")
-    assert wrong.returncode == 64 and "no-such-command" in wrong.stderr
-    assert killed.returncode == -signal.SIGKILL

@@ -67,6 +67,7 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.umask(request["umask"])
     os.chdir(request["cwd"])
+    sys.path[0] = request["cwd"]
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = [request["module"], *request["arguments"]]
