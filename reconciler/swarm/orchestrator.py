@@ -237,7 +237,7 @@ class Orchestrator:
                 self._store.counts(),
                 Counter(known.state for known in board.drones.values()),
                 len(board.requests),
-                (*lost, *(f"{what}: {why}" for what, why in sorted(ticking.trouble.items()))),
+                (*lost, *ticking.troubles.told()),
             )
 
     def queue(self, now: float) -> Queue:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from reconciler.errors import ReconcilerError, Stale, Transient
 from reconciler.model.queue import Ticked
@@ -17,6 +16,7 @@ from reconciler.swarm.draft import Draft
 from reconciler.swarm.presence import was_away
 from reconciler.swarm.rules import Rules
 from reconciler.swarm.settle import settle, store
+from reconciler.swarm.troubles import Troubles
 from reconciler.swarm.watch import Overdue, watch
 
 LEADER = "orchestrator"
@@ -30,7 +30,7 @@ _PRUNE = 300.0
 
 
 class Ticking:
-    """`looked`: when it last heard what the drones say; `fence`: of its leadership, 0 without; `trouble`: by whom."""
+    """`looked`: when it last heard what the drones say; `fence`: of its leadership, 0 without."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Ticking:
         self._rules, self._dispatcher, self._holder, self._ended = rules, dispatcher, holder, ended
         self.looked: float | None = None
         self.fence = 0
-        self.trouble: dict[str, str] = {}
+        self.troubles = Troubles()
         self._overdue = Overdue()
         self._beats: dict[str, Beat] = {}
         self._compared: float | None = None
@@ -58,16 +58,16 @@ class Ticking:
             if not self._lead():
                 return Ticked(leading=False)
             ticked = self._step(now)
-            self.trouble.pop("queue", None)
+            self.troubles.over("queue")
             return ticked
         except Stale as error:
-            self.trouble["store"] = f"{error.what}: {error.why or error.next}"
+            self.troubles.note("store", error)
             self._compared = None
             return Ticked(leading=error.code != "E-SWARM-DEPOSED")
         except BaseException as error:
             self._compared = None
             if isinstance(error, ReconcilerError):  # nothing goes on, and whoever asks how the swarm is has to see it
-                self.trouble["queue"] = f"{error.what}: {error.why}"
+                self.troubles.note("queue", error)
             raise
 
     def stand_down(self) -> None:
@@ -96,7 +96,7 @@ class Ticking:
         offered = self._place(now)
         finished = self._tell_ends(now)
         self._desk.send_events()
-        self.trouble.pop("store", None)
+        self.troubles.over("store")
         return Ticked(True, len(deliveries), stale, lost, published, offered, finished)
 
     def _hear(self, now: float, deliveries: Sequence[Delivery]) -> tuple[int, int]:
@@ -116,7 +116,7 @@ class Ticking:
             delivery.ack()
         for lease in lost:
             self._engine.withdraw(lease.drone, lease.build, lease.attempt)
-        with self._noting("binhost"):
+        with self.troubles.noting("staging"):
             for build, attempt in (*settled.discard, *((lease.build, lease.attempt) for lease in lost)):
                 self._binhost.discard(build, attempt)
         return settled.stale, len(lost)
@@ -127,7 +127,7 @@ class Ticking:
         asked = {each.outcome.build: builds[each.outcome.build] for each in deliveries if each.outcome.build in builds}
         questions = {id: build for id, build in asked.items() if build.kind == "resolve"}
         known: set[str] = set()
-        with self._noting("questions"):
+        with self.troubles.noting("questions"):
             for build in questions.values():
                 self._binhost.index(build.profile)
                 known.add(build.id)
@@ -139,10 +139,10 @@ class Ticking:
     def _store(self, now: float) -> int:
         draft = self._desk.draft(now)
         count = 0
-        with self._noting("binhost"):
+        with self.troubles.noting("binhost"):
             count, error = store(draft, self._binhost, self._rules.limits.retries)
             if error is not None:
-                self.trouble["binhost"] = f"{error.what}: {error.why}"
+                raise error
         self._desk.commit(draft, self.fence)
         return count
 
@@ -154,7 +154,7 @@ class Ticking:
             draft.lose(lease, "lost", "the engine does not have its offer any more")
         self._desk.commit(draft, self.fence)
         self._compared = now
-        with self._noting("binhost"):
+        with self.troubles.noting("staging"):
             self._clear_staging()
         if self._pruned is None or not 0 <= now - self._pruned < _PRUNE:
             self._desk.prune()
@@ -191,20 +191,11 @@ class Ticking:
                 if self._ended is not None:
                     self._ended(request, self._desk.store.builds(request.builds))
             except Transient as error:
-                self.trouble["notice"] = f"{error.what}: {error.why}"
+                self.troubles.note("notice", error)
                 break
             draft = self._desk.draft(now)
             draft.tell(request.id)
             self._desk.commit(draft, self.fence)
-            self.trouble.pop("notice", None)
+            self.troubles.over("notice")
             told += 1
         return told
-
-    @contextmanager
-    def _noting(self, what: str) -> Iterator[None]:
-        """Trouble there must not keep the rest from going on."""
-        try:
-            self.trouble.pop(what, None)
-            yield
-        except ReconcilerError as error:
-            self.trouble[what] = f"{error.what}: {error.why}"

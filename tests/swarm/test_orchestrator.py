@@ -391,10 +391,11 @@ def test_a_full_binhost_keeps_what_was_uploaded_waiting(pair: Swarm, monkeypatch
     pair.tick()
     [name] = pair.take()
     pair.drones[name].finish()
-    for _ in range(3):
-        pair.tick()
-    assert pair.states() == {APP: "uploaded"}
-    assert pair.orchestrator.status(pair.now).trouble == ("binhost: the disk is full: no space left",)
+    for _ in range(10):
+        pair.beat()
+        pair.tick(10.0)  # longer than between two comparisons, which look at the binhost, too
+        assert pair.states() == {APP: "uploaded"}
+        assert pair.orchestrator.status(pair.now).trouble == ("binhost: the disk is full: no space left",)
     pair.restart()
     pair.tick()
     assert pair.states() == {APP: "uploaded"}

@@ -206,7 +206,7 @@ def test_nobody_is_lost_while_the_engine_did_not_answer(pair: Swarm, monkeypatch
         for _ in range(5):
             with pytest.raises(Transient):
                 pair.tick(pair.rules.heartbeat)
-        assert pair.orchestrator.status(pair.now).trouble == ("queue: it does not answer: ",)
+        assert pair.orchestrator.status(pair.now).trouble == ("queue: it does not answer",)
     pair.tick(0.0)
     assert pair.orchestrator.status(pair.now).trouble == ()
     assert pair.build_of(APP).state == "building"
