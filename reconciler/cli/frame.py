@@ -14,11 +14,11 @@ import click
 
 from reconciler.cli.streams import ERROR, WARNING, say, tell
 from reconciler.errors import ReconcilerError
+from reconciler.model.schema import SCHEMA
 
 if TYPE_CHECKING:
     from reconciler.model.settings import Settings
 
-SCHEMA = "reconciler/v1"
 _LEAST = 20
 """Characters of the last column of a table that are shown on any terminal."""
 

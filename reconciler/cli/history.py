@@ -10,7 +10,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.frame import (
-    SCHEMA,
     Answer,
     Frame,
     HelpfulGroup,
@@ -26,6 +25,7 @@ from reconciler.cli.times import ago
 from reconciler.core.wording import verb
 from reconciler.errors import ReconcilerError
 from reconciler.model.report import Run, StepRecord
+from reconciler.model.schema import SCHEMA
 
 if TYPE_CHECKING:
     from reconciler.adapters.ledger.view import LedgerView

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.frame import SCHEMA, Answer, Frame, Helpful, give, global_options, settings_of
+from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of
 from reconciler.cli.streams import say, show_error
 from reconciler.cli.target import target_argument
 from reconciler.core.lines import Line, lines
 from reconciler.errors import ReconcilerError
 from reconciler.model.observed import Container
+from reconciler.model.schema import SCHEMA
 
 if TYPE_CHECKING:
     from reconciler.adapters.docker.console import DockerConsole

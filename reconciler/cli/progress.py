@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.frame import SCHEMA, Frame
+from reconciler.cli.frame import Frame
 from reconciler.cli.streams import ERROR, INFO, NOTICE, Unwritable, say, tell
 from reconciler.model.observed import Slot
+from reconciler.model.schema import SCHEMA
 from reconciler.ports import Progress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import traceback
 from contextlib import suppress
 
 from reconciler.adapters.file_events import FileEvents
-from reconciler.cli.frame import SCHEMA, Frame, as_data, in_words, settings_of
+from reconciler.cli.frame import Frame, as_data, in_words, settings_of
 from reconciler.cli.passes import full_pass, take_turns
 from reconciler.cli.progress import Silent, showing
 from reconciler.cli.streams import ERROR, say, tell
@@ -17,6 +17,7 @@ from reconciler.convergence.world import Request
 from reconciler.core.wording import result_data, result_lines
 from reconciler.errors import Busy, ReconcilerError
 from reconciler.model.result import Result
+from reconciler.model.schema import SCHEMA
 from reconciler.model.settings import Settings
 from reconciler.ports import Progress
 from reconciler.quick.look import nothing_to_do

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.errors import BadConfiguration, Busy, ReconcilerError, Refused, Transient
-
-SCHEMA = "reconciler/v1"
+from reconciler.model.schema import SCHEMA
 
 _BY_CODE = {
     "E-BINHOST-FULL": 507,

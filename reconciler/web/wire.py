@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from reconciler.core import swarm_names as names
-from reconciler.web.errors import SCHEMA
+from reconciler.model.schema import SCHEMA
 
 Data = TypeVar("Data")
 

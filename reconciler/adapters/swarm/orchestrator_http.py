@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from reconciler.errors import ReconcilerError, Refused, Terminal, Transient, Unreachable
+from reconciler.model.schema import SCHEMA
 from reconciler.request import NoAnswer, Response, lines, send
 
 LARGEST = 64 << 20
@@ -22,8 +23,6 @@ SILENCE = 45.0
 
 _UNREACHABLE = (502, 503, 504)
 _STREAM = "text/event-stream"
-SCHEMA = "reconciler/v1"
-"""Of the answers that are understood here."""
 
 
 class NotThere(ReconcilerError):

@@ -163,7 +163,7 @@ class _Shown:
     def _line(self, line: str) -> None:
         import json
 
-        from reconciler.cli.frame import SCHEMA
+        from reconciler.model.schema import SCHEMA
 
         say(
             json.dumps({"schema": SCHEMA, "event": "line", "attempt": self._attempt, "text": line})

@@ -10,9 +10,10 @@ from contextlib import ExitStack, contextmanager
 
 import click
 
-from reconciler.cli.frame import SCHEMA, Frame, Helpful, global_options
+from reconciler.cli.frame import Frame, Helpful, global_options
 from reconciler.cli.streams import say, tell
 from reconciler.cli.swarm.common import swarm_settings_of
+from reconciler.model.schema import SCHEMA
 
 
 @click.command(cls=Helpful, short_help="Build packages for the orchestrator, with this machine's Portage.")

@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.frame import SCHEMA, Answer, Frame, give
+from reconciler.cli.frame import Answer, Frame, give
 from reconciler.cli.streams import say
 from reconciler.cli.swarm.common import Data, about
 from reconciler.cli.swarm.drones import state_of
 from reconciler.cli.swarm.queue import in_short
 from reconciler.cli.times import span
+from reconciler.model.schema import SCHEMA
 
 if TYPE_CHECKING:
     from reconciler.adapters.swarm.orchestrator_http import Happened, OrchestratorHttp

@@ -11,9 +11,10 @@ from contextlib import suppress
 
 import click
 
-from reconciler.cli.frame import SCHEMA, Frame, Helpful, global_options
+from reconciler.cli.frame import Frame, Helpful, global_options
 from reconciler.cli.streams import NOTICE, say, tell
 from reconciler.cli.swarm.common import swarm_settings_of, token_of
+from reconciler.model.schema import SCHEMA
 
 ROLES = ("orchestrator",)
 LATER = ("gateway", "center")
