@@ -118,6 +118,11 @@ class Board:
             self._graph = graphs.build(self._edges, self.builds)
         return self._graph
 
+    @property
+    def edges(self) -> Sequence[tuple[str, str]]:
+        """(first, then); some may be of what has ended."""
+        return self._edges
+
     def graph_with(self, edges: Sequence[tuple[str, str]]) -> Graph:
         """As it will be with these, too."""
         graph = self.graph

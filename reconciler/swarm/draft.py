@@ -10,6 +10,7 @@ from reconciler.model.queue import Attempt, Changes, Decision, End, Known, Move,
 from reconciler.model.swarm import Build, BuildState, Event, Request
 from reconciler.swarm import events, lifecycle, retry
 from reconciler.swarm.board import Board
+from reconciler.swarm.placing.graph import Graph
 
 Find = Callable[[Sequence[str]], Sequence[Build]]
 Tries = Callable[[str], Sequence[Attempt]]
@@ -77,6 +78,19 @@ class Draft:
     def request(self, request: Request) -> Request:
         """As it will be."""
         return self._requests.get(request.id, request)
+
+    def open_requests(self) -> tuple[Request, ...]:
+        """Those that will not have ended."""
+        return tuple(each for each in (self.board.requests | self._requests).values() if each.ended is None)
+
+    @property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """(first, then); some may be of what has ended."""
+        return (*self.board.edges, *self._edges)
+
+    @property
+    def graph(self) -> Graph:
+        return self.board.graph_with(self._edges)
 
     def decided(self, request: str) -> tuple[Decision, ...]:
         return self._decisions.get(request, ())
@@ -171,7 +185,7 @@ class Draft:
     def _hold_dependants(self) -> None:
         """What needs a build that ended and is not there waits no longer; what this draft adds is no exception."""
         ended = [move.after for move in self._moves if move.after.ended and move.after.state != "succeeded"]
-        graph = self.board.graph_with(self._edges) if ended else None
+        graph = self.graph if ended else None
         passed: set[str] = set()
         for first in ended:
             if graph is not None and first.id in graph.unit:

@@ -20,12 +20,16 @@ Decided = Mapping[str, Decision]
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """`builds`: the new ones. `edges`: (first, then), ids; `then` is a new one. `wanted`: ids, in the list's order."""
+    """`builds`: the new ones. `edges`: (first, then), ids; `then` is a new one. `wanted`: ids, in the list's order.
+
+    `late`: edges, too; `then` is queued already, and may or may not know that it needs `first`.
+    """
 
     builds: tuple[Build, ...]
     edges: tuple[tuple[str, str], ...]
     wanted: tuple[str, ...]
     decisions: tuple[Decision, ...]
+    late: tuple[tuple[str, str], ...] = ()
 
 
 def take(
@@ -43,16 +47,19 @@ def take(
     `stored`: what the binhost of the profile has; `live`: builds that have not ended. Nothing is said about what is
     only shown, or taken away.
     """
-    entries = merged(listing)
+    entries, live = merged(listing), tuple(live)
     decided = _without_what_needs_a_refused(_looked_up(entries, stored, live, profile), listing.edges)
     decided, packages = _named(entries, decided, name)
     ids = {cpv: decision.build for cpv, decision in decided.items() if decision.build}
     edges = tuple(_edges(ids, packages, listing.edges))
+    waiting = {build.id for build in live if build.state == "queued"}
+    known = {id: entries[cpv].package for cpv, id in ids.items() if id in waiting}
     return Intake(
         tuple(_build(id, package, profile, now, work) for id, package in packages.items()),
         edges,
         tuple(dict.fromkeys(ids.values())),
         (*unread(listing), *_with_circles(decided, edges, packages)),
+        tuple(_edges(ids, known, listing.edges)),
     )
 
 
@@ -160,12 +167,15 @@ def _build(id: str, package: Package, profile: str, now: float, work: Work) -> B
     return Build(id, "package", package, profile, "queued", now, now, use=use, work=work(package.cp))
 
 
-def _edges(ids: Mapping[str, str], new: Mapping[str, Package], edges: Iterable[Edge]) -> Iterator[tuple[str, str]]:
-    """Between builds. What lies between two of them, and is only shown or there already, makes one edge of its two."""
+def _edges(ids: Mapping[str, str], of: Mapping[str, Package], edges: Iterable[Edge]) -> Iterator[tuple[str, str]]:
+    """From what each one `of` these needs to it.
+
+    What lies between two builds, and is only shown or there already, makes one edge of its two.
+    """
     needs: dict[str, list[str]] = {}
     for edge in edges:
         needs.setdefault(edge.parent, []).append(edge.dependency)
-    for id, package in new.items():
+    for id, package in of.items():
         seen = {package.cpv}
         waiting = list(needs.get(package.cpv, ()))
         found = set()

@@ -17,6 +17,7 @@ from reconciler.model.swarm import Build, Request, Use
 from reconciler.swarm.draft import Draft
 from reconciler.swarm.emerge.output import read_listing
 from reconciler.swarm.intake import Work, take, trouble
+from reconciler.swarm.late import await_late
 from reconciler.swarm.submitted import read_submitted
 
 Wanted = str | Sequence[Atom] | Listing
@@ -171,7 +172,8 @@ def _take(draft: Draft, request: Request, listing: Listing, stock: Stock, work: 
         refused=(*request.refused, *_refused(decisions)),
     )
     draft.put_request(taken_on, decisions, digest)
-    return taken_on
+    await_late(draft, taken.late)
+    return draft.request(taken_on)
 
 
 def _nothing(draft: Draft, request: Request, decisions: Sequence[Decision], digest: str) -> Request:

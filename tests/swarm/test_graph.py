@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.swarm.placing.graph import build
+from reconciler.swarm.placing.graph import build, without_cycles
 from tests.support.swarm import KEYS, Edges, edges_of, edges_strategy
 
 GRAPHS = edges_strategy(KEYS, cyclic=True)
@@ -119,6 +119,25 @@ def test_held_is_what_a_naive_search_reaches(edges: Edges, failed: set[str]) -> 
     reach = reachable(edges)
 
     assert build(edges, KEYS).dependants(failed) == {key for job in failed for key in reach[job]} - failed
+
+
+@given(GRAPHS, st.sets(st.sampled_from(KEYS), max_size=3))
+def test_needed_is_what_a_naive_search_comes_from(edges: Edges, jobs: set[str]) -> None:
+    reach = reachable(edges)
+
+    assert build(edges, KEYS).needs(jobs) == {key for key in KEYS if reach[key] & jobs} | jobs
+
+
+@given(GRAPHS, GRAPHS)
+def test_edges_that_come_late_are_all_taken_but_those_that_close_a_cycle(edges: Edges, late: Edges) -> None:
+    taken, reach = list(edges), reachable(edges)
+    for first, then in dict.fromkeys(late):
+        if (first, then) not in taken and first != then and first not in reach[then]:
+            taken.append((first, then))
+            reach = reachable(taken)
+
+    assert list(without_cycles(edges, late)) == taken[len(edges) :]
+    assert build(taken, KEYS).cycles == build(edges, KEYS).cycles
 
 
 @given(GRAPHS, st.sets(st.sampled_from(KEYS)))

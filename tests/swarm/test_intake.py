@@ -156,6 +156,18 @@ def test_about_what_is_only_shown_or_taken_away_nothing_is_said(kind: Kind) -> N
     assert taken(Listing((Listed(package(LIB), kind),), tree=True)) == Intake((), (), (), ())
 
 
+def test_what_is_queued_waits_for_what_this_list_says_it_needs_and_what_is_built_does_not() -> None:
+    """app and other are there already, from a list that told of no needs."""
+    other = "app-misc/other-3"
+    live = (
+        builds(APP),
+        replace(builds(other, state="building"), id="r0-2"),
+        replace(builds("dev-libs/all-1"), id="r0-3"),
+    )
+    intake = taken(listing({APP: [LIB], other: [LIB], LIB: [ICU], ICU: []}), live=live)
+    assert intake.edges == (("r1-2", "r1-1"),) and intake.late == (("r1-1", "r0-1"),)
+
+
 def test_what_lies_between_two_builds_keeps_their_order() -> None:
     """app needs shown, which is installed; shown needs lib, which is to be updated."""
     shown, there = "dev-libs/shown-1", "dev-libs/there-1"

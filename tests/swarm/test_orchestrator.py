@@ -109,6 +109,67 @@ def test_what_two_requests_want_is_built_once(pair: Swarm) -> None:
     assert [str(build.package) for build in pair.orchestrator.request(second.id).builds] == [OTHER, ICU]
 
 
+def test_what_is_queued_waits_for_what_a_later_request_says_it_needs(pair: Swarm) -> None:
+    """The first one was told by a machine that has an old lib."""
+    first = pair.submit({APP: []}, "k1")
+    pair.submit({APP: [LIB], LIB: [ICU], ICU: []}, "k2")
+    pair.beat()
+    pair.tick()
+    assert [offer.atoms for offer in pair.take().values()] == [(f"={ICU}::gentoo",)]
+    pair.drones[next(name for name, drone in pair.drones.items() if drone.holding)].finish()
+    pair.restart()
+    pair.beat()
+    pair.tick()
+    assert [offer.atoms for offer in pair.take().values()] == [(f"={LIB}::gentoo",)]
+    assert {str(build.package) for build in pair.orchestrator.request(first.id).builds} == {APP, LIB, ICU}
+    for drone in pair.drones.values():
+        if drone.holding:
+            drone.finish()
+    pair.work()
+    assert [(request.key, request.reason) for request, _ in pair.ended] == [("k1", "3 built"), ("k2", "3 built")]
+
+
+def test_what_a_later_request_brought_stays_while_an_earlier_one_needs_it(swarm: Swarm) -> None:
+    swarm.submit({APP: []}, "k1")
+    swarm.submit({LIB: [ICU], ICU: []}, "k2")
+    third = swarm.submit({APP: [LIB], LIB: []}, "k3")
+    second = next(request for request in swarm.orchestrator.requests() if request.key == "k2")
+    assert swarm.orchestrator.cancel(third.id, "ana", swarm.now) == ()
+    assert swarm.orchestrator.cancel(second.id, "ana", swarm.now) == ()
+    assert swarm.states() == {APP: "queued", LIB: "queued", ICU: "queued"}
+    swarm.drone("tau")
+    swarm.work()
+    assert [(request.key, request.reason) for request, _ in swarm.ended if request.state == "complete"] == [
+        ("k1", "3 built")
+    ]
+
+
+def test_needs_of_two_requests_that_close_a_circle_are_left_out(pair: Swarm) -> None:
+    pair.submit({APP: [LIB], LIB: []}, "k1")
+    pair.submit({LIB: [ICU], ICU: [APP], APP: []}, "k2")
+    order = []
+    for _ in range(10):
+        pair.beat()
+        pair.tick()
+        for drone in pair.drones.values():
+            while (offer := drone.take()) is not None:
+                order.append(offer.atoms)
+                drone.finish()
+    assert order == [(f"={cpv}::gentoo",) for cpv in (LIB, APP, ICU)]
+    assert [request.state for request, _ in pair.ended] == ["complete", "complete"]
+
+
+def test_what_a_drone_has_waits_for_nothing_that_a_later_request_says(swarm: Swarm) -> None:
+    swarm.drone("tau")
+    first = swarm.submit({APP: []}, "k1")
+    swarm.beat()
+    swarm.tick()
+    swarm.submit({APP: [LIB], LIB: []}, "k2")
+    assert len(swarm.orchestrator.request(first.id).builds) == 1
+    swarm.work()
+    assert swarm.states() == {APP: "succeeded", LIB: "succeeded"}
+
+
 def test_a_request_for_what_is_all_there_is_complete_at_once(pair: Swarm) -> None:
     pair.submit(CHAIN, "k1")
     pair.work()

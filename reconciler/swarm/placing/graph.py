@@ -51,6 +51,16 @@ class Graph:
                 waiting += self.after[unit]
         return frozenset(job for unit in found for job in self.members[unit]) - failed
 
+    def needs(self, jobs: Iterable[str]) -> frozenset[str]:
+        """All jobs without which `jobs` cannot be built, themselves among them."""
+        found: set[str] = set()
+        waiting = [self.unit[job] for job in jobs]
+        while waiting:
+            if (unit := waiting.pop()) not in found:
+                found.add(unit)
+                waiting += self.before[unit]
+        return frozenset(job for unit in found for job in self.members[unit])
+
 
 def build(edges: Iterable[tuple[str, str]], jobs: Iterable[str] = ()) -> Graph:
     """The graph of `edges` (first, then); `jobs` adds those that no edge names."""
@@ -76,6 +86,36 @@ def build(edges: Iterable[tuple[str, str]], jobs: Iterable[str] = ()) -> Graph:
         after=after,
         cycles=tuple(sorted(group for group in groups if len(group) > 1 or group[0] in following[group[0]])),
     )
+
+
+def without_cycles(edges: Iterable[tuple[str, str]], more: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Those of `more` that `edges` do not have, and that close no cycle with them and with those before."""
+    known = set(edges)
+    new = [edge for edge in dict.fromkeys(more) if edge not in known]
+    unit = build([*known, *new]).unit if new else {}
+    within: dict[str, list[str]] = {}  # only inside of a unit anything could close a cycle
+    for first, then in known:
+        if new and unit[first] == unit[then]:
+            within.setdefault(first, []).append(then)
+    kept = []
+    for first, then in new:
+        if unit[first] == unit[then]:
+            if _leads(within, then, first):
+                continue
+            within.setdefault(first, []).append(then)
+        kept.append((first, then))
+    return tuple(kept)
+
+
+def _leads(after: Mapping[str, Sequence[str]], job: str, to: str) -> bool:
+    seen, waiting = {job}, [job]
+    while waiting:
+        if (at := waiting.pop()) == to:
+            return True
+        coming = [then for then in after.get(at, ()) if then not in seen]
+        seen.update(coming)
+        waiting += coming
+    return False
 
 
 def _sorted(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]]) -> Iterator[str]:
