@@ -142,7 +142,7 @@ class Beat:
 
     `gone`: the last of this start; nothing is left of what it held. `memory` in bytes, `load` as of one minute; `phase`
     of the build at hand (`compile`), `log` the last it wrote. `synced`: when its ebuilds last changed (epoch seconds),
-    0 where nobody can tell.
+    0 where nobody can tell. `unable`: why it can build nothing, as with a full disk; it is `draining` meanwhile.
     """
 
     drone: str
@@ -162,6 +162,7 @@ class Beat:
     log: str = ""
     synced: float = 0.0
     gone: bool = False
+    unable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

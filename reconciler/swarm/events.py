@@ -24,7 +24,7 @@ def queue_update(now: float, new: Sequence[Build], moves: Sequence[Move]) -> tup
 def drone_status(now: float, known: Known, reason: str = "") -> Event:
     data: dict[str, object] = {"drone": known.name, "state": known.state, "drained": known.drained, "reason": reason}
     if known.beat is not None:
-        data |= {name: getattr(known.beat, name) for name in ("load", "draining", "gone", "profile")}
+        data |= {name: getattr(known.beat, name) for name in ("load", "draining", "gone", "unable", "profile")}
     return Event("drone_status", now, data)
 
 

@@ -65,7 +65,8 @@ def _look(draft: Draft, name: str, heartbeat: float, *, spoke: bool, away: bool)
     gone = after.beat is not None and after.beat.gone
     silent = f"{name} has ended" if gone else f"no word from {name} for {draft.now - after.heard:.0f} s"
     if _told_anew(draft, after):
-        draft.say(events.drone_status(draft.now, after, silent if after.state in ("degraded", "offline") else ""))
+        unable = after.beat.unable if after.beat is not None else ""
+        draft.say(events.drone_status(draft.now, after, silent if after.state in ("degraded", "offline") else unable))
     if after.state == "offline":
         return _lose(draft, name, silent)
     if after.drained:

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     machine.ebuild("app-misc/bar-1", IUSE="doc")
     machine.ebuild("app-misc/sleeper-1", SLEEPER)
     machine.ebuild("app-misc/broken-1", BODY + 'src_compile() { echo "some words"; die "it never compiles"; }\n')
+    for name, size in (("large", "1M"), ("huge", "8M")):
+        takes = f'head -c {size} /dev/zero > "${{T}}/much" || die "no room"'
+        machine.ebuild(f"app-misc/{name}-1", BODY + f"src_compile() {{ {takes}; }}\n")
     machine.ebuild("app-misc/away-1", SRC_URI="http://127.0.0.1:9/away-1.tar.gz")
     machine.ebuild("app-misc/picky-1", BODY + 'pkg_pretend() { die "this machine is too small"; }\n')
     machine.ebuild("app-misc/packless-1", BODY + 'pkg_preinst() { rm -r "${PKGDIR}"/app-misc/packless; }\n')
@@ -66,6 +70,54 @@ def left_over(builder: PortageBuilder) -> list[object]:
         *builder._run_folder.glob("emerge-*"),
         *builder._rules.folder.glob("emerge.json"),
     ]
+
+
+# ---- its own disk
+
+
+@pytest.fixture
+def small(machine: Machine, tmp_path: Path) -> Iterator[PortageBuilder]:
+    """Builds are on a file system of 4 MiB (needs root)."""
+    builds = tmp_path / "builds"
+    builds.mkdir()
+    (tmp_path / "drone").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", str(builds)], check=True)
+    yield PortageBuilder(PortageRules(tmp_path / "drone", builds=str(builds)), machine.environment)
+    subprocess.run(["umount", str(builds)], check=True)
+
+
+@pytest.mark.parametrize("left", [0, 128 << 10], ids=["nothing", "little"])
+def test_a_disk_without_room_is_no_failure_of_the_package(left: int, small: PortageBuilder) -> None:
+    filling = Path(small._rules.builds) / "what-fills-it"
+    assert small.unable() == ""
+    with filling.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    os.truncate(filling, filling.stat().st_size - left)
+    assert str(filling.parent) in small.unable()
+
+    built = small.build(offer("=app-misc/large-1"), Watched(), never)
+    assert (built.result, "No space left on device" in built.log) == ("returned", True), built
+    assert str(filling.parent) in built.reason
+
+    filling.unlink()
+    assert small.unable() == ""
+    assert small.build(offer("=app-misc/large-1"), Watched(), never).result == "succeeded"
+
+
+def test_what_takes_all_of_a_disk_that_has_room_has_failed(small: PortageBuilder) -> None:
+    built = small.build(offer("=app-misc/huge-1"), Watched(), never)
+
+    assert (built.result, "No space left on device" in built.log) == ("failed", True)
+    assert small.unable() == ""
+
+
+def test_a_folder_that_is_not_ours_is_trouble_of_the_drone(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "builds").symlink_to(tmp_path)
+    (tmp_path / "drone").mkdir()
+    builder = PortageBuilder(PortageRules(tmp_path / "drone", builds=str(tmp_path / "builds")), machine.environment)
+
+    assert "is not ours to build in" in builder.unable()
 
 
 # ---- what is built

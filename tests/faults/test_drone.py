@@ -6,7 +6,9 @@ Real processes, and a real engine and binhost between them; emerge alone is a sc
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -268,6 +270,58 @@ def test_what_it_cannot_end_before_it_stops_is_handed_back(how: str, site: Site)
     site.becomes(id, "queued")
     told = site.build(id)
     assert (told["attempts"][0]["result"], told["build"]["failures"]) == ("returned", [])
+
+
+# ---- its disk is full
+
+
+@pytest.fixture
+def small(breakable: Site) -> Iterator[Site]:
+    """All that the drone writes is on a file system of 4 MiB (needs root)."""
+    breakable.drone.state.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(breakable.drone.state)], check=True)
+    breakable.drone.more = f'builds = "{breakable.drone.state}/builds"\n'
+    yield breakable
+    breakable.drone.leave()
+    subprocess.run(["umount", str(breakable.drone.state)], check=True)
+
+
+def test_a_disk_that_others_fill_amid_a_build_is_no_failed_try_and_the_only_drone_builds_on_with_room(
+    small: Site,
+) -> None:
+    (id,) = small.starts("app-misc/foo-1")
+    filling = small.drone.state / "what-fills-it"
+    with suppress(OSError), filling.open("ab", buffering=0) as stream:
+        while stream.write(bytes(4096)):
+            pass
+    small.portage.tell("fill")
+    small.portage.tell_no_more("hold")
+
+    small.becomes(id, "queued")
+    heard = small.heard()
+    assert heard["draining"] and str(small.drone.state) in heard["unable"]
+    assert small.portage.begun() == ["app-misc/foo-1"], "it does not come again at once"
+    small.portage.tell_no_more("fill")
+    filling.unlink()
+
+    small.becomes(id, "succeeded")
+    told = small.build(id)
+    assert [each["result"] for each in told["attempts"]] == ["returned", "succeeded"]
+    assert told["build"]["failures"] == []
+    eventually(lambda: not small.heard()["unable"], "it is as it was")
+
+
+def test_a_build_that_is_larger_than_the_disk_fails_and_the_drone_goes_on(small: Site) -> None:
+    small.portage.tell("fill")
+    (id,) = small.wants("app-misc/foo-1")
+    small.drone.start()
+
+    small.becomes(id, "failed")
+
+    assert small.build(id)["build"]["failures"] == ["tau"] * 3
+    small.portage.tell_no_more("fill")
+    (other,) = small.wants("app-misc/bar-1")
+    small.becomes(other, "succeeded")
 
 
 # ---- before it begins

@@ -23,6 +23,11 @@ echo ">>> Compiling source in $PORTAGE_TMPDIR/portage/$cpv/work"
 mkdir -p "$PORTAGE_TMPDIR/portage/$cpv/work"
 echo "$cpv" >> "FAKE/begun"
 while [ -e "FAKE/hold" ]; do sleep 0.05; done
+if [ -e "FAKE/fill" ] && ! head -c 8M /dev/zero > "$PORTAGE_TMPDIR/portage/$cpv/work/big"; then
+    echo " * ERROR: $cpv::gentoo failed (compile phase):"
+    echo " *   it could not write"
+    exit 1
+fi
 if [ -e "FAKE/fail" ]; then
     echo " * ERROR: $cpv::gentoo failed (compile phase):"
     echo " *   it was told to"

@@ -89,6 +89,10 @@ class Hands(Builder):
     began: int = 0
     cleaned: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+    def unable(self) -> str:
+        return self.trouble
 
     def build(self, offer: Offer, watching: Watching, ending: Ending, binhost: bool = True) -> Built:
         self.began += 1
@@ -348,25 +352,75 @@ def test_a_builder_that_breaks_fails_the_build_and_not_the_drone(tmp_path: Path)
     assert "breaks" in first.log
 
 
-def test_a_full_disk_fails_the_build_and_is_said(world: World) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["by the system", "by emerge"])
+def test_what_the_drone_has_no_room_for_is_handed_back_and_nothing_is_built_until_there_is_room(
+    told: bool, tmp_path: Path
+) -> None:
+    other = replace(OFFER, build="b2")
+    world = World(tmp_path, OFFER, other)
+    at_the_end = heard_with_outcomes(world)
+
+    def full(watching: Watching, ending: Ending) -> Built:
+        world.hands.trouble = "no space"
+        if told:
+            raise Transient("E-DRONE-DISK", "the drone cannot use its folders", why="no space")
+        return Built("returned", "no space; emerge ended with 1")
+
+    world.hands.does = full
+    world.until(lambda: len(world.link.outcomes) == 2)
+    assert [(each.build, each.result) for each in world.link.outcomes] == [("b1", "returned"), ("b2", "returned")]
+    assert all("no space" in each.reason for each in world.link.outcomes)
+    assert [(beat.draining, beat.unable) for beat in at_the_end] == [(True, "no space")] * 2, "it says so before"
+    assert world.hands.began == 1
+
+    world.hands.trouble, world.hands.does = "", None
+    world.until(lambda: not world.link.beats[-1].draining)
+    world.link.offers.append(replace(OFFER, attempt=2))
+    world.until(lambda: len(world.link.outcomes) == 3)
+    world.stop()
+    assert world.link.outcomes[2].result == "succeeded"
+    assert [line for line in world.said if "nothing is built" in line or "can build" in line] == [
+        "no space; nothing is built until that is over",
+        "it can build again",
+    ]
+
+
+def test_a_build_that_takes_all_room_of_a_drone_that_has_some_has_failed(world: World) -> None:
+    """It would take all of it again."""
+
     def full(watching: Watching, ending: Ending) -> Built:
         raise Transient("E-DRONE-DISK", "the drone cannot use its folders", why="no space")
 
     world.hands.does = full
     world.until(delivered(world))
 
-    assert "no space" in world.link.outcomes[0].reason
+    assert world.link.outcomes[0].result == "failed" and "no space" in world.link.outcomes[0].reason
+    assert not any(beat.unable for beat in world.link.beats)
 
 
 def test_what_cannot_be_written_down_goes_to_another_drone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would wait for this one, and nobody but its log would say why."""
     monkeypatch.setattr(world.memory, "keep", no_room)
+    at_the_end = heard_with_outcomes(world)
 
     world.until(lambda: world.link.outcomes)
 
     (outcome,) = world.link.outcomes
-    assert (outcome.result, outcome.reason) == ("failed", "no room [E-DRONE-DISK]: it is full")
+    assert (outcome.result, outcome.reason) == ("returned", "no room [E-DRONE-DISK]: it is full")
+    assert at_the_end[0].unable == outcome.reason
     assert world.hands.began == 0
+
+
+def heard_with_outcomes(world: World) -> list[Beat]:
+    """The last beat before each outcome, as they come."""
+    heard, finish = list[Beat](), world.link.finish
+
+    def finished(offer: Offer, outcome: Outcome) -> None:
+        heard.append(world.link.beats[-1])
+        finish(offer, outcome)
+
+    world.link.finish = finished  # type: ignore[method-assign]
+    return heard
 
 
 def test_what_was_built_is_brought_though_it_cannot_be_written_down(

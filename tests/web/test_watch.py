@@ -51,6 +51,7 @@ def test_a_drone_that_was_stopped_has_ended_and_one_that_fell_silent_is_offline(
     assert state_of(drone("tau", state="offline", draining=True, gone=True)) == "ended"
     assert state_of(drone("tau", state="offline", draining=True, gone=False)) == "offline"
     assert state_of(drone("tau", draining=True, gone=False)) == "building, ends"
+    assert state_of(drone("tau", state="ready", draining=True, unable="no room")) == "ready, unable"
 
 
 def test_an_event_is_said_in_a_line_for_each_thing() -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from reconciler.adapters.portage.config import Facts, Places, environment, write_config
 from reconciler.adapters.portage.folders import forget_old, own_folder, usable
 from reconciler.adapters.portage.log import BuildLog
+from reconciler.adapters.portage.room import Room
 from reconciler.core.packages.atoms import read_atom
 from reconciler.core.packages.match import matches
 from reconciler.errors import Terminal
@@ -108,7 +109,7 @@ class PortageBuilder(Builder):
                     (*_BUILD, *_fetching(atoms, address), *map(str, atoms)), places, offer, took, watching, ending
                 )
                 if end.ended or end.code:
-                    return _failed(end, log)
+                    return self._failed(end, log)
                 return _packed(places.packages, atoms, log)
         except ValueError as error:
             return Built("failed", f"the offer cannot be built: {error}")
@@ -133,11 +134,14 @@ class PortageBuilder(Builder):
                 if not end.failed:  # once more: a tree says of one only what needs a package
                     end = ask(("--debug",), needs.take)
                 if end.failed:
-                    return _failed(end, log)
+                    return self._failed(end, log)
                 told = f"{said.decode('utf-8', 'replace')}\n{needs.text()}"
                 return Built("succeeded", text=told, log=log.tail())
         except ValueError as error:
             return Built("failed", f"the question cannot be asked: {error}")
+
+    def unable(self) -> str:
+        return self._room.missing()
 
     def clean(self, keep: str = "") -> None:
         _ = self._facts  # a machine without Portage says so before it takes anything on
@@ -154,6 +158,13 @@ class PortageBuilder(Builder):
         shutil.rmtree(self._packages(lease), ignore_errors=True)
 
     # --- one emerge
+
+    def _failed(self, end: _End, log: BuildLog) -> Built:
+        reason = end.ended or reason_of(log.end(), end.code)
+        self._clear()  # what it took itself counts for nobody
+        if not end.ended and (why := self._room.blamed(log.end())):
+            return Built("returned", f"{why}; {reason}", log=log.tail())
+        return Built("failed" if end.judged else "returned", reason, log=log.tail())
 
     @contextmanager
     def _prepared(self, offer: Offer, binhost: str) -> Iterator[tuple[Places, BuildLog]]:
@@ -228,6 +239,10 @@ class PortageBuilder(Builder):
             left.unlink(missing_ok=True)
 
     # --- places
+
+    @property
+    def _room(self) -> Room:
+        return Room(self._rules.folder, self._builds, Path(self._facts.eprefix or "/"))
 
     @cached_property
     def _program(self) -> str:
@@ -310,10 +325,6 @@ def _fetching(atoms: Sequence[Atom], binhost: str) -> tuple[str, ...]:
     own = sorted({f"{atom.cp}:{atom.slot.partition('/')[0]}" if atom.slot else atom.cp for atom in atoms})
     excluded = f"--usepkg-exclude={' '.join(own)}"
     return ("--usepkg", "--getbinpkg", excluded, "--useoldpkg-atoms=*/*", "--binpkg-respect-use=y")
-
-
-def _failed(end: _End, log: BuildLog) -> Built:
-    return Built("failed" if end.judged else "returned", end.ended or reason_of(log.end(), end.code), log=log.tail())
 
 
 def _packed(folder: Path, atoms: Sequence[Atom], log: BuildLog) -> Built:

@@ -58,10 +58,17 @@ def _waiting(drone: Data) -> int:
 
 
 def state_of(drone: Data) -> str:
-    """`building, drained`; `ended` is one that was stopped and has said so, `offline` one that fell silent."""
+    """`building, drained`; `ended` is one that was stopped and has said so, `offline` one that fell silent.
+
+    `unable` is one that cannot build now, as its disk is full.
+    """
     state = "ended" if drone.get("gone") else drone["state"]
     ends = drone["draining"] and drone["state"] != "offline"
-    more = ["drained"] * drone["drained"] + ["ends"] * ends + ["sweeper"] * drone["sweeper"]
+    more = (
+        ["drained"] * drone["drained"]
+        + ["unable" if drone.get("unable") else "ends"] * ends
+        + ["sweeper"] * drone["sweeper"]
+    )
     return ", ".join([state, *more])
 
 
@@ -148,6 +155,7 @@ def _shown(frame: Frame, drone: Data) -> int:
         f"{drone['name']}: {state_of(drone)} for {_since(drone)}",
         f"  {cores}, load {drone['load']:.1f}, speed {drone['speed']:.2f}, profile {drone['profile'] or 'any'}",
         f"  heard of {ago(drone['heard'])}" if drone["heard"] else "  it has never come",
+        *([f"  it can build nothing: {drone['unable']}"] if drone.get("unable") else []),
         *(f"  {build['title']}  {build['state']}  {_phase(drone, build)}".rstrip() for build in drone["holds"]),
     ]
     return give(frame, Answer(dict(drone), lines, [drone["name"]]))

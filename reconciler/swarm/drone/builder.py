@@ -52,11 +52,15 @@ class Builder(Protocol):
     def build(self, offer: Offer, watching: Watching, ending: Ending, binhost: bool = True) -> Built:
         """Build exactly what the offer names, dependencies taken from the binhost where there is one.
 
-        `returned` when it was told to end; then nothing that it began is left.
+        `returned` when it was told to end, or ended for what is the machine's own trouble; then nothing that it began
+        is left.
         """
 
     def resolve(self, offer: Offer, watching: Watching, ending: Ending) -> Built:
         """What would have to be built for the wishes of the offer, in which order, as text."""
+
+    def unable(self) -> str:
+        """Why nothing can be built here as it is, as with a full disk; "" when it can. It raises nothing."""
 
     def clean(self, keep: str = "") -> None:
         """End and clear away what a drone that died has left, but for the packages of the lease `keep`."""

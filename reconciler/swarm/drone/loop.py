@@ -39,6 +39,7 @@ class Drone:
         self._drained: float | None = None
         self._complaint = ""
         self._unwritten: Taken | None = None
+        self._looked = 0.0
 
     @property
     def stopping(self) -> Stopping:
@@ -64,8 +65,10 @@ class Drone:
     def _turn(self) -> None:
         try:
             self._deliver()
+            if self._pulse.unable and time.monotonic() - self._looked >= self._rules.patience:
+                self._is_unable(self._world.builder.unable())
             if self._goes_on() and (offer := self._world.link.next(_NEXT)) is not None:
-                self._take_on(offer)
+                self._hand_back(offer) if self._pulse.unable else self._take_on(offer)
         except Transient as error:
             self._complain(f"{_why(error)}; it is tried again")
             self._wait(self._rules.patience)
@@ -75,7 +78,8 @@ class Drone:
         try:
             self._world.memory.keep(Taken(offer, self._pulse.boot))
         except Transient as error:
-            self._give_up(offer, error)
+            self._is_unable(_why(error))
+            self._hand_back(offer)
             return
         self._complaint = ""
         self._work.begin(offer)
@@ -83,6 +87,8 @@ class Drone:
         begun = time.monotonic()
         self._world.say(f"{offer.lease}: {_words(offer)}")
         built = self._worked(offer)
+        if built.result == "returned" and not self._work.ending():
+            self._is_unable(self._world.builder.unable())
         if lost := self._work.lost():
             self._world.say(f"{offer.lease}: ended, {lost}")
             self._put_away(offer)
@@ -104,13 +110,18 @@ class Drone:
         files = {packed.path: str(packed.file) for packed in built.packages}
         self._write_down(Taken(offer, self._pulse.boot, outcome, files))
 
-    def _give_up(self, offer: Offer, error: Transient) -> None:
-        """Another drone may have room: with us it would wait, however many there are, and nobody would know why."""
-        self._complain(f"{offer.lease}: {_why(error)}; it is not taken on")
-        self._wait(self._rules.patience)
-        self._world.link.finish(
-            offer, Outcome(offer.build, offer.attempt, self._rules.name, "failed", 0.0, _why(error))
-        )
+    def _is_unable(self, why: str) -> None:
+        """It builds nothing until it can, and says so first: what it hands back would come again at once."""
+        before, self._pulse.unable, self._looked = self._pulse.unable, why, time.monotonic()
+        if bool(why) is not bool(before):
+            self._world.say(f"{why}; nothing is built until that is over" if why else "it can build again")
+            self._pulse.beat()
+
+    def _hand_back(self, offer: Offer) -> None:
+        """Another drone may have room: with us it would wait, however many there are."""
+        why = self._pulse.unable
+        self._world.say(f"{offer.lease}: it is not taken on, and handed back")
+        self._world.link.finish(offer, Outcome(offer.build, offer.attempt, self._rules.name, "returned", 0.0, why))
 
     def _write_down(self, taken: Taken) -> None:
         """Without room for that what was made is brought all the same: it would be built again and again."""
@@ -135,6 +146,8 @@ class Drone:
                 return Built("returned", why)
             return self._world.builder.build(offer, self._work, self._ending, binhost)
         except (Transient, Terminal) as error:
+            if self._world.builder.unable():  # it is ours, and says nothing about the package
+                return Built("returned", _why(error))
             self._wait(self._rules.patience)  # a sick machine should not go through the whole queue
             return Built("failed", _why(error))
         except Exception as error:  # noqa: BLE001  a mistake of ours is told, and the next offer may be another one

@@ -21,12 +21,13 @@ class Pulse:
     """Beats, asks and ships logs beside the build, each in a thread of its own: a slow one delays no other.
 
     An engine that is away delays nothing but itself: the build goes on. `broken`: why the drone may not go on at all.
-    `boot`: see `Beat`. `leaving`: whether the last beat is to say goodbye.
+    `boot` and `unable`: see `Beat`. `leaving`: whether the last beat is to say goodbye.
     """
 
     def __init__(self, rules: DroneRules, boot: str, world: Surroundings, work: AtWork, stopping: Stopping) -> None:
         self._rules, self.boot, self._world, self._work, self._stopping = rules, boot, world, work, stopping
         self._over = self.leaving = False
+        self.unable = ""
         self._told: dict[str, str] = {}
         self.broken: Terminal | None = None
 
@@ -84,10 +85,11 @@ class Pulse:
             self._tell(what.__name__, None)
 
     def _beat(self) -> None:
-        draining, now = self._stopping.asked, self._world.clock.now()
+        unable, now = self.unable, self._world.clock.now()
+        draining = self._stopping.asked or bool(unable)
         beat = self._work.beat(self._rules, self.boot, now, self._world.load(), draining=draining)
         gone = self._over and self.leaving
-        self._world.link.beat(replace(beat, synced=self._world.synced(), gone=gone))
+        self._world.link.beat(replace(beat, synced=self._world.synced(), gone=gone, unable=unable))
 
     def _look(self) -> None:
         offer = self._work.offer

@@ -170,7 +170,8 @@ class RequestDetailOut(Decided):
 class DroneOut(Wire):
     """`heard`: when its last word came; `holds`: what it builds, then what lies in its queue. `memory` in bytes.
 
-    `gone`: it was stopped, and said so. `synced`: when its ebuilds last changed, 0 where nobody can tell.
+    `gone`: it was stopped, and said so. `unable`: why it can build nothing, as with a full disk. `synced`: when its
+    ebuilds last changed, 0 where nobody can tell.
     """
 
     name: str
@@ -180,6 +181,7 @@ class DroneOut(Wire):
     drained: bool
     draining: bool
     gone: bool
+    unable: str
     sweeper: bool
     profile: str
     cores: int
@@ -204,6 +206,7 @@ class DroneOut(Wire):
 _UNTOLD = {
     "draining": False,
     "gone": False,
+    "unable": "",
     "sweeper": False,
     "profile": "",
     "cores": 0,
