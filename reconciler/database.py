@@ -64,7 +64,7 @@ class Database:
         self.kind = kind
         self.fresh = False
         self.loss: Loss | None = None
-        self._clock, self._make = clock, make
+        self._clock, self._make, self._damaged = clock, make, False
         self._lock = RLock()
         self._open()
 
@@ -120,14 +120,25 @@ class Database:
     def reopen_when_replaced(self) -> bool:
         """A file deleted or replaced under a long-lived process would take our records with it."""
         with self._lock:
-            try:
-                replaced = not os.path.samestat(self.path.stat(), self._file)
-            except OSError:
-                replaced = True
-            if replaced:
-                self._connection.close()
-                self._open()
-            return replaced
+            return self._reopen(self._replaced())
+
+    def reopen_when_lost(self) -> bool:
+        """The same, also for one that was cut to nothing, or turned out to be damaged: it is looked at as at first."""
+        with self._lock:
+            return self._reopen(self._damaged or self._replaced(by_nothing=True))
+
+    def _replaced(self, *, by_nothing: bool = False) -> bool:
+        try:
+            there = self.path.stat()
+        except OSError:
+            return True
+        return not os.path.samestat(there, self._file) or (by_nothing and not there.st_size)
+
+    def _reopen(self, needed: bool) -> bool:
+        if needed:
+            self._connection.close()
+            self._open()
+        return needed
 
     def _open(self) -> None:
         with self.advice():
@@ -141,7 +152,7 @@ class Database:
             elif why := _unusable(self.path, self.kind) or ("" if _there(self.path) else "it is not there yet"):
                 raise self._trouble("access" if "yet" in why else "broken", why)
             self._connection = _connect(self.path)
-            self._file = self.path.stat()
+            self._file, self._damaged = self.path.stat(), False
 
     @contextmanager
     def advice(self) -> Iterator[None]:
@@ -152,6 +163,7 @@ class Database:
             raise
         except sqlite3.Error as error:
             full = _primary(error) == sqlite3.SQLITE_FULL or _no_room(self.path)
+            self._damaged = self._damaged or is_damage(error)
             raise self._trouble("full" if full else _trouble(error), str(error)) from error
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)

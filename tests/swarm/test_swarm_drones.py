@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from reconciler.adapters.swarm.engine_embedded import EmbeddedLink
-from reconciler.errors import Transient
+from reconciler.errors import Terminal, Transient
 from reconciler.model.swarm import Offer
 from reconciler.swarm.rules import Rules
 from tests.support.orchestrated import PROFILE, Swarm, upload
@@ -298,13 +301,41 @@ def test_what_nobody_stands_behind_is_withdrawn(pair: Swarm) -> None:
     assert pair.engine.outstanding("tau") == frozenset() and pair.binhost.staged() == []
 
 
-def test_a_lost_engine_costs_the_builds_in_hand_and_nothing_else(pair: Swarm) -> None:
+def deleted(file: Path) -> None:
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+
+
+def cut_to_nothing(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def cut_in_the_middle(file: Path) -> None:
+    """With nothing in its log that could make up for it."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [deleted, cut_to_nothing, cut_in_the_middle])
+def test_an_engine_that_is_lost_while_it_is_open_costs_the_builds_in_hand_and_nothing_else(
+    damage: Callable[[Path], None], pair: Swarm
+) -> None:
     pair.submit({APP: [], LIB: []})
     pair.tick(0.0)
     pair.take()
     pair.tick(0.0)
-    for file in pair.folder.glob("engine.db*"):
-        file.unlink()
+    damage(pair.folder / "engine.db")
+    with suppress(Transient):  # it may be this one that finds it damaged
+        pair.tick(0.0)
+    pair.tick(0.0)
+    lost = pair.orchestrator.status(pair.now).trouble
+    assert any("the engine had to be begun anew" in each for each in lost) is (damage is not deleted), lost
+    for drone in pair.drones.values():
+        with suppress(Transient), pytest.raises(Terminal, match="E-ENGINE-CREDENTIAL"):
+            drone.link.next(0)
+        with pytest.raises(Terminal, match="E-ENGINE-CREDENTIAL"):
+            drone.link.next(0)
     for name, drone in pair.drones.items():
         drone.link.close()
         drone.link = EmbeddedLink(pair.folder / "engine.db", pair.orchestrator.enroll(name, "ana", pair.now))

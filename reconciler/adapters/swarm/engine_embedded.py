@@ -165,7 +165,7 @@ class EmbeddedEngine(DispatchEngine):
     def _database(self) -> Database:
         if self._opened is None:
             raise Terminal("E-ENGINE-CLOSED", "the engine is not open", next="open it first")
-        if self._opened.reopen_when_replaced():
+        if self._opened.reopen_when_lost():
             self._heard = 0
         return self._opened
 
@@ -256,7 +256,7 @@ class EmbeddedLink(DroneLink):
         with self._opening:
             if self._opened is None:
                 self._opened = Database(self._path, KIND, make=False)
-        self._opened.reopen_when_replaced()
+        self._opened.reopen_when_lost()
         return self._opened
 
 
