@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.core.packages.atoms import exactly
 from reconciler.model.build import Assignment
-from reconciler.model.package import Atom
 from reconciler.model.queue import Attempt
 from reconciler.model.swarm import Build, Offer
 from reconciler.swarm import lifecycle
@@ -123,5 +123,4 @@ def _atoms(builds: Sequence[Build]) -> Iterator[str]:
         if build.package is None:
             yield from build.atoms
         else:
-            package = build.package
-            yield str(Atom(package.category, package.name, "=", package.version, repository=package.repository))
+            yield exactly(build.package)

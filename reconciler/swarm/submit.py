@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.packages.atoms import read_atom
+from reconciler.core.packages.atoms import exactly, read_atom
 from reconciler.core.packages.flags import is_flag
 from reconciler.core.plain import to_json
 from reconciler.core.swarm_names import MAY_BE, is_name
 from reconciler.errors import Refused
-from reconciler.model.package import Atom, AtomList, Listing, Message, Package
+from reconciler.model.package import Atom, AtomList, Listing, Message
 from reconciler.model.queue import Decision, Stored
 from reconciler.model.swarm import Build, Request, Use
 from reconciler.swarm.draft import Draft
@@ -107,11 +107,6 @@ def accept(draft: Draft, id: str, submission: Submission, stock: Stock, work: Wo
     settled = tuple(decision for decision in there.decisions if decision.verdict != "accepted")
     atoms = [exactly(build.package) for build in missing if build.package is not None]
     return _ask(draft, request, atoms, settled, submission.digest, asks)
-
-
-def exactly(package: Package) -> str:
-    """The atom of this very version."""
-    return str(Atom(package.category, package.name, "=", package.version, repository=package.repository))
 
 
 def answered(draft: Draft, question: Build, text: str, stock: Stock, work: Work) -> None:

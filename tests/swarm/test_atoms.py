@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.packages.atoms import read_atom, read_atoms
-from reconciler.model.package import Atom
+from reconciler.core.packages.atoms import exactly, read_atom, read_atoms
+from reconciler.core.packages.match import matches
+from reconciler.model.package import Atom, Package
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,13 @@ from reconciler.model.package import Atom
 def test_an_atom_is_read_and_written_the_same(text: str, atom: Atom) -> None:
     assert read_atom(text) == atom
     assert str(atom) == text
+
+
+@pytest.mark.parametrize("repository", ["", "guru"])
+def test_the_atom_of_a_package_is_read_as_that_version_of_it(repository: str) -> None:
+    package = Package("app-misc", "foo", "1.1-r2", slot="0/3", repository=repository, use=("ssl",))
+    atom = read_atom(exactly(package))
+    assert atom == Atom("app-misc", "foo", "=", "1.1-r2", repository=repository) and matches(atom, package)
 
 
 def test_a_version_without_an_operator_is_exactly_that_one() -> None:

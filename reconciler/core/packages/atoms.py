@@ -7,7 +7,7 @@ from typing import cast
 
 from reconciler.core.packages.lines import excerpt, numbered
 from reconciler.core.packages.version import is_category, is_name, is_version, split_cpv
-from reconciler.model.package import Atom, AtomList, Operator, Problem
+from reconciler.model.package import Atom, AtomList, Operator, Package, Problem
 
 LONGEST = 4096
 """Characters of one atom; nothing that is meant comes near."""
@@ -49,6 +49,11 @@ def read_atom(text: str, line: int = 0) -> Atom:
     slot, slot_operator = _slot(slot) if colon else ("", "")
     operator, category, name, version = _package(rest)
     return Atom(category, name, operator, version, slot, slot_operator, repository, use, line)
+
+
+def exactly(package: Package) -> str:
+    """The atom of this very version, from its repository where that is known."""
+    return str(Atom(package.category, package.name, "=", package.version, repository=package.repository))
 
 
 def _refuse_what_is_no_atom(text: str) -> None:
