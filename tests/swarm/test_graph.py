@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.swarm.placing import graph as graphs
 from reconciler.swarm.placing.graph import build, without_cycles
 from tests.support.swarm import KEYS, Edges, edges_of, edges_strategy
 
@@ -138,6 +139,16 @@ def test_edges_that_come_late_are_all_taken_but_those_that_close_a_cycle(edges: 
 
     assert list(without_cycles(edges, late)) == taken[len(edges) :]
     assert build(taken, KEYS).cycles == build(edges, KEYS).cycles
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_search_that_takes_too_long_leaves_edges_out_and_closes_no_cycle(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphs, "_STEPS", steps)
+    edges, late = edges_of("a>b>c x>y"), edges_of("c>a b>a c>x")
+
+    assert without_cycles(edges, late) == (("c", "x"),)
 
 
 @given(GRAPHS, st.sets(st.sampled_from(KEYS)))

@@ -7,6 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+_STEPS = 500_000
+"""Jobs that are passed by while a search for cycles goes on: a second, or so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -89,7 +92,10 @@ def build(edges: Iterable[tuple[str, str]], jobs: Iterable[str] = ()) -> Graph:
 
 
 def without_cycles(edges: Iterable[tuple[str, str]], more: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Those of `more` that `edges` do not have, and that close no cycle with them and with those before."""
+    """Those of `more` that `edges` do not have, and that close no cycle with them and with those before.
+
+    Of two lists that contradict each other throughout some are left out that close none: nobody waits for that search.
+    """
     known = set(edges)
     new = [edge for edge in dict.fromkeys(more) if edge not in known]
     unit = build([*known, *new]).unit if new else {}
@@ -97,20 +103,21 @@ def without_cycles(edges: Iterable[tuple[str, str]], more: Iterable[tuple[str, s
     for first, then in known:
         if new and unit[first] == unit[then]:
             within.setdefault(first, []).append(then)
-    kept = []
+    kept, steps = [], iter(range(_STEPS))
     for first, then in new:
         if unit[first] == unit[then]:
-            if _leads(within, then, first):
+            if _leads(within, then, first, steps):
                 continue
             within.setdefault(first, []).append(then)
         kept.append((first, then))
     return tuple(kept)
 
 
-def _leads(after: Mapping[str, Sequence[str]], job: str, to: str) -> bool:
+def _leads(after: Mapping[str, Sequence[str]], job: str, to: str, steps: Iterator[int]) -> bool:
+    """Also when there are no steps left to find out."""
     seen, waiting = {job}, [job]
     while waiting:
-        if (at := waiting.pop()) == to:
+        if (at := waiting.pop()) == to or next(steps, None) is None:
             return True
         coming = [then for then in after.get(at, ()) if then not in seen]
         seen.update(coming)
