@@ -71,6 +71,7 @@ class ScriptedDrone:
     holding: Offer | None = None
     draining: bool = False
     gone: bool = False
+    unable: str = ""
 
     def beat(self, now: float, phase: str = "") -> None:
         offer = self.holding
@@ -85,6 +86,7 @@ class ScriptedDrone:
                 sweeper=self.sweeper,
                 draining=self.draining,
                 gone=self.gone,
+                unable=self.unable,
                 build=offer.build if offer else "",
                 attempt=offer.attempt if offer else 0,
                 package=offer.atoms[0] if offer else "",

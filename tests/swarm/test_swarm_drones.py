@@ -155,6 +155,20 @@ def test_a_drone_that_drains_itself_gets_nothing_new(pair: Swarm) -> None:
     assert pair.build_of(APP).state == "queued"
 
 
+def test_a_drone_that_says_that_it_can_build_nothing_gets_nothing_and_everybody_hears_why(pair: Swarm) -> None:
+    tau = pair.drones["tau"]
+    tau.draining, tau.unable = True, "the disk is full"
+    pair.beat()
+    pair.tick(0.0)
+    told = [each.data for each in pair.orchestrator.events(0) if each.kind == "drone_status"][-1]
+    assert {key: told[key] for key in ("drone", "draining", "reason")} == {
+        "drone": "tau", "draining": True, "reason": "the disk is full",
+    }  # fmt: skip
+    pair.submit({APP: [], LIB: []})
+    pair.tick(0.0)
+    assert pair.engine.outstanding("tau") == frozenset() and pair.engine.outstanding("izar")
+
+
 def test_a_drone_that_says_goodbye_is_gone_at_once_and_what_lay_ready_for_it_goes_elsewhere(pair: Swarm) -> None:
     pair.submit({APP: []})
     pair.tick(0.0)

@@ -160,6 +160,14 @@ class SwarmMachine(RuleBasedStateMachine):
                 holders = [name for name in DRONES if self.swarm.orchestrator.holds(name, build.lead, build.attempt)]
                 assert len(holders) <= 1 and build.drone in DRONES
 
+    @invariant()
+    def nothing_is_built_before_what_it_needs(self) -> None:
+        """But for circles, which are built in one go."""
+        board = self.swarm.orchestrator._desk.board
+        for first, then in board.edges:
+            if first in board.builds and then in board.builds and board.builds[then].state in LEASED:
+                assert board.graph.unit[first] == board.graph.unit[then]
+
     # --- and in the end
 
     def everything_ends(self) -> None:
