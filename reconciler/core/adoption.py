@@ -42,7 +42,6 @@ _UNSET_ON_THE_HOST = {
     "AutoRemove": "removed when it stops",
     "CgroupParent": "cgroup_parent",
     "DeviceCgroupRules": "device_cgroup_rules",
-    "DeviceRequests": "gpus",
     "Links": "links",
     "OomKillDisable": "oom_kill_disable",
     "OomScoreAdj": "oom_score_adj",
@@ -213,7 +212,8 @@ def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str
     """Every difference between a newcomer and what git wants that needs a new container. Field by field."""
     mended = {"Memory", "MemoryReservation", "NanoCpus", "PidsLimit"}
     image = next((i.config for i in observed.images if i.id == container.image_id), {})
-    yield from differences(_completed(want.spec, image, container, observed), container, observed.lacks | mended)
+    spec = _completed(want.spec, image, container, observed)
+    yield from differences(spec, container, observed.lacks | mended, observed.defaults)
     body, live = want.spec.body, container.definition
     yield from _environment(body.get("Env") or [], live.get("Env") or [], image.get("Env") or [])
     yield from _labels(body.get("Labels") or {}, live.get("Labels") or {}, image.get("Labels") or {})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.fingerprint import Sealer
+from reconciler.core.tuned import device_requests, tuned
 from reconciler.model import labels
 from reconciler.model.desired import (
     Attachment,
@@ -175,6 +176,8 @@ def _host_config(service: Service, stack: Stack, paths: HostPaths, sealer: Seale
         "MemoryReservation": service.resources.memory_reservation,
         "NanoCpus": round(service.resources.cpus * 1_000_000_000),
         "PidsLimit": service.resources.pids,
+        "DeviceRequests": device_requests(service.resources),
+        **tuned(service.tuning),
     }
     return _given(config)
 

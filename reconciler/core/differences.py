@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.core.mounted import mounted
+from reconciler.core.tuned import TUNED, comparable
 from reconciler.model.observed import Container
 from reconciler.model.plan import ContainerSpec
 
@@ -48,25 +50,34 @@ _HOST = {
     "MemoryReservation": "memory reservation",
     "NanoCpus": "cpus",
     "PidsLimit": "pids limit",
-}
+    "DeviceRequests": "gpus",
+} | TUNED
 # What the engine fills in by itself when nobody asked.
 _ENGINE_DEFAULTS: Mapping[str, tuple[Any, ...]] = {
     "ShmSize": (67108864,),
     "IpcMode": ("private", "shareable"),
 }
 
+_CHOSEN = ("Runtime",)
 
-def differences(spec: ContainerSpec, container: Container, lacks: Collection[str] = ()) -> tuple[str, ...]:
+
+def differences(
+    spec: ContainerSpec,
+    container: Container,
+    lacks: Collection[str] = (),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[str, ...]:
     """Every difference that explains why a fingerprint changed; may be empty when only file content did.
 
-    `lacks`: keys of HostConfig that are not looked at, because this host's engine drops them, for example.
+    `lacks`: keys of HostConfig that are not looked at, because this host's engine drops them, for example; `defaults`:
+    what the engine fills in for others.
     """
     body, live = (
         {**of, "HostConfig": {key: value for key, value in of.get("HostConfig", {}).items() if key not in lacks}}
         for of in (spec.body, container.definition)
     )
     ids = {container.networks[name][0] for name in spec.endpoints if name in container.networks}
-    return (*_surest(body, live), *_rest(body, live, {*spec.endpoints, *ids}))
+    return (*_surest(body, live), *_rest(body, live, {*spec.endpoints, *ids}, defaults))
 
 
 def tampering(spec: ContainerSpec, container: Container) -> tuple[str, ...]:
@@ -97,7 +108,9 @@ def _engine_decides(key: str, body: Mapping[str, Any]) -> bool:
     return key == "Cmd" and not body[key] and not body.get("Entrypoint")
 
 
-def _rest(body: Mapping[str, Any], live: Mapping[str, Any], networks: Collection[str]) -> Iterator[str]:
+def _rest(
+    body: Mapping[str, Any], live: Mapping[str, Any], networks: Collection[str], defaults: Mapping[str, Any]
+) -> Iterator[str]:
     """`networks`: names of those that are wanted, and their ids, which Compose 2 writes for external ones."""
     host, live_host = body.get("HostConfig", {}), live.get("HostConfig", {})
     for key, name in _CONFIG.items():
@@ -107,7 +120,7 @@ def _rest(body: Mapping[str, Any], live: Mapping[str, Any], networks: Collection
         wanted, is_now = _alike(key, host), _alike(key, live_host)
         if key == "LogConfig" and wanted and is_now and not wanted["Type"]:
             wanted = {**wanted, "Type": is_now["Type"]}  # options alone are for the engine's own driver
-        if not wanted and _is_default(key, is_now):
+        if not wanted and (_is_default(key, is_now) or _is_chosen(key, is_now, defaults)):
             continue
         if wanted != is_now and not _both_shared(wanted, is_now):
             yield changed(name, is_now, wanted)
@@ -136,6 +149,8 @@ def _alike(key: str, host: Mapping[str, Any]) -> Any:
             return sorted(value or (), key=lambda limit: str(limit["Name"]))
         case "ExtraHosts" | "GroupAdd":
             return sorted(value or ())
+        case "DeviceRequests":
+            return comparable(value)
         case _:
             return value
 
@@ -147,6 +162,11 @@ def _in_a_namespace_of_the_host(host: Mapping[str, Any]) -> bool:
 def _is_default(key: str, is_now: Any) -> bool:
     """Whether an engine sets it by itself; a log driver without options is its own choice."""
     return not is_now or is_now in _ENGINE_DEFAULTS.get(key, ()) or (key == "LogConfig" and not is_now.get("Config"))
+
+
+def _is_chosen(key: str, is_now: Any, defaults: Mapping[str, Any]) -> bool:
+    """Whether it is what this engine chooses where nobody does; unless that is known, every choice may be its own."""
+    return key in _CHOSEN and is_now == defaults.get(key, is_now)
 
 
 def _words(given: list[str] | None) -> list[str]:

@@ -153,7 +153,10 @@ def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], e
     elif current.id in seen.renewals or _fits(want, current):
         yield from drift.tampered(want.spec, current, seen.observed.lacks)
     else:
-        found = [*differences(want.spec, current, seen.observed.lacks), *explain.files(want, current.revision)]
+        there = seen.observed
+        found = [
+            *differences(want.spec, current, there.lacks, there.defaults), *explain.files(want, current.revision)
+        ]  # fmt: skip
         yield from found or ["definition changed"]
     if want.build_id or want.service.image_drift == "recreate":
         yield from drift.outdated(want, current, seen)

@@ -15,6 +15,11 @@ _CAPABILITIES = frozenset(
     ("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF")
 )  # capabilities(7): each of them alone leads to files, memory or code of the host
 _UNCONFINED = ("apparmor=unconfined", "label=disable", "systempaths=unconfined", "label=type:spc_t")
+_RUNTIMES = frozenset(
+    ("crun", "io.containerd.runc.v2", "kata", "kata-runtime", "nvidia", "runc", "runsc", "sysbox-runc", "youki")
+)
+"""Those that confine as runc does, or better. What any other does as root is for its host to know."""
+
 _OWN_NODES = "/dev/"
 _DISKS_AND_MEMORY = re.compile(
     r"/dev(/((sd|nvme|vd|xvd|mmcblk|dm-|loop|nbd|zd|bcache|drbd|rbd|pmem|mtd)[^/]*|hd[a-z]\d*|sg\d+|md\d+|ram\d+"
@@ -39,6 +44,8 @@ def powers(service: Service, real: Mapping[str, str]) -> Iterator[str]:
     for option in service.security_opt:
         if confinement := _switched_off(option):
             yield f"switches its confinement off ({confinement})"
+    if (runtime := service.tuning.runtime) and runtime not in _RUNTIMES:
+        yield f"is run by another runtime ({runtime})"
     for device in service.devices:
         yield from _through(device.source, real[device.source])
 

@@ -14,6 +14,7 @@ from reconciler.errors import Position
 from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
+from reconciler.model.resources import Resources, Tuning
 
 if TYPE_CHECKING:  # a host without package sets does not pay for their nouns
     from reconciler.model.sets import Packages
@@ -129,16 +130,6 @@ class Ulimit:
 class Logging:
     driver: str = ""
     options: Pairs = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Limits and reservations; 0 means none. `cpus` in cores, memory in bytes."""
-
-    cpus: float = 0
-    memory: int = 0
-    pids: int = 0
-    memory_reservation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +264,7 @@ class Service:
     ipc: str = ""
     grants: tuple[Grant, ...] = ()
     resources: Resources = Resources()
+    tuning: Tuning = Tuning()
     update: UpdateConfig = UpdateConfig()
     replicas: int = 1
     job: bool = False

@@ -108,7 +108,10 @@ class ObservedVolume:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """`lacks`: keys of HostConfig that this host's kernel cannot enforce, so the engine drops them."""
+    """`lacks`: keys of HostConfig that this host's kernel cannot enforce, so the engine drops them.
+
+    `defaults`: what the engine writes into HostConfig where nobody chose, of what differs from host to host.
+    """
 
     host: str
     containers: tuple[Container, ...] = ()
@@ -116,6 +119,7 @@ class Observed:
     volumes: tuple[ObservedVolume, ...] = ()
     images: tuple[Image, ...] = ()
     lacks: frozenset[str] = frozenset()
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     def container(self, name: str) -> Container | None:
         """The container that a name, an id or the beginning of an id (12 digits at least) names."""

@@ -124,6 +124,36 @@ def test_what_a_container_has_beyond_git_and_its_image_is_a_difference(
     assert actions(plan) == (ADOPTED if not differs else {"app/web": f"replace: {differs}"})
 
 
+GPUS = [{"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": None}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "host", "differs"),
+    [
+        ("gpus: all", {"DeviceRequests": GPUS}, ""),
+        ("gpus: [{capabilities: [gpu]}]", {"DeviceRequests": [{**GPUS[0], "Capabilities": [["gpu", "gpu"]]}]}, ""),
+        ("gpus: [{count: 1}]", {"DeviceRequests": GPUS}, "gpus changed"),
+        ("gpus: all", {}, "gpus changed"),
+        ("tty: false", {"DeviceRequests": GPUS}, "gpus changed"),
+        ("tty: false", {"Runtime": "runc"}, ""),
+        ("runtime: nvidia", {"Runtime": "nvidia"}, ""),
+        ("runtime: nvidia", {"Runtime": "runc"}, "runtime runc -> nvidia"),
+        ("tty: false", {"Runtime": "nvidia"}, "runtime nvidia -> unset"),
+    ],
+)  # fmt: skip
+def test_what_the_engine_was_told_is_compared_with_git(asked: str, host: dict[str, Any], differs: str) -> None:
+    wanted = wish(f"services: {{web: {{image: box, {asked}}}}}")
+    live = {"HostConfig": {"NetworkMode": "app_default", **host}}
+    observed = replace(composed(wanted, definition=live), defaults={"Runtime": "runc"})
+    assert actions(planned(wanted, observed)) == (ADOPTED if not differs else {"app/web": f"replace: {differs}"})
+
+
+def test_what_an_engine_may_have_chosen_itself_is_no_difference_where_nobody_knows_its_choice() -> None:
+    wanted = wish(WEB)
+    live = {"HostConfig": {"NetworkMode": "app_default", "Runtime": "nvidia"}}
+    assert actions(planned(wanted, composed(wanted, definition=live))) == ADOPTED
+
+
 def test_a_health_check_has_from_its_image_what_it_leaves_out() -> None:
     wanted = wish("services: {web: {image: box, healthcheck: {interval: 10s}}}")
     image = {"Healthcheck": {"Test": ["CMD", "true"], "Interval": 5 * 10**9, "Retries": 4}}

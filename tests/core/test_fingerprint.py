@@ -22,6 +22,46 @@ from tests.support.planning import Wish, assembled, wish
 MOUNT = "services: {web: {image: box, volumes: ['./conf:/conf']}}\n"
 
 
+ORDINARY = """
+services:
+  plain: {image: box}
+  full:
+    image: box:2
+    command: [run, 'now']
+    entrypoint: []
+    environment: {A: 1, B: }
+    labels: {a: b}
+    ports: ['80:80', '127.0.0.1:53:53/udp', '9000']
+    expose: [81]
+    volumes: [data:/data, './conf:/conf:ro', /cache, {type: tmpfs, target: /t, tmpfs: {size: 1m}}]
+    tmpfs: /run
+    networks: {default: {aliases: [x]}, back: }
+    healthcheck: {test: 'true', interval: 5s}
+    user: '1000'
+    cap_add: [NET_ADMIN]
+    cap_drop: [ALL]
+    devices: ['/dev/null:/dev/x:r']
+    security_opt: ['no-new-privileges:true']
+    read_only: true
+    dns: 192.0.2.1
+    sysctls: {net.core.somaxconn: 1024}
+    init: false
+    logging: {driver: json-file, options: {max-size: 1m}}
+    shm_size: 32m
+    ulimits: {nofile: 1000}
+    extra_hosts: ['db:192.0.2.3']
+    group_add: ['44']
+    stop_grace_period: 90s
+    pid: host
+    ipc: shareable
+    platform: linux/amd64
+    deploy: {resources: {limits: {cpus: '0.5', memory: 64m, pids: 50}, reservations: {memory: 32m}}}
+  joined: {image: box, network_mode: 'service:plain', mem_limit: 1g, restart: always, depends_on: [full]}
+networks: {back: {internal: true}}
+volumes: {data: }
+"""
+
+
 def of(text: str, files: Mapping[str, Content] | None = None, host: Mapping[str, bytes] | None = None) -> str:
     return next(iter(wish(text, files, host).wants.values())).spec.fingerprint
 
@@ -57,6 +97,17 @@ def test_a_changed_definition_changes_it(one: str, other: str) -> None:
 )
 def test_what_is_said_otherwise_or_mended_in_place_does_not(one: str, other: str) -> None:
     assert of(f"services:\n  web:\n    {one}\n") == of(f"services:\n  web:\n    {other}\n")
+
+
+def test_a_new_version_of_reconciler_gives_what_was_there_before_the_same_one() -> None:
+    """Else an upgrade would make every container anew. These were made before the keys of `Tuning` were read."""
+    prints = {str(slot): want.spec.fingerprint for slot, want in wish(ORDINARY).wants.items()}
+
+    assert prints == {
+        "app/plain": "v1:18909f49cf8d142ef02301433105c5155927fa55",
+        "app/full": "v1:86744b4b46d72b1f6b3c4923020ce74e43029ea9",
+        "app/joined": "v1:2af272008f2005f85fdeea1f8c274620dc63e1fd",
+    }
 
 
 def test_a_mounted_file_counts_and_one_beside_it_does_not() -> None:

@@ -28,6 +28,7 @@ SECCOMP = 'security_opt: ["seccomp=unconfined"]'
         ('security_opt: ["label:disable"]', "label=disable"),
         ('security_opt: ["label=type:spc_t"]', "label=type:spc_t"),
         ('security_opt: ["systempaths=unconfined"]', "systempaths=unconfined"),
+        ("runtime: mine", "another runtime (mine)"),
         *(
             (f"devices: ['{path}:/dev/x:r']", path)
             for path in (
@@ -86,6 +87,8 @@ def test_a_device_counts_where_it_leads() -> None:
         "cap_drop: [ALL]",
         "network_mode: host",
         "ipc: host",
+        "gpus: all",
+        "runtime: nvidia",
         'security_opt: ["no-new-privileges:true", "seccomp=builtin", "label=type:svirt_t", "apparmor=docker-default"]',
         *(
             f"devices: ['{path}']"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.adapters.docker.errors import Gone, translated
 from reconciler.adapters.docker.frames import frames
 from reconciler.adapters.docker.http import DEADLINE, Http, Refusal, SocketHttp, api_version, plain_address
-from reconciler.adapters.docker.read import container, image, joined_ids, lacks, listed, network, volume
+from reconciler.adapters.docker.read import container, defaults, image, joined_ids, lacks, listed, network, volume
 from reconciler.model import labels as label
 from reconciler.model.desired import Build, Network, Volume
 from reconciler.model.observed import Container, Image, Observed
@@ -96,7 +96,8 @@ class DockerEngine(ContainerEngine):
                 networks=tuple(map(network, _sorted(self._call("GET", "/networks")))),
                 volumes=tuple(map(volume, sorted(volumes, key=itemgetter("Name")))),
                 images=tuple(map(image, _sorted(self._call("GET", "/images/json")))),
-                lacks=self._kernel_lacks,
+                lacks=lacks(self._info),
+                defaults=defaults(self._info),
             )
 
     def listed(self) -> tuple[Container, ...]:
@@ -104,9 +105,10 @@ class DockerEngine(ContainerEngine):
             return tuple(map(listed, self._call("GET", "/containers/json", query={"all": 1})))
 
     @cached_property
-    def _kernel_lacks(self) -> frozenset[str]:
+    def _info(self) -> Mapping[str, Any]:
         """Asked once: a kernel does not change below a pass."""
-        return lacks(self._call("GET", "/info"))
+        found: Mapping[str, Any] = self._call("GET", "/info")
+        return found
 
     def look(self, ids: Sequence[str]) -> tuple[Container, ...]:
         return tuple(found for found in map(self._inspect, ids) if found)

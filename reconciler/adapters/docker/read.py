@@ -85,6 +85,11 @@ def lacks(info: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(key for key, features in needs.items() if any(info.get(f) is False for f in features))
 
 
+def defaults(info: Mapping[str, Any]) -> dict[str, str]:
+    """What the engine writes into HostConfig where nobody chose."""
+    return {"Runtime": info["DefaultRuntime"]} if info.get("DefaultRuntime") else {}
+
+
 def joined_ids(definition: Mapping[str, Any]) -> frozenset[str]:
     """Ids of the containers whose namespaces it shares."""
     modes = (str(definition.get("HostConfig", {}).get(key, "")) for key in SHARED)

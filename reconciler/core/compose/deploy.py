@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.core.compose import keys, read
+from reconciler.core.compose import gpus, keys, read
 from reconciler.core.compose.problems import check_keys, fail, unsupported, want_map
 from reconciler.core.document import Map
 from reconciler.core.mistakes import Mistakes, Reader
-from reconciler.model.desired import Resources, RestartPolicy, UpdateConfig
+from reconciler.model.desired import RestartPolicy, UpdateConfig
+from reconciler.model.resources import Resources
 
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
 _SHORT: tuple[tuple[str, str, str, Callable[[Map, Any], float | int]], ...] = (
@@ -18,7 +19,7 @@ _SHORT: tuple[tuple[str, str, str, Callable[[Map, Any], float | int]], ...] = (
     ("pids_limit", "limits", "pids", lambda holder, key: max(0, read.whole(holder, key, -1))),
     ("mem_reservation", "reservations", "memory", read.size),
 )
-KEYS = frozenset(("deploy", *(short for short, *_ in _SHORT)))
+KEYS = frozenset(("deploy", "gpus", *(short for short, *_ in _SHORT)))
 """Of a service: where any of this is said."""
 
 _UPDATE: dict[str, Reader] = {
@@ -93,11 +94,14 @@ def resources(service: Map, deploy: Map, warnings: dict[str, None]) -> Resources
         reserved = part(given, "reservations")
         if mistakes.given({"cpus": read.real}, reserved):
             warnings[f"{reserved.key_at('cpus')}: reserved cpus have no effect on a plain Docker host"] = None
+        devices = mistakes.given({"devices": gpus.reserved}, reserved).get("devices", ())
+        devices += mistakes.given({"gpus": gpus.gpus}, service).get("gpus", ())
     return Resources(
         float(found["limits", "cpus"]),
         int(found["limits", "memory"]),
         int(found["limits", "pids"]),
         int(found["reservations", "memory"]),
+        devices,
     )
 
 

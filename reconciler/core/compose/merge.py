@@ -168,8 +168,10 @@ def _mount(item: Any) -> Hashable:
 
 
 def _device(item: Any) -> Hashable:
+    """Those of `deploy.resources.reservations` have no place in the container: each is only itself."""
     if isinstance(item, Map):
-        return str(item.get("target", item.get("source")))
+        place = item.get("target", item.get("source"))
+        return _itself(item) if place is None else str(place)
     parts = str(item).split(":")
     return parts[1] if len(parts) > 1 else parts[0]
 

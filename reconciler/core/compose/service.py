@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.core.compose import deploy, keys, mounts, ports, read, service_parts
+from reconciler.core.compose import deploy, keys, mounts, ports, read, service_parts, tuning
 from reconciler.core.compose.build import build
 from reconciler.core.compose.environment import environment
 from reconciler.core.compose.envsource import EnvFiles
@@ -90,6 +90,7 @@ def make_service(
     found["environment"] = mistakes.of(environment, service, variables, env_files, reads)
     found["mounts"] = mistakes.of(_mounts, service, env_files)
     found["grants"] = mistakes.of(grants, service)
+    found["tuning"] = mistakes.of(tuning.tuning, service)
     found["security_opt"] = mistakes.of(_security, service, env_files, reads)
     found.update(mistakes.of(_deploy, service, found, variables.warnings) or {})
     mistakes.of(_attach, service, found)

@@ -14,11 +14,11 @@ from reconciler.model.desired import (
     Grant,
     Healthcheck,
     Logging,
-    Resources,
     RestartPolicy,
     Ulimit,
     UpdateConfig,
 )
+from reconciler.model.resources import Resources
 from tests.support.compose import load, problem, service, service_problem
 
 
@@ -162,7 +162,7 @@ def _dedent(text: str) -> str:
         ("deploy: {mode: global}", "E-COMPOSE-UNSUPPORTED", "mode"),
         ("deploy: {replicas: -1}", "E-COMPOSE-VALUE", "whole number"),
         ("deploy: {placement: {}}", "E-COMPOSE-UNSUPPORTED", "placement"),
-        ("deploy: {resources: {reservations: {devices: []}}}", "E-COMPOSE-UNSUPPORTED", "devices"),
+        ("deploy: {resources: {reservations: {generic_resources: []}}}", "E-COMPOSE-UNSUPPORTED", "generic"),
         ("deploy: {restart_policy: {delay: 5s}}", "E-COMPOSE-UNSUPPORTED", "delay"),
         ("deploy: {update_config: {order: sideways}}", "E-COMPOSE-VALUE", "start-first"),
         ("links: [b]", "E-COMPOSE-UNSUPPORTED", "links"),

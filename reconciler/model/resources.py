@@ -1,0 +1,34 @@
+"""What a container may use of its host, and how the engine runs it. Nothing asked for is the engine's own choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """Devices that the engine's driver gives, GPUs mostly: `count` of them (-1: all), or those of `ids`."""
+
+    driver: str = ""
+    count: int = 0
+    ids: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits and reservations; 0 means none. `cpus` in cores, memory in bytes."""
+
+    cpus: float = 0
+    memory: int = 0
+    pids: int = 0
+    memory_reservation: int = 0
+    devices: tuple[DeviceRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Settings of the engine, called as Compose calls them. `memswap_limit` in bytes, memory included; -1: no limit."""
+
+    runtime: str = ""
