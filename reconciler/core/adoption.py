@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from reconciler.core.differences import changed, differences
 from reconciler.core.engine_defaults import given_by_engine
 from reconciler.core.fingerprint import network_fingerprint
+from reconciler.core.limits import LIMITS, SWAP
 from reconciler.core.mounted import mounted
 from reconciler.core.wanted import Want
 from reconciler.model import labels
@@ -40,15 +41,8 @@ _UNSET = {
 }
 _UNSET_ON_THE_HOST = {
     "AutoRemove": "removed when it stops",
-    "CgroupParent": "cgroup_parent",
-    "DeviceCgroupRules": "device_cgroup_rules",
     "Links": "links",
-    "OomKillDisable": "oom_kill_disable",
-    "OomScoreAdj": "oom_score_adj",
     "PublishAllPorts": "all ports published",
-    "StorageOpt": "storage_opt",
-    "UTSMode": "uts",
-    "UsernsMode": "userns_mode",
     "VolumesFrom": "volumes_from",
 }
 _TRUTH = {"True": ("true", "yes", "on"), "False": ("false", "no", "off")}
@@ -210,7 +204,7 @@ def renewed(known: Adopted, plan: Plan) -> Adopted:
 
 def unlike(want: Want, container: Container, observed: Observed) -> Iterator[str]:
     """Every difference between a newcomer and what git wants that needs a new container. Field by field."""
-    mended = {"Memory", "MemoryReservation", "NanoCpus", "PidsLimit"}
+    mended = {*LIMITS, SWAP}
     image = next((i.config for i in observed.images if i.id == container.image_id), {})
     spec = _completed(want.spec, image, container, observed)
     yield from differences(spec, container, observed.lacks | mended, observed.defaults)

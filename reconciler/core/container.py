@@ -198,6 +198,7 @@ _EMPTY_IS_ASKED_FOR: tuple[tuple[str, Any], ...] = (
     ("Entrypoint", []),
     ("Init", False),
     ("StopTimeout", 0),
+    ("MemorySwappiness", 0),
 )
 
 

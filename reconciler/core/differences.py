@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from reconciler.core.limits import swap_beside
 from reconciler.core.mounted import mounted
 from reconciler.core.tuned import TUNED, comparable
 from reconciler.model.observed import Container
@@ -56,9 +57,10 @@ _HOST = {
 _ENGINE_DEFAULTS: Mapping[str, tuple[Any, ...]] = {
     "ShmSize": (67108864,),
     "IpcMode": ("private", "shareable"),
+    "MemorySwappiness": (-1,),
 }
 
-_CHOSEN = ("Runtime",)
+_CHOSEN = ("CgroupnsMode", "Runtime")
 
 
 def differences(
@@ -147,10 +149,14 @@ def _alike(key: str, host: Mapping[str, Any]) -> Any:
             return sorted(set(options) - {"label=disable"} if _in_a_namespace_of_the_host(host) else options)
         case "Ulimits":
             return sorted(value or (), key=lambda limit: str(limit["Name"]))
-        case "ExtraHosts" | "GroupAdd":
+        case "ExtraHosts" | "GroupAdd" | "DeviceCgroupRules":
             return sorted(value or ())
         case "DeviceRequests":
             return comparable(value)
+        case "MemorySwap":
+            return None if swap_beside(host) == swap_beside({**host, key: 0}) else value
+        case "CgroupnsMode":  # what is privileged has that of the host by itself
+            return None if value == "host" and host.get("Privileged") else value
         case _:
             return value
 

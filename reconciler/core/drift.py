@@ -9,34 +9,14 @@ from typing import Any
 from reconciler.core.adoption import is_new
 from reconciler.core.counting import count
 from reconciler.core.differences import tampering
+from reconciler.core.limits import CONTROLLERS, LIMITS, SWAP, swap_beside
 from reconciler.core.renewal import Renewal
 from reconciler.core.wanted import Want
 from reconciler.model import labels
 from reconciler.model.observed import Container, Observed, Slot
 from reconciler.model.plan import ContainerSpec, Plan
 
-# What `docker update` can set, and the name that people know it by.
-_RESOURCES = {
-    "Memory": "memory limit",
-    "MemoryReservation": "memory reservation",
-    "NanoCpus": "cpus",
-    "PidsLimit": "pids limit",
-}
-_NEVER_SET = {
-    "CpuShares": "cpu shares",
-    "CpuQuota": "cpu quota",
-    "CpusetCpus": "cpuset",
-    "BlkioWeight": "blkio weight",
-}
-
-
-# What a kernel may lack: a controller, and what people know its limits by.
-_CONTROLLERS = {
-    "Memory": ("memory", "memory limits"),
-    "MemoryReservation": ("memory", "memory limits"),
-    "PidsLimit": ("pids", "pids limits"),
-    "NanoCpus": ("cpu", "cpu limits"),
-}
+_NEVER_SET = {"BlkioWeight": "blkio weight"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +72,8 @@ def unenforced(wants: Iterable[Want], lacks: Collection[str]) -> Iterator[str]:
     found: dict[tuple[str, str], set[Slot]] = {}
     for want in wants:
         for key in lacks:
-            if key in _CONTROLLERS and want.spec.body.get("HostConfig", {}).get(key):
-                found.setdefault(_CONTROLLERS[key], set()).add(replace(want.slot, number=1))
+            if key in CONTROLLERS and want.spec.body.get("HostConfig", {}).get(key):
+                found.setdefault(CONTROLLERS[key], set()).add(replace(want.slot, number=1))
     for (controller, limits), slots in sorted(found.items()):
         yield f"{limits} of {count(len(slots), 'service')} are not enforced: this kernel has no {controller} controller"
 
@@ -108,7 +88,7 @@ def tampered(spec: ContainerSpec, current: Container, lacks: Collection[str] = (
 def limited(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -> Iterator[str]:
     """Resources that git leaves open and that cannot be taken back in place."""
     host, live = spec.body.get("HostConfig", {}), current.definition.get("HostConfig", {})
-    for key, name in (_RESOURCES | _NEVER_SET).items():
+    for key, name in (LIMITS | _NEVER_SET).items():
         if key not in lacks and not host.get(key) and (live.get(key) or 0) not in (0, "", -1):
             yield f"{name} set by hand"
 
@@ -208,13 +188,15 @@ def mend(spec: ContainerSpec, current: Container, lacks: Collection[str] = ()) -
     if (is_now := _policy(live.get("RestartPolicy"))) != _policy(wanted_policy):
         settings["RestartPolicy"] = wanted_policy
         reasons.append(f"restart policy {is_now[0]} -> {wanted_policy['Name']}")
-    for key, name in _RESOURCES.items():
+    for key, name in LIMITS.items():
         if key not in lacks and host.get(key) and live.get(key) != host[key]:
             settings[key] = host[key]
             reasons.append(f"{name} {live.get(key) or 'unset'} -> {host[key]}")
-    if "Memory" in settings and (live.get("MemorySwap") or 0) > 0:
-        # The engine's own rule at creation: swap included, twice the memory.
-        settings["MemorySwap"] = 2 * settings["Memory"]
+    swap, has = swap_beside(host), live.get(SWAP) or 0
+    if SWAP not in lacks and swap != has and (has or SWAP in host) and host.get("Memory"):
+        settings[SWAP] = swap
+        if "Memory" not in settings or SWAP in host:
+            reasons.append(f"swap limit {has or 'unset'} -> {swap}")
     connect, disconnect = _networks(spec, current)
     reasons += [f"not connected to {name}" for name in connect]
     reasons += [f"connected to {name} by hand" for name in disconnect]

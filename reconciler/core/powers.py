@@ -27,6 +27,12 @@ _DISKS_AND_MEMORY = re.compile(
 )
 """`/dev/shm` and `/dev/mqueue` hold what containers put there, and that may be the node of a disk."""
 
+_OF_HARMLESS_DEVICES = re.compile(
+    r"c (1:[35789]|10:(200|229|232)|(4|13|29|81|116|166|180|188|189|195|204|226):(\d+|\*)) [rwm]+"
+)
+"""By their numbers (devices.txt of Linux): null, zero, random, tun, fuse, kvm; serial ports, input, screens, sound,
+cameras, USB, GPUs. A rule for all, or for numbers that a kernel gives as it likes, may lead to a disk."""
+
 _NETWORK_FILE_SYSTEMS = frozenset(("nfs", "nfs4", "cifs", "smb3"))
 _PLAIN_FILE_SYSTEMS = _NETWORK_FILE_SYSTEMS | {"", "none", "bind", "tmpfs"}
 _BINDS = frozenset(("bind", "rbind"))
@@ -46,6 +52,11 @@ def powers(service: Service, real: Mapping[str, str]) -> Iterator[str]:
             yield f"switches its confinement off ({confinement})"
     if (runtime := service.tuning.runtime) and runtime not in _RUNTIMES:
         yield f"is run by another runtime ({runtime})"
+    if service.tuning.userns_mode == "host":
+        yield "has the users of the host, where others are kept apart (userns_mode: host)"
+    for rule in service.tuning.device_cgroup_rules:
+        if not _OF_HARMLESS_DEVICES.fullmatch(rule):
+            yield f"may make devices that could be a disk or memory of the host (device_cgroup_rules: {rule})"
     for device in service.devices:
         yield from _through(device.source, real[device.source])
 

@@ -8,13 +8,29 @@ from typing import Any
 from reconciler.model.resources import Resources, Tuning
 
 TUNED = {
+    "CgroupParent": "cgroup_parent",
+    "CgroupnsMode": "cgroup",
+    "CpuPeriod": "cpu_period",
+    "CpuQuota": "cpu_quota",
+    "CpuShares": "cpu_shares",
+    "CpusetCpus": "cpuset",
+    "DeviceCgroupRules": "device_cgroup_rules",
+    "MemorySwap": "memswap_limit",
+    "MemorySwappiness": "mem_swappiness",
+    "OomKillDisable": "oom_kill_disable",
+    "OomScoreAdj": "oom_score_adj",
     "Runtime": "runtime",
+    "StorageOpt": "storage_opt",
+    "UTSMode": "uts",
+    "UsernsMode": "userns_mode",
 }
 """Key of HostConfig -> the field of `Tuning`, which is called as Compose calls it."""
 
 
 def tuned(tuning: Tuning) -> dict[str, Any]:
-    return {key: getattr(tuning, name) for key, name in TUNED.items()}
+    found = {key: getattr(tuning, name) for key, name in TUNED.items()}
+    lists = {"DeviceCgroupRules": list(tuning.device_cgroup_rules), "StorageOpt": dict(tuning.storage_opt)}
+    return found | lists
 
 
 def device_requests(resources: Resources) -> list[dict[str, Any]]:

@@ -32,3 +32,17 @@ class Tuning:
     """Settings of the engine, called as Compose calls them. `memswap_limit` in bytes, memory included; -1: no limit."""
 
     runtime: str = ""
+    cpuset: str = ""
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    memswap_limit: int = 0
+    mem_swappiness: int | None = None
+    oom_kill_disable: bool = False
+    oom_score_adj: int = 0
+    device_cgroup_rules: tuple[str, ...] = ()
+    uts: str = ""
+    userns_mode: str = ""
+    cgroup: str = ""
+    cgroup_parent: str = ""
+    storage_opt: tuple[tuple[str, str], ...] = ()

@@ -29,6 +29,11 @@ SECCOMP = 'security_opt: ["seccomp=unconfined"]'
         ('security_opt: ["label=type:spc_t"]', "label=type:spc_t"),
         ('security_opt: ["systempaths=unconfined"]', "systempaths=unconfined"),
         ("runtime: mine", "another runtime (mine)"),
+        ("userns_mode: host", "userns_mode: host"),
+        *(
+            (f"device_cgroup_rules: ['{rule}']", rule)
+            for rule in ("a *:* rwm", "b 8:0 r", "b 254:* m", "c *:* r", "c 1:1 r", "c 1:* r", "c 10:* rwm", "c 21:0 r")
+        ),
         *(
             (f"devices: ['{path}:/dev/x:r']", path)
             for path in (
@@ -89,6 +94,12 @@ def test_a_device_counts_where_it_leads() -> None:
         "ipc: host",
         "gpus: all",
         "runtime: nvidia",
+        "device_cgroup_rules: ['c 188:* rmw', 'c 189:3 r', 'c 226:128 rw', 'c 10:200 rwm', 'c 1:3 r']",
+        "uts: host",
+        "cgroup: host",
+        "cgroup_parent: /x",
+        "oom_kill_disable: true",
+        "oom_score_adj: -1000",
         'security_opt: ["no-new-privileges:true", "seccomp=builtin", "label=type:svirt_t", "apparmor=docker-default"]',
         *(
             f"devices: ['{path}']"

@@ -81,13 +81,24 @@ def lacks(info: Mapping[str, Any]) -> frozenset[str]:
         "MemoryReservation": ("MemoryLimit",),
         "PidsLimit": ("PidsLimit",),
         "NanoCpus": ("CpuCfsQuota", "CpuCfsPeriod"),
+        "CpuShares": ("CPUShares",),
+        "CpuPeriod": ("CpuCfsPeriod",),
+        "CpuQuota": ("CpuCfsQuota",),
+        "CpusetCpus": ("CPUSet",),
+        "MemorySwap": ("MemoryLimit", "SwapLimit"),
+        "OomKillDisable": ("OomKillDisable",),
     }
-    return frozenset(key for key, features in needs.items() if any(info.get(f) is False for f in features))
+    found = {key for key, features in needs.items() if any(info.get(f) is False for f in features)}
+    return frozenset({*found, "MemorySwappiness"} if info.get("CgroupVersion") == "2" else found)
 
 
 def defaults(info: Mapping[str, Any]) -> dict[str, str]:
     """What the engine writes into HostConfig where nobody chose."""
-    return {"Runtime": info["DefaultRuntime"]} if info.get("DefaultRuntime") else {}
+    found = {"Runtime": info["DefaultRuntime"]} if info.get("DefaultRuntime") else {}
+    if "SecurityOptions" in info:
+        own = "name=cgroupns" in (info["SecurityOptions"] or ())
+        found["CgroupnsMode"] = "private" if own else "host"
+    return found
 
 
 def joined_ids(definition: Mapping[str, Any]) -> frozenset[str]:

@@ -18,15 +18,15 @@ SERVICE = frozenset(
     restart container_name hostname domainname mac_address labels expose user working_dir cap_add cap_drop devices
     security_opt tmpfs read_only privileged dns dns_search dns_opt sysctls init logging shm_size stdin_open tty ulimits
     extra_hosts group_add stop_signal stop_grace_period pid ipc secrets configs profiles extends deploy pull_policy
-    platform mem_limit mem_reservation cpus pids_limit gpus runtime""")
+    platform mem_limit mem_reservation cpus pids_limit gpus runtime
+    cpuset cpu_shares cpu_period cpu_quota memswap_limit mem_swappiness oom_kill_disable oom_score_adj uts userns_mode
+    device_cgroup_rules cgroup cgroup_parent storage_opt""")
 )
 SERVICE_REFUSED = {
     **dict.fromkeys(
         _words("""
-        annotations attach blkio_config cgroup cgroup_parent cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period
-        cpu_rt_runtime cpu_shares cpuset credential_spec develop device_cgroup_rules isolation
-        mem_swappiness memswap_limit models oom_kill_disable oom_score_adj post_start pre_start pre_stop provider
-        pull_refresh_after storage_opt umask use_api_socket userns_mode uts"""),
+        annotations attach blkio_config cpu_count cpu_percent cpu_rt_period cpu_rt_runtime credential_spec develop
+        isolation models post_start pre_start pre_stop provider pull_refresh_after umask use_api_socket"""),
         _REMOVE,
     ),
     "external_links": "put both services on one network; they reach each other by name",

@@ -94,6 +94,7 @@ def make_service(
     found["security_opt"] = mistakes.of(_security, service, env_files, reads)
     found.update(mistakes.of(_deploy, service, found, variables.warnings) or {})
     mistakes.of(_attach, service, found)
+    mistakes.of(tuning.check, service, found, variables.warnings)
     found = {key: value for key, value in found.items() if value is not None}
     sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in found.get("environment", ()))
     sealed = sealed or ("build" in found and any(isinstance(value, FromHost) for _, value in found["build"].args))

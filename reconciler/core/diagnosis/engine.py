@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.core.diagnosis.commands import SettingPlace, at, set_value, shell
+from reconciler.core.limits import OF_CGROUPS_1, SWAP
 from reconciler.model.diagnosis import Finding
 
 Trouble = Literal["", "missing", "down", "denied", "name", "silent", "strange"]
@@ -57,11 +58,11 @@ def engine(facts: EngineFacts, place: SettingPlace) -> Iterator[Finding]:
         yield _wrong_age(facts, "warn", f"it speaks the API {facts.api}; this version was tried with 1.41 and newer")
     else:
         yield Finding("docker", "ok", f"Docker {facts.version}, API {facts.api}, at {facts.address}")
-    if facts.lacks:
+    if lacks := facts.lacks - OF_CGROUPS_1 - {SWAP}:
         yield Finding(
             "docker",
             "warn",
-            f"the kernel cannot enforce: {', '.join(sorted(facts.lacks))}",
+            f"the kernel cannot enforce: {', '.join(sorted(lacks))}",
             why="limits that manifests set are dropped by the engine",
             next="switch the cgroup controllers on: cgroup_enable=memory swapaccount=1 on the kernel's command line",
         )

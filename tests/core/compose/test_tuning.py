@@ -58,10 +58,33 @@ def test_what_is_sent_for_a_gpu() -> None:
     [
         ("runtime: nvidia", Tuning(runtime="nvidia")),
         ("hostname: a", Tuning()),
+        ("cpuset: 0-3,5", Tuning(cpuset="0-3,5")),
+        ("cpu_shares: 512", Tuning(cpu_shares=512)),
+        ("cpu_period: 50000\ncpu_quota: '25000'", Tuning(cpu_period=50000, cpu_quota=25000)),
+        ("cpu_quota: -1", Tuning()),
+        ("mem_limit: 1g\nmemswap_limit: 2g", Tuning(memswap_limit=2 << 30)),
+        ("deploy: {resources: {limits: {memory: 1g}}}\nmemswap_limit: 1g", Tuning(memswap_limit=1 << 30)),
+        ("mem_limit: 1g\nmemswap_limit: -1", Tuning(memswap_limit=-1)),
+        ("memswap_limit: '-1'", Tuning(memswap_limit=-1)),
+        ("mem_swappiness: 0", Tuning(mem_swappiness=0)),
+        ("oom_kill_disable: true\nmem_limit: 1g", Tuning(oom_kill_disable=True)),
+        ("oom_score_adj: -500", Tuning(oom_score_adj=-500)),
+        ("device_cgroup_rules: ['c 188:* rmw', 'c 188:* rmw', 'a 7:* r']",
+         Tuning(device_cgroup_rules=("c 188:* rmw", "a 7:* r"))),
+        ("uts: host", Tuning(uts="host")),
+        ("userns_mode: host", Tuning(userns_mode="host")),
+        ("cgroup: private", Tuning(cgroup="private")),
+        ("cgroup_parent: m-executor-abcd", Tuning(cgroup_parent="m-executor-abcd")),
+        ("storage_opt: {size: 1G}", Tuning(storage_opt=(("size", "1G"),))),
     ],
-)
+)  # fmt: skip
 def test_what_the_engine_is_told(body: str, tuning: Tuning) -> None:
     assert service(body).tuning == tuning
+
+
+def test_whoever_switches_the_killer_off_without_a_limit_is_warned() -> None:
+    (warning,) = load("services: {web: {image: a, oom_kill_disable: true}}").warnings
+    assert "stacks/app/compose.yaml:1:28: oom_kill_disable without a limit of memory" in warning
 
 
 @pytest.mark.parametrize(
@@ -79,6 +102,26 @@ def test_what_the_engine_is_told(body: str, tuning: Tuning) -> None:
         (reserved("[{capabilities: []}]"), "VALUE", "empty", "4:66"),
         (reserved("[{capabilities: }]"), "VALUE", "a list", "4:66"),
         (reserved("[{capabilities: [gpu], ids: []}]"), "KEY", "'ids'", "4:73"),
+        ("cpuset: 0", "VALUE", 'put it in quotes: "0"', "4:13"),
+        ("cpuset: all", "VALUE", "such as 0-3", "4:13"),
+        ("cpu_shares: many", "VALUE", "whole number", "4:17"),
+        ("cpu_period: 10", "VALUE", "from 1000 to 1000000", "4:17"),
+        ("cpu_period: 1000\ncpus: 1", "VALUE", "exclude each other", "4:5"),
+        ("cpu_quota: 1000\ncpus: 1", "VALUE", "exclude each other", "4:5"),
+        ("memswap_limit: 1g", "VALUE", "needs a limit of memory", "4:5"),
+        ("memswap_limit: 1g\nmem_limit: 2g", "VALUE", "less than the limit of memory", "4:5"),
+        ("memswap_limit: lots", "VALUE", "a size", "4:20"),
+        ("mem_swappiness: 101", "VALUE", "from 0 to 100", "4:21"),
+        ("oom_kill_disable: maybe", "VALUE", "true or false", "4:23"),
+        ("oom_score_adj: 1001", "VALUE", "from -1000 to 1000", "4:20"),
+        ("device_cgroup_rules: ['c 188:* x']", "VALUE", "a rule for devices", "4:27"),
+        ("device_cgroup_rules: c 1:3 r", "VALUE", "a list", "4:26"),
+        ("uts: private", "VALUE", "one of host", "4:10"),
+        ("uts: host\nhostname: a", "VALUE", "uts: host and hostname exclude", "4:5"),
+        ("userns_mode: keep-id", "VALUE", "one of host", "4:18"),
+        ("cgroup: shared", "VALUE", "one of host, private", "4:13"),
+        ("cgroup_parent: ''", "VALUE", "empty", "4:20"),
+        ("storage_opt: [size=1G]", "VALUE", "a mapping", "4:18"),
         ("runtime: ''", "VALUE", "empty", "4:14"),
     ],
 )
