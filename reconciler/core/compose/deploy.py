@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from reconciler.core.compose import gpus, keys, read
@@ -19,7 +19,7 @@ _SHORT: tuple[tuple[str, str, str, Callable[[Map, Any], float | int]], ...] = (
     ("pids_limit", "limits", "pids", lambda holder, key: max(0, read.whole(holder, key, -1))),
     ("mem_reservation", "reservations", "memory", read.size),
 )
-KEYS = frozenset(("deploy", "gpus", *(short for short, *_ in _SHORT)))
+KEYS = frozenset(("deploy", "gpus", "scale", *(short for short, *_ in _SHORT)))
 """Of a service: where any of this is said."""
 
 _UPDATE: dict[str, Reader] = {
@@ -83,13 +83,7 @@ def resources(service: Map, deploy: Map, warnings: dict[str, None]) -> Resources
             values = [
                 *mistakes.given({name: reader}, long).values(), *mistakes.given({short: reader}, service).values()
             ]  # fmt: skip
-            if len(values) == 2 and values[0] != values[1]:
-                fail(
-                    "E-COMPOSE-VALUE",
-                    f"{short} and deploy.resources.{group}.{name} differ",
-                    service.at(short),
-                    next=f"remove {short}",
-                )
+            _check_same(values, service, short, f"deploy.resources.{group}.{name}")
             found[group, name] = values[0] if values else 0
         reserved = part(given, "reservations")
         if mistakes.given({"cpus": read.real}, reserved):
@@ -105,14 +99,28 @@ def resources(service: Map, deploy: Map, warnings: dict[str, None]) -> Resources
     )
 
 
+def _check_same(values: Sequence[float], service: Map, short: str, long: str) -> None:
+    if len(values) == 2 and values[0] != values[1]:
+        fail("E-COMPOSE-VALUE", f"{short} and {long} differ", service.at(short), next=f"remove {short}")
+
+
 def update(deploy: Map) -> UpdateConfig:
     with Mistakes() as mistakes:
         found = mistakes.given(_UPDATE, part(deploy, "update_config"))
     return UpdateConfig(**found)
 
 
-def replicas(deploy: Map) -> int:
-    return read.whole(deploy, "replicas", 0, 1000) if deploy.get("replicas") is not None else 1
+def replicas(service: Map, deploy: Map) -> int:
+    with Mistakes() as mistakes:
+        values = [
+            *mistakes.given({"replicas": _count}, deploy).values(), *mistakes.given({"scale": _count}, service).values()
+        ]  # fmt: skip
+        _check_same(values, service, "scale", "deploy.replicas")
+    return values[0] if values else 1
+
+
+def _count(holder: Map, key: str) -> int:
+    return read.whole(holder, key, 0, 1000)
 
 
 def restart_policy(deploy: Map) -> RestartPolicy | None:

@@ -91,7 +91,7 @@ def _check_named(service: Service, where: Map, sections: dict[str, Map]) -> None
 def _check_replicas(service: Service, where: Map) -> None:
     if service.replicas < 2:
         return
-    at = where.child("deploy").at("replicas")
+    at = where.at("scale") if where.get("scale") is not None else where.child("deploy").at("replicas")
     if service.container_name:
         fail(
             "E-COMPOSE-VALUE",

@@ -118,7 +118,7 @@ def _deploy(service: Map, found: dict[str, Any], warnings: dict[str, None]) -> d
         made: dict[str, Any] = {
             "resources": mistakes.of(deploy.resources, service, given, warnings),
             "update": mistakes.of(deploy.update, given),
-            "replicas": mistakes.of(deploy.replicas, given),
+            "replicas": mistakes.of(deploy.replicas, service, given),
         }
         policy = mistakes.of(deploy.restart_policy, given)
     if policy is not None and "restart" not in found:

@@ -106,6 +106,7 @@ from tests.support.compose import load, problem, service, service_problem
         ("deploy: {update_config: {order: start-first, failure_action: pause, monitor: 9s, delay: 1s, parallelism: 2}}",
          "update", UpdateConfig("start-first", "pause", 9, 2, 1)),
         ("deploy: {mode: replicated, replicas: 3}", "replicas", 3), ("deploy: {replicas: 0}", "replicas", 0),
+        ("scale: 3", "replicas", 3), ("scale: 2\ndeploy: {replicas: 2}", "replicas", 2), ("scale: 0", "replicas", 0),
         ("configs: [c]", "grants", (Grant("config", "c", "/c"),)),
         ("secrets: [s]", "grants", (Grant("secret", "s", "/run/secrets/s"),)),
         ("secrets: [{source: s, target: t, uid: '1', gid: '1', mode: 0440}]", "grants",
@@ -167,7 +168,8 @@ def _dedent(text: str) -> str:
         ("deploy: {update_config: {order: sideways}}", "E-COMPOSE-VALUE", "start-first"),
         ("links: [b]", "E-COMPOSE-UNSUPPORTED", "links"),
         ("volumes_from: [b]", "E-COMPOSE-UNSUPPORTED", "volumes_from"),
-        ("scale: 2", "E-COMPOSE-UNSUPPORTED", "scale"),
+        ("scale: 2\ndeploy: {replicas: 3}", "E-COMPOSE-VALUE", "scale and deploy.replicas differ"),
+        ("scale: many", "E-COMPOSE-VALUE", "whole number"),
         ("label_file: x", "E-COMPOSE-UNSUPPORTED", "label_file"),
         ("networks: {a: {gw_priority: 1}}", "E-COMPOSE-UNSUPPORTED", "gw_priority"),
         ("secrets: [{target: t}]", "E-COMPOSE-VALUE", "source"),
@@ -182,6 +184,11 @@ def test_what_is_refused_in_a_service(body: str, code: str, says: str) -> None:
     assert says in f"{error.what} {error.next}"
     assert error.at is not None
     assert error.at.line >= 4
+
+
+@pytest.mark.parametrize(("body", "at"), [("scale: 2", "4:12"), ("deploy: {replicas: 2}", "4:24")])
+def test_several_containers_of_one_name_are_refused_where_their_number_stands(body: str, at: str) -> None:
+    assert str(service_problem(f"{body}\ncontainer_name: one").at) == f"stacks/app/compose.yaml:{at}"
 
 
 def test_an_unknown_key_names_the_nearest_one_and_its_place() -> None:
