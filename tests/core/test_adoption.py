@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,43 +10,11 @@ import pytest
 from reconciler.core.adoption import claimed, newcomers, remembered, welcomed
 from reconciler.core.moved_data import moves, refusals
 from reconciler.model.adopted import Adopted, Adoption
-from reconciler.model.observed import Container, Image, Observed, ObservedNetwork
-from reconciler.model.plan import Plan
-from tests.support.planning import OWNER, Wish, image_id, wish
+from reconciler.model.observed import Image, Observed, ObservedNetwork
+from tests.support.adopting import ADOPTED, actions, composed, planned
+from tests.support.planning import OWNER, image_id, wish
 
 WEB = "services: {web: {image: box}}"
-
-
-def composed(wanted: Wish, **changes: Any) -> Observed:
-    """The host as Compose would have left it: all of it runs, and nothing carries a label of ours."""
-    observed = wanted.fulfilled()
-    return replace(
-        observed,
-        containers=tuple(_unlabelled(c, **changes) for c in observed.containers),
-        networks=tuple(
-            replace(n, owner="", fingerprint="", definition={"Driver": "bridge"}) for n in observed.networks
-        ),
-        images=tuple(replace(i, config={}) for i in observed.images),
-    )
-
-
-def _unlabelled(
-    container: Container, definition: Mapping[str, Any] = MappingProxyType({}), **changes: Any
-) -> Container:
-    labels = {k: v for k, v in container.labels.items() if not k.startswith("reconciler.")}
-    whole = {**container.definition, "Labels": labels, **definition}
-    return replace(container, owner="", fingerprint="", revision="", labels=labels, definition=whole, **changes)
-
-
-def planned(wanted: Wish, observed: Observed, configs: Mapping[str, Mapping[str, Any]] | None = None) -> Plan:
-    return wanted.plan(welcomed(observed, wanted.wants, wanted.desired, configs or {}))
-
-
-def actions(plan: Plan) -> dict[str, str]:
-    return {str(step.slot): f"{step.action}: {'; '.join(step.reasons)}" for step in plan.steps}
-
-
-ADOPTED = {"app/web": "adopt: started by compose, and as git wants it"}
 
 
 def test_what_fits_is_adopted_and_nothing_else_happens() -> None:
@@ -122,82 +88,6 @@ def test_what_a_container_has_beyond_git_and_its_image_is_a_difference(
     wanted = wish(WEB)
     plan = planned(wanted, composed(wanted, definition=live), {image_id("box"): image})
     assert actions(plan) == (ADOPTED if not differs else {"app/web": f"replace: {differs}"})
-
-
-GPUS = [{"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": None}]
-
-
-@pytest.mark.parametrize(
-    ("asked", "host", "differs"),
-    [
-        ("gpus: all", {"DeviceRequests": GPUS}, ""),
-        ("gpus: [{capabilities: [gpu]}]", {"DeviceRequests": [{**GPUS[0], "Capabilities": [["gpu", "gpu"]]}]}, ""),
-        ("gpus: [{count: 1}]", {"DeviceRequests": GPUS}, "gpus changed"),
-        ("gpus: all", {}, "gpus changed"),
-        ("tty: false", {"DeviceRequests": GPUS}, "gpus changed"),
-        ("tty: false", {"Runtime": "runc"}, ""),
-        ("runtime: nvidia", {"Runtime": "nvidia"}, ""),
-        ("runtime: nvidia", {"Runtime": "runc"}, "runtime runc -> nvidia"),
-        ("tty: false", {"Runtime": "nvidia"}, "runtime nvidia -> unset"),
-        ("tty: false", {"CgroupnsMode": "private"}, ""),
-        ("tty: false", {"CgroupnsMode": "host"}, "cgroup host -> unset"),
-        ("privileged: true", {"CgroupnsMode": "host", "Privileged": True}, ""),
-        ("cgroup: host", {"CgroupnsMode": "host"}, ""),
-        ("cgroup: host", {"CgroupnsMode": "private"}, "cgroup private -> host"),
-        ("uts: host", {"UTSMode": "host"}, ""),
-        ("tty: false", {"UTSMode": "host"}, "uts host -> unset"),
-        ("userns_mode: host", {"UsernsMode": "host"}, ""),
-        ("tty: false", {"UsernsMode": "host"}, "userns_mode host -> unset"),
-        ("tty: false", {"DeviceCgroupRules": ["c 188:* rmw"]}, "device_cgroup_rules changed"),
-        ("device_cgroup_rules: [a *:* r, 'c 188:* rmw']", {"DeviceCgroupRules": ["c 188:* rmw", "a *:* r"]}, ""),
-        ("storage_opt: {size: 1G}", {"StorageOpt": {"size": "1G"}}, ""),
-        ("tty: false", {"StorageOpt": {"size": "1G"}}, "storage_opt changed"),
-        ("oom_kill_disable: true", {"OomKillDisable": True}, ""),
-        ("tty: false", {"OomKillDisable": True}, "oom_kill_disable True -> unset"),
-        ("tty: false", {"OomKillDisable": False, "MemorySwappiness": -1}, ""),
-        ("mem_swappiness: 60", {"MemorySwappiness": 60}, ""),
-        ("tty: false", {"MemorySwappiness": 60}, "mem_swappiness 60 -> unset"),
-        ("tty: false", {"CpuPeriod": 50000}, "cpu period set by hand"),
-    ],
-)  # fmt: skip
-def test_what_the_engine_was_told_is_compared_with_git(asked: str, host: dict[str, Any], differs: str) -> None:
-    wanted = wish(f"services: {{web: {{image: box, {asked}}}}}")
-    live = {"HostConfig": {"NetworkMode": "app_default", **host}}
-    observed = replace(composed(wanted, definition=live), defaults={"Runtime": "runc", "CgroupnsMode": "private"})
-    assert actions(planned(wanted, observed)) == (ADOPTED if not differs else {"app/web": f"replace: {differs}"})
-
-
-LIMITED = "mem_limit: 64m, memswap_limit: 96m, cpu_shares: 512, cpuset: '0', cpu_period: 50000, cpu_quota: 25000"
-ASKED = {"Memory": 64 << 20, "MemorySwap": 96 << 20, "CpuShares": 512, "CpusetCpus": "0", "CpuPeriod": 50000,
-         "CpuQuota": 25000}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("asked", "host", "mended"),
-    [
-        (LIMITED, ASKED, ""),
-        (LIMITED, {**ASKED, "CpuShares": 0, "CpusetCpus": ""}, "cpu shares unset -> 512; cpuset unset -> 0"),
-        (LIMITED, {**ASKED, "CpuQuota": 1000, "CpuPeriod": 0}, "cpu period unset -> 50000; cpu quota 1000 -> 25000"),
-        (LIMITED, {**ASKED, "MemorySwap": -1}, "swap limit -1 -> 100663296"),
-        ("mem_limit: 64m", {"Memory": 64 << 20, "MemorySwap": 128 << 20}, ""),
-        ("mem_limit: 64m, memswap_limit: 128m", {"Memory": 64 << 20, "MemorySwap": 128 << 20}, ""),
-        ("mem_limit: 64m, memswap_limit: -1", {"Memory": 64 << 20, "MemorySwap": -1}, ""),
-        ("mem_limit: 64m", {"Memory": 64 << 20, "MemorySwap": 64 << 20}, "swap limit 67108864 -> 134217728"),
-        ("mem_limit: 64m", {"Memory": 64 << 20}, ""),
-    ],
-)
-def test_limits_that_a_running_container_can_be_given_are_mended_in_place(
-    asked: str, host: dict[str, Any], mended: str
-) -> None:
-    wanted = wish(f"services: {{web: {{image: box, {asked}}}}}")
-    observed = composed(wanted, definition={"HostConfig": {"NetworkMode": "app_default", **host}})
-    assert actions(planned(wanted, observed)) == (ADOPTED if not mended else {"app/web": f"update: {mended}"})
-
-
-def test_what_an_engine_may_have_chosen_itself_is_no_difference_where_nobody_knows_its_choice() -> None:
-    wanted = wish(WEB)
-    live = {"HostConfig": {"NetworkMode": "app_default", "Runtime": "nvidia"}}
-    assert actions(planned(wanted, composed(wanted, definition=live))) == ADOPTED
 
 
 def test_a_health_check_has_from_its_image_what_it_leaves_out() -> None:

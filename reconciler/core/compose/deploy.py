@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reconciler.core.compose import gpus, keys, read
+from reconciler.core.compose import gpus, ineffective, keys, read
 from reconciler.core.compose.problems import check_keys, fail, unsupported, want_map
 from reconciler.core.document import Map
 from reconciler.core.mistakes import Mistakes, Reader
@@ -56,8 +56,8 @@ _PARTS: dict[str, tuple[frozenset[str], dict[str, str]]] = {
     "resources": (keys.RESOURCES, {}),
     "limits": (keys.LIMITS, {}),
     "reservations": (keys.RESERVATIONS, keys.RESERVATIONS_REFUSED),
-    "update_config": (keys.UPDATE, keys.UPDATE_REFUSED),
-    "restart_policy": (keys.RESTART_POLICY, keys.RESTART_POLICY_REFUSED),
+    "update_config": (keys.UPDATE, {}),
+    "restart_policy": (keys.RESTART_POLICY, {}),
 }
 
 
@@ -108,6 +108,13 @@ def update(deploy: Map) -> UpdateConfig:
     with Mistakes() as mistakes:
         found = mistakes.given(_UPDATE, part(deploy, "update_config"))
     return UpdateConfig(**found)
+
+
+def ineffective_parts(deploy: Map, warnings: dict[str, None]) -> None:
+    with Mistakes() as mistakes:
+        mistakes.of(ineffective.warn, deploy, ineffective.DEPLOY, warnings)
+        for key, readers in (("restart_policy", ineffective.RESTART_POLICY), ("update_config", ineffective.UPDATE)):
+            mistakes.of(ineffective.warn, part(deploy, key), readers, warnings)
 
 
 def replicas(service: Map, deploy: Map) -> int:

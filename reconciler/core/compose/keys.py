@@ -20,13 +20,13 @@ SERVICE = frozenset(
     extra_hosts group_add stop_signal stop_grace_period pid ipc secrets configs profiles extends deploy pull_policy
     platform mem_limit mem_reservation cpus pids_limit gpus runtime
     cpuset cpu_shares cpu_period cpu_quota memswap_limit mem_swappiness oom_kill_disable oom_score_adj uts userns_mode
-    device_cgroup_rules cgroup cgroup_parent storage_opt scale""")
+    device_cgroup_rules cgroup cgroup_parent storage_opt scale attach develop""")
 )
 SERVICE_REFUSED = {
     **dict.fromkeys(
         _words("""
-        annotations attach blkio_config cpu_count cpu_percent cpu_rt_period cpu_rt_runtime credential_spec develop
-        isolation models post_start pre_start pre_stop provider pull_refresh_after umask use_api_socket"""),
+        annotations blkio_config cpu_count cpu_percent cpu_rt_period cpu_rt_runtime credential_spec isolation
+        models post_start pre_start pre_stop provider pull_refresh_after umask use_api_socket"""),
         _REMOVE,
     ),
     "external_links": "put both services on one network; they reach each other by name",
@@ -62,22 +62,15 @@ TMPFS = frozenset(("size", "mode"))
 ATTACHMENT = frozenset(("aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "priority"))
 ATTACHMENT_REFUSED = dict.fromkeys(("driver_opts", "gw_priority", "interface_name", "use_service_name_alias"), _REMOVE)
 
-DEPLOY = frozenset(("mode", "replicas", "resources", "update_config", "restart_policy"))
-DEPLOY_REFUSED = {
-    "endpoint_mode": _REMOVE,
-    "labels": "write the labels under the service's own labels:",
-    "placement": "choose hosts with x-reconciler: {hosts: [...]}",
-    "rollback_config": "a rollback goes the way of update_config",
-}
+DEPLOY = frozenset(_words("mode replicas resources update_config restart_policy endpoint_mode labels rollback_config"))
+DEPLOY_REFUSED = {"placement": "choose hosts with x-reconciler: {hosts: [...]}"}
 RESOURCES = frozenset(("limits", "reservations"))
 LIMITS = frozenset(("cpus", "memory", "pids"))
 RESERVATIONS = frozenset(("cpus", "memory", "devices"))
 RESERVATIONS_REFUSED = {"generic_resources": _REMOVE}
 DEVICE_REQUEST = frozenset(("driver", "count", "device_ids", "capabilities", "options"))
-UPDATE = frozenset(("order", "failure_action", "monitor", "parallelism", "delay"))
-UPDATE_REFUSED = {"max_failure_ratio": _REMOVE}
-RESTART_POLICY = frozenset(("condition", "max_attempts"))
-RESTART_POLICY_REFUSED = dict.fromkeys(("delay", "window"), "remove it; the engine has a back-off of its own")
+UPDATE = frozenset(("order", "failure_action", "monitor", "parallelism", "delay", "max_failure_ratio"))
+RESTART_POLICY = frozenset(("condition", "max_attempts", "delay", "window"))
 
 NETWORK = frozenset(
     ("name", "external", "driver", "driver_opts", "internal", "attachable", "enable_ipv6", "ipam", "labels")

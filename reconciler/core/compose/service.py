@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.core.compose import deploy, keys, mounts, ports, read, service_parts, tuning
+from reconciler.core.compose import deploy, ineffective, keys, mounts, ports, read, service_parts, tuning
 from reconciler.core.compose.build import build
 from reconciler.core.compose.environment import environment
 from reconciler.core.compose.envsource import EnvFiles
@@ -92,6 +92,7 @@ def make_service(
     found["grants"] = mistakes.of(grants, service)
     found["tuning"] = mistakes.of(tuning.tuning, service)
     found["security_opt"] = mistakes.of(_security, service, env_files, reads)
+    mistakes.of(ineffective.warn, service, ineffective.SERVICE, variables.warnings)
     found.update(mistakes.of(_deploy, service, found, variables.warnings) or {})
     mistakes.of(_attach, service, found)
     mistakes.of(tuning.check, service, found, variables.warnings)
@@ -120,6 +121,7 @@ def _deploy(service: Map, found: dict[str, Any], warnings: dict[str, None]) -> d
             "update": mistakes.of(deploy.update, given),
             "replicas": mistakes.of(deploy.replicas, service, given),
         }
+        mistakes.of(deploy.ineffective_parts, given, warnings)
         policy = mistakes.of(deploy.restart_policy, given)
     if policy is not None and "restart" not in found:
         made["restart"] = policy

@@ -164,7 +164,14 @@ def _dedent(text: str) -> str:
         ("deploy: {replicas: -1}", "E-COMPOSE-VALUE", "whole number"),
         ("deploy: {placement: {}}", "E-COMPOSE-UNSUPPORTED", "placement"),
         ("deploy: {resources: {reservations: {generic_resources: []}}}", "E-COMPOSE-UNSUPPORTED", "generic"),
-        ("deploy: {restart_policy: {delay: 5s}}", "E-COMPOSE-UNSUPPORTED", "delay"),
+        ("deploy: {restart_policy: {delay: 5}}", "E-COMPOSE-VALUE", "delay"),
+        ("deploy: {restart_policy: {window: soon}}", "E-COMPOSE-VALUE", "window"),
+        ("deploy: {update_config: {max_failure_ratio: few}}", "E-COMPOSE-VALUE", "max_failure_ratio"),
+        ("deploy: {endpoint_mode: dns}", "E-COMPOSE-VALUE", "one of vip, dnsrr"),
+        ("deploy: {labels: 3}", "E-COMPOSE-VALUE", "labels"),
+        ("deploy: {rollback_config: {odrer: x}}", "E-COMPOSE-KEY", "'order'"),
+        ("develop: [watch]", "E-COMPOSE-VALUE", "a mapping"),
+        ("attach: 3", "E-COMPOSE-VALUE", "true or false"),
         ("deploy: {update_config: {order: sideways}}", "E-COMPOSE-VALUE", "start-first"),
         ("links: [b]", "E-COMPOSE-UNSUPPORTED", "links"),
         ("volumes_from: [b]", "E-COMPOSE-UNSUPPORTED", "volumes_from"),
@@ -189,6 +196,37 @@ def test_what_is_refused_in_a_service(body: str, code: str, says: str) -> None:
 @pytest.mark.parametrize(("body", "at"), [("scale: 2", "4:12"), ("deploy: {replicas: 2}", "4:24")])
 def test_several_containers_of_one_name_are_refused_where_their_number_stands(body: str, at: str) -> None:
     assert str(service_problem(f"{body}\ncontainer_name: one").at) == f"stacks/app/compose.yaml:{at}"
+
+
+def test_what_has_no_effect_on_a_host_is_read_and_a_warning_says_so() -> None:
+    web = """
+    services:
+      web:
+        image: a
+        attach: false
+        develop: {watch: [{path: ./src, action: rebuild}]}
+        deploy:
+          endpoint_mode: vip
+          labels: {a: b}
+          rollback_config: {parallelism: 1, order: stop-first}
+          restart_policy: {condition: on-failure, delay: 5s, window: 2m, max_attempts: 3}
+          update_config: {max_failure_ratio: 0.3, order: start-first}
+    """
+    loaded = load(web)
+    made = loaded.stack.service("web")
+    assert (made.restart, made.labels, made.update.order) == (RestartPolicy("on-failure", 3), (), "start-first")
+    told = [warning.removeprefix("stacks/app/compose.yaml:") for warning in loaded.warnings]
+    assert [warning.partition(" has no effect")[0] for warning in told] == [
+        "5:5: attach",
+        "6:5: develop",
+        "8:7: endpoint_mode",
+        "9:7: labels",
+        "10:7: rollback_config",
+        "11:47: delay",
+        "11:58: window",
+        "12:23: max_failure_ratio",
+    ]
+    assert "docker compose watch" in told[1] and "the service's own labels" in told[3]
 
 
 def test_an_unknown_key_names_the_nearest_one_and_its_place() -> None:
