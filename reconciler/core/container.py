@@ -94,6 +94,8 @@ def _endpoint(attachment: Attachment, service: Service, stack: Stack) -> tuple[s
         "LinkLocalIPs": list(attachment.link_local_ips),
     }
     settings: dict[str, Any] = {"Aliases": list(dict.fromkeys((*attachment.aliases, service.name)))}
+    if service.links:
+        settings["Links"] = [f"{target}:{alias}" for target, alias in service.links]
     if given := {key: value for key, value in addresses.items() if value}:
         settings["IPAMConfig"] = given
     if attachment.mac_address:

@@ -10,6 +10,7 @@ from reconciler.core.adoption import is_new
 from reconciler.core.counting import count
 from reconciler.core.differences import tampering
 from reconciler.core.limits import CONTROLLERS, LIMITS, SWAP, swap_beside
+from reconciler.core.linked import alike
 from reconciler.core.renewal import Renewal
 from reconciler.core.wanted import Want
 from reconciler.model import labels
@@ -216,6 +217,8 @@ def _connected_otherwise(name: str, spec: ContainerSpec, current: Container) -> 
     wanted = spec.endpoints[name]
     if not set(wanted.get("Aliases", ())) <= set(current.networks[name][1]):
         return f"known by other names on {name}"
+    if not alike(spec, current, name):
+        return f"linked otherwise on {name}"
     live = (current.definition.get("NetworkingConfig") or {}).get("EndpointsConfig", {}).get(name, {})
     has = live.get("IPAMConfig") or {}
     asked = {"IPv4Address": None, "IPv6Address": None} | wanted.get("IPAMConfig", {})

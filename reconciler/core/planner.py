@@ -17,6 +17,7 @@ from reconciler.core.drift import Seen
 from reconciler.core.findings import findings
 from reconciler.core.fingerprint import VERSION, repository_paths, version_of
 from reconciler.core.following import follow, in_place
+from reconciler.core.linked import relinked
 from reconciler.core.overlap import overlaps
 from reconciler.core.renewal import Renewal, to_validate
 from reconciler.core.wanted import Want
@@ -155,8 +156,10 @@ def _replacement(want: Want, current: Container, seen: Seen, remade: set[str], e
     else:
         there = seen.observed
         found = [
-            *differences(want.spec, current, there.lacks, there.defaults), *explain.files(want, current.revision)
-        ]  # fmt: skip
+            *differences(want.spec, current, there.lacks, there.defaults),
+            *relinked(want.spec, current),
+            *explain.files(want, current.revision),
+        ]
         yield from found or ["definition changed"]
     if want.build_id or want.service.image_drift == "recreate":
         yield from drift.outdated(want, current, seen)

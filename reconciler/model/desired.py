@@ -210,9 +210,10 @@ class Service:
     """One service of a stack, ready to be turned into containers.
 
     `command` and `entrypoint`: None keeps the image's, () clears it. In `environment` the value None
-    takes the variable out of the image's own. `sealed` is True when a value from outside git (a
-    host-side env file, a secret) entered the definition: its fingerprint is then a keyed hash.
-    `reads` are the paths of the repository whose content entered it (env files, extended files).
+    takes the variable out of the image's own. `links`: services, and what this one alone calls them.
+    `sealed` is True when a value from outside git (a host-side env file, a secret) entered the definition:
+    its fingerprint is then a keyed hash. `reads` are the paths of the repository whose content entered it
+    (env files, extended files).
     """
 
     name: str
@@ -230,6 +231,7 @@ class Service:
     mounts: tuple[Mount, ...] = ()
     networks: tuple[Attachment, ...] = ()
     network_mode: str = ""
+    links: tuple[tuple[str, str], ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     healthcheck: Healthcheck | None = None
     restart: RestartPolicy = RestartPolicy()

@@ -80,6 +80,33 @@ def test_limits_that_a_running_container_can_be_given_are_mended_in_place(
     assert actions(planned(wanted, observed)) == (ADOPTED if not mended else {"app/web": f"update: {mended}"})
 
 
+COMPOSE_LINKS = ["app-db-1:d", "app-db-1:db-1", "app-db-1:app-db-1"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "links", "mended"),
+    [
+        ("links: ['db:d']", COMPOSE_LINKS, ""),
+        ("links: ['db:d']", ["app_db_1:d", "app_db_1:app_db_1", "app_db_1:db_1"], ""),
+        ("links: ['db:d']", ["app-db-1:d", "app-db-1:db-2", "app-db-1:app-db-2"], ""),
+        ("links: ['db:d']", ["db:d"], ""),
+        ("links: ['db:d']", None, "linked otherwise on app_default"),
+        ("links: [db]", COMPOSE_LINKS, "linked otherwise on app_default"),
+        ("tty: false", COMPOSE_LINKS, "linked otherwise on app_default"),
+        ("tty: false", [], ""),
+    ],
+)
+def test_other_links_are_mended_in_place(asked: str, links: list[str] | None, mended: str) -> None:
+    wanted = wish(f"services: {{web: {{image: box, {asked}}}, db: {{image: box}}}}")
+    endpoints = {"app_default": {"Aliases": ["web", "db"], "Links": links}}
+    found = composed(wanted, definition={"NetworkingConfig": {"EndpointsConfig": endpoints}})
+    (web,) = (c for c in found.containers if c.service == "web")
+    (db,) = (c for c in composed(wanted).containers if c.service == "db")
+    assert actions(planned(wanted, replace(found, containers=(web, db))))["app/web"] == (
+        f"update: {mended}" if mended else ADOPTED["app/web"]
+    )
+
+
 def test_what_an_engine_may_have_chosen_itself_is_no_difference_where_nobody_knows_its_choice() -> None:
     wanted = wish("services: {web: {image: box}}")
     live = {"HostConfig": {"NetworkMode": "app_default", "Runtime": "nvidia"}}

@@ -45,7 +45,9 @@ KEY, UNSUPPORTED, VALUE = "E-COMPOSE-KEY", "E-COMPOSE-UNSUPPORTED", ["E-COMPOSE-
 # One wrong line each, below a service that is right otherwise
 WRONG = [
     ("healthchek: {test: 'true'}", ["E-COMPOSE-KEY"]),
-    ("links: [db]", ["E-COMPOSE-UNSUPPORTED"]),
+    ("external_links: [db]", ["E-COMPOSE-UNSUPPORTED"]),
+    ("links: [nobody, noone, 'db:']", ["E-COMPOSE-VALUE"]),
+    ("links: [nobody, noone]", ["E-COMPOSE-REFERENCE"] * 2),
     ("ports: ['99999:80', abc, {target: x, protocol: icmp, name: a, mod: host}]", [*VALUE * 4, KEY]),
     ("expose: [80, x, y]", ["E-COMPOSE-VALUE"] * 2),
     ("restart: sometimes", ["E-COMPOSE-VALUE"]),

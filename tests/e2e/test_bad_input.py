@@ -82,7 +82,14 @@ CASES = [
         "'healthchek'",
         "'healthcheck'",
     ),
-    compose("unsupported key", service("links: [db]"), "E-COMPOSE-UNSUPPORTED", "4:5", "'links'", "one network"),
+    compose(
+        "unsupported key",
+        service("external_links: [db]"),
+        "E-COMPOSE-UNSUPPORTED",
+        "4:5",
+        "'external_links'",
+        "one network",
+    ),
     compose("bad interpolation", service("command: ['${X']"), "E-COMPOSE-INTERPOLATION", "4:15", "never closed"),
     compose(
         "a link out",

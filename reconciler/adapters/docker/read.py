@@ -141,7 +141,7 @@ def _networks(raw: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
 def _asked(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Of each endpoint what was asked for, as a create or connect request has it; what the engine chose stays out."""
     return {
-        name: {key: endpoint[key] for key in ("Aliases", "IPAMConfig") if endpoint.get(key)}
+        name: {key: endpoint[key] for key in ("Aliases", "IPAMConfig", "Links") if endpoint.get(key)}
         for name, endpoint in _endpoints(raw).items()
     }
 

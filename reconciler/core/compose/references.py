@@ -41,7 +41,8 @@ def _missing(what: str, name: str, at: Position, next: str) -> None:
 
 
 def _check_services(service: Service, where: Map, names: set[str], disabled: frozenset[str]) -> None:
-    wanted = [("depends_on", d.service) for d in service.depends_on if d.required]
+    linked = {name for name, _ in service.links}
+    wanted = [("links" if d.service in linked else "depends_on", d.service) for d in service.depends_on if d.required]
     for key in ("network_mode", "pid", "ipc"):
         mode: str = getattr(service, key)
         if mode.startswith("service:"):

@@ -14,7 +14,7 @@ from reconciler.core.compose.problems import FromHost, check_keys, fail, misspel
 from reconciler.core.compose.variables import Variables, is_sealed
 from reconciler.core.document import Map
 from reconciler.core.mistakes import Mistakes
-from reconciler.model.desired import Attachment, Mount, Service
+from reconciler.model.desired import Attachment, Dependency, Mount, Service
 
 _PLAIN: dict[str, Callable[[Map, str], Any]] = {
     "image": read.filled,
@@ -26,6 +26,7 @@ _PLAIN: dict[str, Callable[[Map, str], Any]] = {
     "expose": service_parts.expose,
     "networks": service_parts.networks,
     "network_mode": read.text,
+    "links": service_parts.links,
     "depends_on": service_parts.depends_on,
     "healthcheck": service_parts.healthcheck,
     "restart": service_parts.restart,
@@ -96,6 +97,7 @@ def make_service(
     found.update(mistakes.of(_deploy, service, found, variables.warnings) or {})
     mistakes.of(_attach, service, found)
     mistakes.of(tuning.check, service, found, variables.warnings)
+    found["depends_on"] = _with_linked(found.get("depends_on") or (), found.get("links") or ())
     found = {key: value for key, value in found.items() if value is not None}
     sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in found.get("environment", ()))
     sealed = sealed or ("build" in found and any(isinstance(value, FromHost) for _, value in found["build"].args))
@@ -131,12 +133,22 @@ def _deploy(service: Map, found: dict[str, Any], warnings: dict[str, None]) -> d
 def _attach(service: Map, found: dict[str, Any]) -> None:
     """A service without networks is on the network `default`."""
     mode = found.get("network_mode", "")
+    if mode and found.get("links"):
+        advice = "remove links, or put both services on one network"
+        fail("E-COMPOSE-VALUE", "network_mode and links exclude each other", service.key_at("links"), next=advice)
     if mode and found.get("networks"):
         fail("E-COMPOSE-VALUE", "network_mode and networks exclude each other", service.key_at("network_mode"))
     if mode == "host" and found.get("ports"):
         found["ports"] = ()
     if not mode and not found.get("networks"):
         found["networks"] = (Attachment("default"),)
+
+
+def _with_linked(dependencies: tuple[Dependency, ...], links: tuple[tuple[str, str], ...]) -> tuple[Dependency, ...]:
+    """A service starts after those that it is linked to."""
+    known = {dependency.service for dependency in dependencies}
+    linked = dict.fromkeys(service for service, _ in links if service not in known)
+    return (*dependencies, *map(Dependency, linked))
 
 
 def _mounts(service: Map, env_files: EnvFiles) -> tuple[Mount, ...]:

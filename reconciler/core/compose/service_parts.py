@@ -132,6 +132,19 @@ def _dependency(given: Map, name: str) -> Dependency:
     return Dependency(name, **{"condition": _CONDITIONS[0], **found})
 
 
+def links(holder: Map, key: str) -> tuple[tuple[str, str], ...]:
+    """(service, name) of each; a name that is not given is that of the service."""
+    items = want_seq(holder[key], holder.at(key), key)
+    return tuple(dict.fromkeys(every(_link, items, range(len(items)))))
+
+
+def _link(items: Seq, index: int) -> tuple[str, str]:
+    service, sign, name = read.text(items, index).partition(":")
+    if not service or ":" in name or bool(sign) != bool(name):
+        bad_value(items.at(index), index, items[index], "SERVICE or SERVICE:NAME")
+    return service, name or service
+
+
 def networks(holder: Map, key: str) -> tuple[Attachment, ...]:
     if isinstance(holder[key], Seq):
         return tuple(Attachment(name) for name in read.unique_strings(holder, key))
