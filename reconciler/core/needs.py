@@ -107,9 +107,10 @@ class _Walk:
             self.document(path, dirname(path), service.at("extends"))
 
     def _environment(self, holder: Map, base: str) -> None:
-        for item, at in _items(holder, "env_file"):
-            for written in _texts(item, "path"):
-                self._env_file(written, base, at)
+        for key in ("env_file", "label_file"):
+            for item, at in _items(holder, key):
+                for written in _texts(item, "path"):
+                    self._env_file(written, base, at)
 
     def _env_file(self, written: str, base: str, at: Position) -> None:
         """The host keeps it under the name by which the loader asks for it (docs/manifests.md)."""

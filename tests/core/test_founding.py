@@ -126,9 +126,19 @@ def test_what_a_shell_gave_is_written_into_the_hosts_env_file(folder: Folder) ->
 
 
 def test_a_build_context_comes_along_without_data_values_and_what_it_ignores(folder: Folder) -> None:
-    folder.put("compose.yaml", service("build: .\nenv_file: web.env\nvolumes: ['./data:/data', './conf:/conf:ro']"))
+    files = "env_file: web.env\nlabel_file: web.labels"
+    folder.put("compose.yaml", service(f"build: .\n{files}\nvolumes: ['./data:/data', './conf:/conf:ro']"))
     kept = ("Dockerfile", "src/main.c")
-    left = ("data/film", "conf", ".env", "web.env", "skipped.o", "sub/.env", "docker-compose.override.yml")
+    left = (
+        "data/film",
+        "conf",
+        ".env",
+        "web.env",
+        "web.labels",
+        "skipped.o",
+        "sub/.env",
+        "docker-compose.override.yml",
+    )
     for name in (*kept, *left):
         folder.put(name, "# text\n")
     folder.put(".dockerignore", "*.o\n")

@@ -1,12 +1,16 @@
-"""The environment of a service: its env files, and `environment` over them."""
+"""The environment of a service and its labels: those of its files, and what it says itself over them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 from reconciler.core.compose import read
 from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.variables import Variables
 from reconciler.core.document import Map, Seq
 from reconciler.core.mistakes import Mistakes
+from reconciler.model.desired import Pairs
 
 
 def environment(
@@ -29,10 +33,34 @@ def environment(
 
     found: dict[str, str | None] = {}
     with mistakes:
-        if service.get("env_file") is not None:
-            entries = service["env_file"]
-            holder: Map | Seq = entries if isinstance(entries, Seq) else service
-            for key in range(len(entries)) if isinstance(entries, Seq) else ("env_file",):
-                found.update(mistakes.of(env_files.load, holder, key, lookup, reads) or {})
+        for holder, key in _entries(service, "env_file"):
+            found.update(mistakes.of(env_files.load, holder, key, lookup, reads) or {})
     found.update(own)
     return tuple(sorted(found.items(), key=lambda pair: pair[0]))
+
+
+def labels(service: Map, variables: Variables, env_files: EnvFiles, reads: dict[str, None]) -> Pairs:
+    """Sorted pairs; files of labels are written as env files are, and lie where those lie."""
+    mistakes = Mistakes()
+    own = mistakes.given({"labels": read.pairs}, service).get("labels", ())
+    found: dict[str, str] = {}
+    with mistakes:
+        for holder, key in _entries(service, "label_file"):
+            found.update(mistakes.of(_label_file, holder, key, variables, env_files, reads) or {})
+    return tuple(sorted({**found, **dict(own)}.items()))
+
+
+def _label_file(
+    holder: Map | Seq, key: Any, variables: Variables, env_files: EnvFiles, reads: dict[str, None]
+) -> dict[str, str]:
+    read.filled(holder, key)
+    return env_files.load(holder, key, variables.get, reads, "label file")
+
+
+def _entries(service: Map, key: str) -> Iterator[tuple[Map | Seq, Any]]:
+    """Where each file is named: one alone, or several."""
+    given = service.get(key)
+    if isinstance(given, Seq):
+        yield from ((given, index) for index in range(len(given)))
+    elif given is not None:
+        yield service, key

@@ -37,7 +37,9 @@ class EnvFiles:
         """Where relative paths of that file begin."""
         return self.folders.get(at.file, parent(at.file))
 
-    def load(self, holder: Map | Seq, key: Any, lookup: Lookup, reads: dict[str, None]) -> dict[str, str]:
+    def load(
+        self, holder: Map | Seq, key: Any, lookup: Lookup, reads: dict[str, None], what: str = "env file"
+    ) -> dict[str, str]:
         """The variables of one entry of `env_file`; what was read from the repository is noted in `reads`."""
         item, at = holder[key], holder.at(key)
         raw, required, where = False, True, at
@@ -54,7 +56,7 @@ class EnvFiles:
             if name in self.host_files:
                 return self._host(name, lookup, raw)
         if required:
-            self._missing(path, where)
+            self._missing(path, where, what)
         return {}
 
     def _options(self, item: Map) -> tuple[bool, bool, str]:
@@ -68,15 +70,15 @@ class EnvFiles:
         relative = "" if path.startswith(("/", "~")) else join("", path) or ""
         return (relative, path.rpartition("/")[2])
 
-    def _missing(self, path: str, at: Position) -> NoReturn:
+    def _missing(self, path: str, at: Position, what: str) -> NoReturn:
         inside = join(self.folder(at), path) if not path.startswith(("/", "~")) else path
         host = f"{self.root}/{path.rpartition('/')[2]}" if self.root else "the host's own env files of this stack"
         raise LacksHostValue(
             "E-COMPOSE-HOSTFILE",
-            f"the env file {show(path)} is missing",
+            f"the {what} {show(path)} is missing",
             at=at,
             why=f"it is neither in git ({inside}) nor on the host ({host})",
-            next=f"put it at {host} on the host, or mark it as required: false",
+            next=f"put it at {host} on the host" + (", or mark it as required: false" if what == "env file" else ""),
         )
 
     def _repo(self, repo: str, lookup: Lookup, raw: bool, at: Position) -> dict[str, str]:

@@ -20,7 +20,7 @@ SERVICE = frozenset(
     extra_hosts group_add stop_signal stop_grace_period pid ipc secrets configs profiles extends deploy pull_policy
     platform mem_limit mem_reservation cpus pids_limit gpus runtime
     cpuset cpu_shares cpu_period cpu_quota memswap_limit mem_swappiness oom_kill_disable oom_score_adj uts userns_mode
-    device_cgroup_rules cgroup cgroup_parent storage_opt scale attach develop links""")
+    device_cgroup_rules cgroup cgroup_parent storage_opt scale attach develop links label_file""")
 )
 SERVICE_REFUSED = {
     **dict.fromkeys(
@@ -30,7 +30,6 @@ SERVICE_REFUSED = {
         _REMOVE,
     ),
     "external_links": "put both services on one network; they reach each other by name",
-    "label_file": "write the labels under labels:",
     "volumes_from": "mount the same named volumes in both services",
 }
 BUILD = frozenset(("context", "dockerfile", "dockerfile_inline", "args", "target", "labels"))

@@ -14,7 +14,7 @@ from reconciler.core.document import Map, Place, Seq, Tagged
 
 _PAIRS = frozenset(("environment", "labels", "sysctls", "args", "aux_addresses"))
 _REPLACED = frozenset(("command", "entrypoint", "test"))
-_LISTED = frozenset(("dns", "dns_search", "env_file", "tmpfs"))
+_LISTED = frozenset(("dns", "dns_search", "env_file", "label_file", "tmpfs"))
 
 
 def merge_services(base: Map, over: Map) -> Map:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core.compose import deploy, ineffective, keys, mounts, ports, read, service_parts, tuning
 from reconciler.core.compose.build import build
-from reconciler.core.compose.environment import environment
+from reconciler.core.compose.environment import environment, labels
 from reconciler.core.compose.envsource import EnvFiles
 from reconciler.core.compose.grants import grants
 from reconciler.core.compose.problems import FromHost, check_keys, fail, misspelt, show
@@ -34,7 +34,6 @@ _PLAIN: dict[str, Callable[[Map, str], Any]] = {
     "hostname": read.text,
     "domainname": read.text,
     "mac_address": read.text,
-    "labels": read.pairs,
     "user": read.text,
     "working_dir": read.text,
     "cap_add": read.unique_strings,
@@ -89,6 +88,7 @@ def make_service(
         where = service["build"].at("context") if isinstance(service["build"], Map) else service.at("build")
         found["build"] = mistakes.of(build, service, "build", env_files.paths, env_files.folder(where), variables)
     found["environment"] = mistakes.of(environment, service, variables, env_files, reads)
+    found["labels"] = mistakes.of(labels, service, variables, env_files, reads)
     found["mounts"] = mistakes.of(_mounts, service, env_files)
     found["grants"] = mistakes.of(grants, service)
     found["tuning"] = mistakes.of(tuning.tuning, service)
@@ -99,7 +99,8 @@ def make_service(
     mistakes.of(tuning.check, service, found, variables.warnings)
     found["depends_on"] = _with_linked(found.get("depends_on") or (), found.get("links") or ())
     found = {key: value for key, value in found.items() if value is not None}
-    sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in found.get("environment", ()))
+    pairs = (*found.get("environment", ()), *found.get("labels", ()))
+    sealed = is_sealed(service) or any(isinstance(value, FromHost) for _, value in pairs)
     sealed = sealed or ("build" in found and any(isinstance(value, FromHost) for _, value in found["build"].args))
     return Service(name, stack, service.position, sealed=sealed, reads=tuple(reads), **found)
 

@@ -185,7 +185,9 @@ def _dedent(text: str) -> str:
         ("volumes_from: [b]", "E-COMPOSE-UNSUPPORTED", "volumes_from"),
         ("scale: 2\ndeploy: {replicas: 3}", "E-COMPOSE-VALUE", "scale and deploy.replicas differ"),
         ("scale: many", "E-COMPOSE-VALUE", "whole number"),
-        ("label_file: x", "E-COMPOSE-UNSUPPORTED", "label_file"),
+        ("label_file: x", "E-COMPOSE-HOSTFILE", "the label file 'x' is missing"),
+        ("label_file: [3]", "E-COMPOSE-VALUE", "text"),
+        ("label_file: {path: x}", "E-COMPOSE-VALUE", "text"),
         ("networks: {a: {gw_priority: 1}}", "E-COMPOSE-UNSUPPORTED", "gw_priority"),
         ("secrets: [{target: t}]", "E-COMPOSE-VALUE", "source"),
         ("stdin_open: [1]", "E-COMPOSE-VALUE", "true or false"),
@@ -235,6 +237,16 @@ def test_what_has_no_effect_on_a_host_is_read_and_a_warning_says_so() -> None:
         "12:23: max_failure_ratio",
     ]
     assert "docker compose watch" in told[1] and "the service's own labels" in told[3]
+
+
+def test_labels_come_from_files_too_and_those_of_the_file_itself_count_more() -> None:
+    files = {"stacks/app/a.labels": "a=1\nb=${V}\ntraefik.enable=true\n", "stacks/app/b.labels": "b='3'\nc=4\n"}
+    made = service("label_file: [a.labels, ./b.labels]\nlabels: {c: own}", files)
+    assert made.labels == (("a", "1"), ("b", "3"), ("c", "own"), ("traefik.enable", "true"))
+    assert made.reads == ("stacks/app/a.labels", "stacks/app/b.labels") and not made.sealed
+    assert service("label_file: a.labels", files, variables={"V": "v"}).labels[1] == ("b", "v")
+    of_host = service("label_file: x/c.labels", host_files={"c.labels": b"a=secret\n"})
+    assert of_host.labels == (("a", "secret"),) and of_host.sealed
 
 
 def test_an_unknown_key_names_the_nearest_one_and_its_place() -> None:
