@@ -68,8 +68,9 @@ def _obtain(
         progress.say(f"{need.reference}: building ({need.reason})")
         context = read_context(tree, need.build)
         build = replace(need.build, dockerfile=context.dockerfile)
+        platform = need.platform or build.options.platform
         engine.build(
-            need.reference, build, archive(tree, context), {labels.BUILD: need.build_id}, need.platform, progress.say
+            need.reference, build, archive(tree, context), {labels.BUILD: need.build_id}, platform, progress.say
         )
     else:
         progress.say(f"{need.reference}: pulling ({need.reason})")

@@ -13,12 +13,13 @@ import posixpath
 import re
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 from reconciler.errors import BadConfiguration
 from reconciler.model.desired import Build
 from reconciler.model.repository import Entry
+from reconciler.model.resources import BuildOptions
 from reconciler.ports import Tree
 
 _OUTSIDE = ".reconciler.dockerfile"
@@ -64,8 +65,12 @@ def build_id(context: Context, build: Build, platform: str) -> str:
         "args": build.args,
         "target": build.target,
         "labels": build.labels,
-        "platform": platform,
+        "platform": platform or build.options.platform,
     }
+    # Where its parts are taken from changes nothing of what is made.
+    options = replace(build.options, cache_from=(), platform="")
+    if options != BuildOptions():
+        material["options"] = asdict(options)
     return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:40]
 
 

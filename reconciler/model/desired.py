@@ -14,7 +14,7 @@ from reconciler.errors import Position
 from reconciler.model.images import ImageDrift
 from reconciler.model.on_change import OnChange
 from reconciler.model.probe import Probe
-from reconciler.model.resources import Resources, Tuning
+from reconciler.model.resources import BuildOptions, Resources, Tuning
 
 if TYPE_CHECKING:  # a host without package sets does not pay for their nouns
     from reconciler.model.sets import Packages
@@ -110,6 +110,7 @@ class Build:
     args: Pairs = ()
     target: str = ""
     labels: Pairs = ()
+    options: BuildOptions = BuildOptions()
 
 
 @dataclass(frozen=True, slots=True)

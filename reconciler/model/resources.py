@@ -1,4 +1,7 @@
-"""What a container may use of its host, and how the engine runs it. Nothing asked for is the engine's own choice."""
+"""What a container, or the build of its image, may use of its host, and how the engine runs it.
+
+Where nothing is asked for, the engine chooses.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,19 @@ class Resources:
     pids: int = 0
     memory_reservation: int = 0
     devices: tuple[DeviceRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """`shm_size` in bytes; `platform` when the service itself names none; `cache_from`: images of this host."""
+
+    cache_from: tuple[str, ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    network: str = ""
+    no_cache: bool = False
+    platform: str = ""
+    pull: bool = False
+    shm_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from reconciler.core.build_context import archive, build_id, read_context
 from reconciler.core.trees import Content, Executable, MemoryTree, Submodule, Symlink
 from reconciler.errors import BadConfiguration
 from reconciler.model.desired import Build
+from reconciler.model.resources import BuildOptions
 
 APP = Build("app")
 
@@ -111,10 +112,27 @@ def test_what_is_ignored_does_not_change_the_id() -> None:
         Build("app", labels=(("a", "b"),)),
         Build("app", "a"),
         Build("app", dockerfile_inline="FROM x"),
+        Build("app", options=BuildOptions(network="host")),
+        Build("app", options=BuildOptions(extra_hosts=(("db", "192.0.2.1"),))),
+        Build("app", options=BuildOptions(shm_size=1)),
+        Build("app", options=BuildOptions(no_cache=True)),
+        Build("app", options=BuildOptions(pull=True)),
+        Build("app", options=BuildOptions(platform="linux/arm64")),
     ],
 )
 def test_how_it_is_built_changes_the_id(build: Build) -> None:
     assert id_of(tree({"a": "1"}), build) != id_of(tree({"a": "1"}))
+
+
+def test_where_the_cache_comes_from_does_not_change_the_id() -> None:
+    cached = Build("app", options=BuildOptions(cache_from=("box",)))
+    assert id_of(tree({"a": "1"}), cached) == id_of(tree({"a": "1"}))
+
+
+def test_a_new_version_of_reconciler_gives_the_same_id_to_what_was_built_before() -> None:
+    """Else an upgrade would build every image anew. This one was made before `BuildOptions` were read."""
+    build = Build("app", args=(("A", "1"),), target="t", labels=(("a", "b"),))
+    assert id_of(tree({"a": "1"}), build, platform="linux/arm64") == "d76453f073d66d769ff71802a86d07f60f40bbef"
 
 
 def test_the_platform_changes_the_id() -> None:

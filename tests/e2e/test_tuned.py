@@ -141,3 +141,31 @@ def test_what_git_does_not_say_of_what_compose_made_is_told(host: Host, engine: 
     }
     host.converge()
     host.settled()
+
+
+BUILT = """
+services:
+  app:
+    build: {context: ./src, network: host, shm_size: 5m, extra_hosts: ['db.example:192.0.2.7'], no_cache: true,
+      cache_from: ['test/box:1']}
+    command: sleep 1000000
+    stop_grace_period: 0s
+"""
+
+
+def test_a_build_has_the_network_the_hosts_and_the_memory_that_it_asks_for(host: Host) -> None:
+    dockerfile = "FROM test/box:1\nRUN cat /etc/hosts > /hosts; df -k /dev/shm > /shm\n"
+    host.push({"app/src/Dockerfile": dockerfile}, app=BUILT)
+    host.converge()
+    host.settled()
+    said = host.engine.cli("exec", "app-app-1", "cat", "/hosts", "/shm")
+    assert "192.0.2.7\tdb.example" in said and " 5120 " in said
+
+    host.push(app=BUILT.replace("192.0.2.7", "192.0.2.8").replace("cache_from: ['test/box:1']", "pull: false"))
+    assert host.plan()["app/app"].startswith("replace: "), host.plan()
+    host.converge()
+    host.settled()
+    assert "192.0.2.8\tdb.example" in host.engine.cli("exec", "app-app-1", "cat", "/hosts")
+
+    host.push(app=BUILT.replace("192.0.2.7", "192.0.2.8"))
+    assert not host.plan(), "where its cache comes from changes nothing of an image"

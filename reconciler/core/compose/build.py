@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from reconciler.core.compose import keys, read
+from reconciler.core.compose import keys, read, service_parts
 from reconciler.core.compose.paths import Paths, join
 from reconciler.core.compose.problems import check_keys, fail, show, unsupported, want_map
 from reconciler.core.compose.variables import Variables
 from reconciler.core.document import Map
-from reconciler.core.mistakes import Mistakes
+from reconciler.core.mistakes import Mistakes, Reader
 from reconciler.errors import Position
 from reconciler.model.desired import Build
+from reconciler.model.resources import BuildOptions
 
 
 def build(holder: Map, key: str, paths: Paths, folder: str, variables: Variables) -> Build:
@@ -21,6 +22,9 @@ def build(holder: Map, key: str, paths: Paths, folder: str, variables: Variables
     with Mistakes() as mistakes:
         mistakes.of(check_keys, given, keys.BUILD, key, keys.BUILD_REFUSED)
         found = mistakes.given({"target": read.text, "labels": read.pairs, "dockerfile_inline": read.filled}, given)
+        options = mistakes.given(_OPTIONS, given)
+        if "platforms" in options:
+            options["platform"] = options.pop("platforms")
         found["args"] = mistakes.of(_arguments, given, variables)
         if given.get("dockerfile_inline") is not None and given.get("dockerfile") is not None:
             what = "dockerfile and dockerfile_inline are both given"
@@ -28,7 +32,33 @@ def build(holder: Map, key: str, paths: Paths, folder: str, variables: Variables
         context = _context(given, "context", paths, folder)
         inline = found.pop("dockerfile_inline", "")
         dockerfile = "" if inline else _dockerfile(given, context, paths)
-    return Build(context, dockerfile, inline, **found)
+    return Build(context, dockerfile, inline, options=BuildOptions(**options), **found)
+
+
+def _network(given: Map, key: str) -> str:
+    name = read.filled(given, key)
+    if name.startswith(("service:", "container:")):
+        unsupported(given.at(key), f"a build in the network of {show(name)}", "use default, host, none or a network")
+    return name
+
+
+def _platform(given: Map, key: str) -> str:
+    """One image can be made for one platform, and that of the service counts more."""
+    found = read.unique_strings(given, key)
+    if len(found) > 1:
+        unsupported(given.at(key), "a build for several platforms", "name that of the host alone")
+    return found[0] if found else ""
+
+
+_OPTIONS: dict[str, Reader] = {
+    "cache_from": read.unique_strings,
+    "extra_hosts": service_parts.extra_hosts,
+    "network": _network,
+    "no_cache": read.boolean,
+    "platforms": _platform,
+    "pull": read.boolean,
+    "shm_size": read.size,
+}
 
 
 def _context(given: Map, key: str, paths: Paths, folder: str) -> str:

@@ -32,11 +32,15 @@ SERVICE_REFUSED = {
     "external_links": "put both services on one network; they reach each other by name",
     "volumes_from": "mount the same named volumes in both services",
 }
-BUILD = frozenset(("context", "dockerfile", "dockerfile_inline", "args", "target", "labels"))
+BUILD = frozenset(
+    _words("""
+        context dockerfile dockerfile_inline args target labels cache_from extra_hosts network no_cache platforms pull
+        shm_size""")
+)
 BUILD_REFUSED = dict.fromkeys(
     _words("""
-        additional_contexts cache_from cache_to entitlements extra_hosts isolation network no_cache no_cache_filter
-    platforms privileged provenance pull sbom secrets shm_size ssh tags ulimits"""),
+        additional_contexts cache_to entitlements isolation no_cache_filter privileged provenance sbom secrets ssh tags
+    ulimits"""),
     _REMOVE,
 )
 HEALTHCHECK = frozenset(("test", "interval", "timeout", "retries", "start_period", "disable"))

@@ -18,7 +18,7 @@ from reconciler.model.desired import (
     Ulimit,
     UpdateConfig,
 )
-from reconciler.model.resources import Resources
+from reconciler.model.resources import BuildOptions, Resources
 from tests.support.compose import load, problem, service, service_problem
 
 
@@ -296,6 +296,10 @@ DOCKERFILES = {"stacks/app/Dockerfile": "FROM x", "lib/docker/Prod.df": "FROM x"
         ("{context: ., dockerfile_inline: FROM y}", Build("stacks/app", "", "FROM y")),
         ("{context: ., args: {B: 1, A: true, C: null, V: null}, labels: [x=y]}",
          Build("stacks/app", args=(("A", "true"), ("B", "1"), ("V", "v")), labels=(("x", "y"),))),
+        ("{context: ., cache_from: [a, b], network: host, no_cache: true, pull: true, platforms: [linux/amd64]}",
+         Build("stacks/app", options=BuildOptions(("a", "b"), (), "host", True, "linux/amd64", True))),
+        ("{context: ., shm_size: 1g, extra_hosts: ['db:192.0.2.1'], platforms: []}",
+         Build("stacks/app", options=BuildOptions(extra_hosts=(("db", "192.0.2.1"),), shm_size=1 << 30))),
         ("{args: [A=1, V]}", Build("stacks/app", args=(("A", "1"), ("V", "v")))),
     ],
 )  # fmt: skip
@@ -313,8 +317,17 @@ def test_the_forms_of_a_build(body: str, build: Build) -> None:
         ("./nowhere", "E-COMPOSE-REFERENCE"),
         ("./Dockerfile", "E-COMPOSE-REFERENCE"),
         ("{context: ., dockerfile: Missing}", "E-COMPOSE-REFERENCE"),
-        ("{context: ., cache_from: [a]}", "E-COMPOSE-UNSUPPORTED"),
+        ("{context: ., cache_to: [a]}", "E-COMPOSE-UNSUPPORTED"),
         ("{context: ., contxt: a}", "E-COMPOSE-KEY"),
+        ("{context: ., tags: [a]}", "E-COMPOSE-UNSUPPORTED"),
+        ("{context: ., platforms: [linux/amd64, linux/arm64]}", "E-COMPOSE-UNSUPPORTED"),
+        ("{context: ., network: 'service:db'}", "E-COMPOSE-UNSUPPORTED"),
+        ("{context: ., network: ''}", "E-COMPOSE-VALUE"),
+        ("{context: ., cache_from: a}", "E-COMPOSE-VALUE"),
+        ("{context: ., no_cache: 3}", "E-COMPOSE-VALUE"),
+        ("{context: ., pull: often}", "E-COMPOSE-VALUE"),
+        ("{context: ., shm_size: lots}", "E-COMPOSE-VALUE"),
+        ("{context: ., extra_hosts: [db]}", "E-COMPOSE-VALUE"),
         ("{context: ., dockerfile: a, dockerfile_inline: b}", "E-COMPOSE-VALUE"),
         ("{context: 5}", "E-COMPOSE-VALUE"),
         ("[a]", "E-COMPOSE-VALUE"),
