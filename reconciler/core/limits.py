@@ -40,6 +40,5 @@ OF_CGROUPS_1 = frozenset(("MemorySwappiness", "OomKillDisable"))
 
 
 def swap_beside(host: Mapping[str, Any]) -> int:
-    """The limit of memory and swap that goes with a HostConfig: the engine's own rule, when nothing is said, is twice
-    the memory. 0: none."""
+    """The limit of memory and swap together, 0 for none: an engine that is told nothing takes twice the memory."""
     return int(host.get(SWAP) or 2 * (host.get("Memory") or 0))

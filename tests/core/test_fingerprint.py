@@ -78,11 +78,18 @@ def of(text: str, files: Mapping[str, Content] | None = None, host: Mapping[str,
         ("image: box", "image: box\n    mem_limit: 64m"),
         ("image: box", "image: box\n    init: false"),
         ("image: box", "image: box\n    platform: linux/arm64"),
+        ("image: box", "image: box\n    gpus: all"),
+        ("image: box\n    gpus: all", "image: box\n    gpus: [{count: 1}]"),
+        ("image: box", "image: box\n    mem_swappiness: 0"),
+        ("image: box", "image: box\n    cgroup: private"),
+        ("image: box", "image: box\n    device_cgroup_rules: ['c 188:* rmw']"),
+        ("image: box", "image: box\n    links: [db]"),
         ("image: box", "image: box\n    networks: {default: {aliases: [x]}}"),
     ],
 )
 def test_a_changed_definition_changes_it(one: str, other: str) -> None:
-    assert of(f"services:\n  web:\n    {one}\n") != of(f"services:\n  web:\n    {other}\n")
+    rest = "  db: {image: box}\n"
+    assert of(f"services:\n  web:\n    {one}\n{rest}") != of(f"services:\n  web:\n    {other}\n{rest}")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +100,11 @@ def test_a_changed_definition_changes_it(one: str, other: str) -> None:
         ("image: box\n    environment: {A: 1, B: 2}", "image: box\n    environment: [B=2, A=1]"),
         ("image: box\n    mem_limit: 1g", "image: box\n    mem_limit: 1024m"),
         ("image: box", "image: box # a comment"),
+        ("image: box", "image: box\n    attach: false"),
+        ("image: box", "image: box\n    develop: {}"),
+        ("image: box", "image: box\n    scale: 1"),
+        ("image: box", "image: box\n    oom_kill_disable: false"),
+        ("image: box", "image: box\n    gpus: []"),
     ],
 )
 def test_what_is_said_otherwise_or_mended_in_place_does_not(one: str, other: str) -> None:

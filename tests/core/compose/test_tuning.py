@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
+from reconciler.core.tuned import TUNED
 from reconciler.model.resources import DeviceRequest, Tuning
 from tests.support.compose import load, service, service_problem
 from tests.support.planning import wish
@@ -80,6 +83,10 @@ def test_what_is_sent_for_a_gpu() -> None:
 )  # fmt: skip
 def test_what_the_engine_is_told(body: str, tuning: Tuning) -> None:
     assert service(body).tuning == tuning
+
+
+def test_every_setting_is_sent_and_compared_under_its_own_name() -> None:
+    assert sorted(TUNED.values()) == sorted(field.name for field in fields(Tuning))
 
 
 def test_whoever_switches_the_killer_off_without_a_limit_is_warned() -> None:
