@@ -191,7 +191,7 @@ def _read(path: Path, *, needed: bool) -> tuple[dict[str, Any], str]:
             "E-SETTINGS-FILE",
             f"there is no {path}",
             why="the host's own file says where the repository is and which host this is",
-            next="write it (README: on your own host), or name another one with --config",
+            next=f"let reconciler init write it, or name another one by --config or {PREFIX}_CONFIG",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfiguration(

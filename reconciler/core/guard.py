@@ -200,7 +200,8 @@ def _not_allowed(ask: Ask) -> Refused:
 def _powers_by_mounts(service: Service, stack: Stack, land: Land) -> Iterator[str]:
     for source in sources(service, stack):
         if socket := land.socket(source):
-            yield f"mounts {land.shown(source)}, and with it the Docker socket or its like ({socket})"
+            which = "" if socket in (source, land.real[source]) else f" ({socket})"
+            yield f"mounts {land.shown(source)}, and with it the Docker socket or its like{which}"
         elif own := land.own_folder(source):
             yield f"mounts {land.shown(source)}, and with it reconciler's own {own}"
     used = {mount.source for mount in service.mounts if mount.kind == "volume"}

@@ -268,8 +268,17 @@ def test_a_watched_question_that_leaves_nothing_to_build_says_so(swarm: Orchestr
 
     assert (done.code, done.out.splitlines()[-1]) == (
         0,
-        f"request {told['request']['id']}: complete (nothing to build): 1 succeeded",
+        f"request {told['request']['id']}: complete (nothing to build)",
     )
+    assert "resolve app-misc/there: answered" in swarm.run("builds", "show", f"{told['request']['id']}-0").out
+
+
+def test_a_package_where_a_file_is_wanted_is_told_how_to_be_handed_in(swarm: Orchestrator) -> None:
+    done = swarm.run("submit", "app-misc/there")
+
+    assert done.code == 1
+    assert "there is no file app-misc/there" in done.err
+    assert "echo app-misc/there | reconciler submit -" in done.err
 
 
 def test_a_watched_request_that_fails_ends_with_1(swarm: Orchestrator) -> None:
@@ -310,7 +319,7 @@ def test_on_a_terminal_the_watch_is_a_tree(swarm: Orchestrator) -> None:
     words = [*COMMAND, "queue", "watch", told["request"]["id"]]
     with subprocess.Popen(words, env=env, stdin=terminal, stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
-        seen = _until(master, "ends in")
+        seen = _until(master, "drawn  building")
         while process.poll() is None:
             drone.build(offer)
             if told["accepted"]:
@@ -323,7 +332,7 @@ def test_on_a_terminal_the_watch_is_a_tree(swarm: Orchestrator) -> None:
     os.close(master)
 
     assert re.search(r"[├└]─ drawn  building +4 cores  load 1\.5", seen), seen
-    assert re.search(r"[│ ]  [├└]─ app-misc/t-\w+-1  (building|leased) for \ds", seen), seen
+    assert re.search(r"[│ ]  [├└]─ app-misc/t-\w+-1  (building|leased) for \d+s", seen), seen
     assert "waiting: " in seen
 
 

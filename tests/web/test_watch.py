@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.adapters.swarm.orchestrator_http import Happened
 from reconciler.cli.swarm.drones import state_of
+from reconciler.cli.swarm.queue import in_short
 from reconciler.cli.swarm.queue_watch import in_words, tree
 
 LEFT = {"low": 60.0, "expected": 120.0, "high": 600.0}
@@ -45,6 +46,13 @@ def test_drones_stand_with_what_they_hold_and_what_waits_stands_below() -> None:
         "   └─ and 2 more",
     ]
     assert tree({**queue(), "entries": []}, [], 0.0) == ["nothing is queued"]
+
+
+def test_how_long_it_takes_is_a_span_a_moment_or_nobodys_guess() -> None:
+    told, soon = queue(build("a", "building")), {"low": 0.0, "expected": 0.2, "high": 0.9}
+
+    assert "; all of it has ended in a moment; " in in_short({**told, "drain": soon})
+    assert in_short({**told, "drain": None}) == "1 building, 20 queued; nobody can say how long it takes"
 
 
 def test_a_drone_that_was_stopped_has_ended_and_one_that_fell_silent_is_offline() -> None:

@@ -63,7 +63,7 @@ def _pages(asked: OrchestratorHttp, limit: int, query: dict[str, Any]) -> dict[s
 
 def _row(build: Data, *, wide: bool) -> list[str]:
     took = span(build["seconds"]) if build["seconds"] is not None else "-"
-    shown = [build["id"], build["title"], build["state"], build["drone"] or "-", str(build["attempt"] or "-"), took]
+    shown = [build["id"], build["title"], _state(build), build["drone"] or "-", str(build["attempt"] or "-"), took]
     reason = " ".join(build["reason"].split())
     return [*shown, ago(build["since"]), *([build["profile"], build["stored"] or "-"] if wide else []), reason]
 
@@ -88,12 +88,17 @@ def show(frame: Frame, id: str, follow: bool) -> int:
 def _told(told: Data) -> list[str]:
     build = told["build"]
     return [
-        f"{build['id']}  {build['title']}: {build['state']} {ago(build['since'])}{_because(build)}",
+        f"{build['id']}  {build['title']}: {_state(build)} {ago(build['since'])}{_because(build)}",
         f"  profile {build['profile'] or 'any'}, stored as {build['stored'] or '-'}",
         *(f"  {name} {', '.join(told[key])}" for key, name in _AROUND.items() if told[key]),
         *(_attempt(each) for each in told["attempts"]),
         *(f"  | {line}" for line in told["log"].splitlines()[-20:]),
     ]
+
+
+def _state(build: Data) -> str:
+    """A question that went well has an answer, whatever that says of the package."""
+    return "answered" if build["kind"] == "resolve" and build["state"] == "succeeded" else str(build["state"])
 
 
 def _because(build: Data) -> str:
@@ -127,7 +132,7 @@ def _follow(frame: Frame, asked: OrchestratorHttp, id: str) -> int:
     code = 0 if build["state"] == "succeeded" else 1
     if frame.machine:
         return give(frame, Answer({"build": build}), one_line=True) or code
-    say(f"{build['title']}: {build['state']}{_because(build)}")
+    say(f"{build['title']}: {_state(build)}{_because(build)}")
     return code
 
 

@@ -110,6 +110,8 @@ def about(estimate: Data | None) -> str:
     """`12m (9m-20m)`, "" where nobody can say."""
     if not estimate:
         return ""
+    if estimate["high"] < 1:
+        return "a moment"
     return f"{span(estimate['expected'])} ({span(estimate['low'])}-{span(estimate['high'])})"
 
 

@@ -59,8 +59,9 @@ def in_short(told: Data) -> str:
         return "nothing is queued"
     states = ", ".join(f"{count} {state}" for state, count in told["states"].items() if count)
     drain = about(told["drain"])
-    ends = f"all of it has ended in {drain}" if drain else "nobody can say how long it takes"
-    return f"{states}; {ends}; {off_by(told['error'])}"
+    if not drain:
+        return f"{states}; nobody can say how long it takes"
+    return f"{states}; all of it has ended in {drain}; {off_by(told['error'])}"
 
 
 @queue.command(short_help="Follow it: a live tree on a terminal, else a line for each change.")

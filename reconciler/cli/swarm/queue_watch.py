@@ -215,10 +215,10 @@ def _over(asked: OrchestratorHttp, request: str) -> dict[str, Any]:
 
 def _ended(frame: Frame, told: dict[str, Any]) -> int:
     request = told["request"]
-    states = [build["state"] for build in told["builds"]]
+    states = [build["state"] for build in told["builds"] if build["kind"] == "package"]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     well = request["state"] == "complete" and set(states) <= {"succeeded"}
-    alone = "" if told["refused"] or any(b["kind"] == "package" for b in told["builds"]) else request["reason"]
+    alone = "" if told["refused"] or states else request["reason"]
     reason = f" ({' '.join(alone.split())})" if alone else ""
     lines = [f"request {request['id']}: {request['state']}{reason}{f': {counts}' if counts else ''}"]
     lines += [f"  x {each['what']}  {' '.join(each['reason'].split())}" for each in told["refused"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,13 @@ def _text(file: str) -> str:
     """At most 8 MiB of UTF-8. Terminal (E-PACKAGES)."""
     try:
         raw = (sys.stdin.buffer if file == "-" else open(file, "rb")).read(LARGEST + 1)  # noqa: SIM115  read at once
+    except FileNotFoundError as error:
+        raise Terminal(
+            "E-PACKAGES",
+            f"there is no file {file}",
+            why="a list is read from a file, or from standard input (-)",
+            next=f"name another one; for a package of that name: echo {shlex.quote(file)} | reconciler submit -",
+        ) from error
     except OSError as error:
         raise _unread(file, error.strerror or str(error), Position(file)) from error
     if len(raw) > LARGEST:
