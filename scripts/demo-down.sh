@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
-# Removes all that the demo made: containers, networks, volumes, images, its private engine and .demo.
+# Removes all that the demo made: containers, networks, volumes, images, its private engine and .demo; before that it
+# ends what was started from it (`reconciler serve`, the drone), which would write there again.
 # Half of it missing is fine. --keep-engine leaves a private engine running, for the next demo.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/lib.sh"
+# shellcheck source=scripts/demo-processes.sh
+. "$here/demo-processes.sh"
 demo=$(cd "$here/.." && pwd)/.demo
 keep=${1-}
-[ -e "$demo" ] || exit 0
+removed=""
+gone() { removed+="${removed:+, }$1"; }
+
+ended=0
+end_processes
+[ "$ended" -eq 0 ] || gone "processes that ran ($ended)"
+if [ ! -e "$demo" ]; then
+    echo "${removed:+removed: }${removed:-nothing to remove}"
+    exit 0
+fi
 
 # On the machine's own engine there may be other people's containers: ours carry both labels.
 remove_from() {
     export DOCKER_HOST=$1
-    local stack found images=""
+    local stack found images="" containers=0
     for stack in demo-site demo-shop demo-edge; do
         ours=(--filter "label=com.docker.compose.project=$stack" --filter label=reconciler.owner)
         found=$(docker ps -aq "${ours[@]}")
@@ -21,6 +33,7 @@ remove_from() {
             images+=" $(docker inspect --format '{{.Image}}' $found | sort -u | tr '\n' ' ')"
             # shellcheck disable=SC2086
             quietly docker rm -f -v $found
+            containers=$((containers + $(wc -w <<<"$found")))
         fi
         found=$(docker network ls -q "${ours[@]}")
         # shellcheck disable=SC2086
@@ -33,6 +46,7 @@ remove_from() {
     images+=" $(docker image ls -q --no-trunc --filter reference='demo-shop*' --filter label=reconciler.owner | tr '\n' ' ')"
     # shellcheck disable=SC2086
     docker image rm -f $(printf '%s\n' $images | sort -u) >/dev/null 2>&1 || true
+    gone "containers ($containers) with their networks, volumes and images"
 }
 
 if [ -e "$demo/engine/engine" ]; then
@@ -40,6 +54,7 @@ if [ -e "$demo/engine/engine" ]; then
         remove_from "$url"
     else
         "$here/engine.sh" down "$demo/engine"
+        gone "the private Docker engine with its containers"
     fi
 elif [ -e "$demo/docker-host" ]; then
     url=$(cat "$demo/docker-host")
@@ -51,6 +66,9 @@ fi
 
 if [ "$keep" = --keep-engine ] && [ -e "$demo/engine/engine" ]; then
     find "$demo" -mindepth 1 -maxdepth 1 ! -name engine -exec rm -rf {} +
+    gone ".demo, but for its engine"
 else
     rm -rf "$demo"
+    gone .demo
 fi
+echo "removed: $removed"
