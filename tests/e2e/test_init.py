@@ -243,6 +243,25 @@ def test_a_second_run_refuses_and_force_writes_only_its_own_file_anew(machine: M
     assert machine.config.read_text() == 'host = "mine"\n'
 
 
+def test_force_keeps_what_people_wrote_into_the_file_since(bare: Machine) -> None:
+    assert bare.init().code == 0
+    first = bare.config.read_text()
+
+    same = bare.init("--force")
+
+    assert same.code == 0, same.err
+    assert [file.name for file in bare.config.parent.iterdir()] == [bare.config.name]
+    for number, mine in enumerate(("# mine\n", "# mine too\n")):
+        bare.config.write_text(first + mine)
+        bare.config.chmod(0o600)
+        forced = bare.init("--force")
+        assert forced.code == 0, forced.err
+        kept = sorted(bare.config.parent.glob(f"{bare.config.name}.before-*"))[number]
+        assert (kept.read_text(), kept.stat().st_mode & 0o777) == (first + mine, 0o600)
+        assert f"  {kept}  (from {bare.config})" in forced.out
+        assert bare.config.read_text() == first
+
+
 def test_a_broken_file_is_shown_with_its_line_and_the_others_go_on(machine: Machine) -> None:
     broken = machine.home / "srv/blog/compose.yaml"
     broken.write_text(broken.read_text() + "    imag: oops\n")

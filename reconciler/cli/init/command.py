@@ -51,7 +51,7 @@ def init(frame: Frame, /, **given: Any) -> int:
     """
     from reconciler.adapters.placing import Placing
     from reconciler.cli.init import words
-    from reconciler.cli.init.files import config_file, put, refuse_existing
+    from reconciler.cli.init.files import config_file, keeping, put, refuse_existing
     from reconciler.cli.init.found import Founding
 
     wish = Wish.of(given)
@@ -62,7 +62,7 @@ def init(frame: Frame, /, **given: Any) -> int:
     try:
         refuse_existing(config, force=wish.force)
         with Placing() as placing:
-            founded = Founding(frame, wish, questions, placing).founded(config)
+            founded = keeping(Founding(frame, wish, questions, placing).founded(config))
             shown = questions.asks and not wish.yes and not wish.dry_run
             if shown:
                 click.echo("\n".join(words.lines(founded)), err=True)

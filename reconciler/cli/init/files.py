@@ -6,8 +6,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from itertools import count as counting
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import strftime
 
 from reconciler.adapters.new_repository import Clone, author, commit, make_bare
 from reconciler.adapters.placing import Placing
@@ -68,7 +71,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """Everything that was decided. `taken` is empty, and `git` too, when the repository knows this host already."""
+    """Everything that was decided. `taken` is empty, and `git` too, when the repository knows this host already.
+
+    `aside`: where the host's own file goes that is there already and says something else.
+    """
 
     place: Place
     granted: Granted
@@ -77,6 +83,7 @@ class Foundation:
     passed_over: Sequence[Project] = ()
     git: Mapping[str, Content] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    aside: Path | None = None
 
     @property
     def settings(self) -> str:
@@ -105,6 +112,16 @@ def refuse_existing(config: Path, *, force: bool) -> None:
         "an earlier init wrote it" if ours else "somebody wrote it by hand",
         "go on with it: reconciler plan; or write it anew with --force" if ours else "keep it, or move it away",
     )
+
+
+def keeping(founded: Foundation) -> Foundation:
+    """A file that people may have edited since is kept beside the new one, whoever wrote it first. OSError."""
+    config = founded.place.config
+    if not config.exists() or config.read_bytes() == founded.settings.encode():
+        return founded
+    first = config.with_name(f"{config.name}.before-{strftime('%Y-%m-%d')}")
+    more = (first.with_name(f"{first.name}-{number}") for number in counting(2))
+    return replace(founded, aside=next(path for path in chain([first], more) if not path.exists()))
 
 
 def exists(path: Path, why: str, next: str) -> Terminal:
@@ -146,6 +163,8 @@ def put(founded: Foundation, placing: Placing, *, push: bool) -> None:
             commit(staged, place.branch, founded.git, author(place.host), message)
         elif place.clone:
             commit(place.clone.git_dir, place.branch, founded.git, author(place.host), message)
+    if founded.aside:
+        placing.file(founded.aside, place.config.read_bytes(), place.config.stat().st_mode & 0o777)
     placing.file(
         place.config, founded.settings.encode(), 0o600 if re.search(r"://[^/@]*:[^/@]*@", place.url) else 0o644
     )

@@ -106,11 +106,13 @@ def _text(content: Content) -> str:
 
 
 def _files(founded: Foundation) -> Iterator[tuple[str, str]]:
-    """Each file with the one of the machine that it is a copy of."""
+    """Each file with the one of the machine that it is a copy of; what is kept of an earlier `init` among them."""
     for path in founded.git:
         yield f"{_repository(founded)}: {path}", _origin(founded, path)
     for file, _, origin in founded.env():
         yield str(file), origin
+    if founded.aside:
+        yield str(founded.aside), str(founded.place.config)
     yield str(founded.place.config), ""
 
 
