@@ -36,7 +36,9 @@ from demo_stage import (
 )
 from demo_swarm import DRONE, package_build
 
+WEBHOOK = CONFIG.parent / "secrets" / "discord-webhook"
 PAGE = "manifests/stacks/site/pages/index.html"
+NOTIFICATIONS = "notifications: {discord: {webhook: {secret: discord-webhook}}}"
 SITE, SHOP, EDGE, SWARM = 8480, 8481, 8482, 8483
 
 
@@ -86,7 +88,7 @@ def remote_and_configuration(ports: dict[int, int], channel: Channel) -> None:
     fleet = FLEET / "manifests/fleet.yaml"
     fleet.write_text(re.sub(r"(?m)^(\s+checkout:).*$", rf"\1 {json.dumps(str(DEMO / 'checkout'))}", fleet.read_text()))
     with fleet.open("a") as more:
-        more.write("\nnotifications:\n  discord: {webhook: {secret: discord-webhook}}\n")
+        more.write(f"\n{NOTIFICATIONS}\n")
     for file in (FLEET / "manifests/stacks").glob("*/compose.yaml"):
         text = file.read_text()
         for wanted, port in ports.items():
@@ -101,12 +103,13 @@ def remote_and_configuration(ports: dict[int, int], channel: Channel) -> None:
         "# Root writes the repository's files only where this host allows it; the default is /opt and /srv.\n"
         f"[trust]\nallow_host_mounts = [{json.dumps(str(DEMO))}]\n\n"
         f"[state]\ndirectory = {json.dumps(str(DEMO / 'state'))}\n\n"
-        f"[docker]\nhost = {json.dumps(os.environ['DOCKER_HOST'])}\n"
+        f"[docker]\nhost = {json.dumps(os.environ['DOCKER_HOST'])}\n\n"
+        "# Requests of others are looked for here, and not where those for an installed reconciler lie.\n"
+        f"[inbox]\ndirectory = {json.dumps(str(DEMO / 'inbox'))}\n"
     )
-    secret = CONFIG.parent / "secrets" / "discord-webhook"
-    secret.parent.mkdir(mode=0o700)
-    secret.touch(0o600)
-    secret.write_text(channel.url + "\n")
+    WEBHOOK.parent.mkdir(mode=0o700)
+    WEBHOOK.touch(0o600)
+    WEBHOOK.write_text(channel.url + "\n")
     holds(f"the host's own file is {CONFIG.relative_to(ROOT)}")
     holds("notices go to a channel of this demo; with your own webhook's address they would go to Discord")
 
@@ -218,7 +221,16 @@ def build_packages(ports: dict[int, int]) -> None:
         "Packages for Gentoo, built once",
         "A package set in git; a pass hands over what the binhost lacks, a drone builds it with the real emerge.",
     )
-    package_build(ports[SWARM])
+    package_build(ports[SWARM], before_the_last_pass=no_more_channel)
+    holds("notices go nowhere from here on: the channel of this demo ends with it")
+
+
+def no_more_channel() -> None:
+    """The channel ends with this process: what stays must not tell anything to nobody."""
+    fleet = FLEET / "manifests/fleet.yaml"
+    fleet.write_text(fleet.read_text().replace(f"\n{NOTIFICATIONS}\n", ""))
+    push("The demo's channel closes")
+    WEBHOOK.write_text("")
 
 
 def farewell(ports: dict[int, int]) -> None:
@@ -226,6 +238,8 @@ def farewell(ports: dict[int, int]) -> None:
     private = (DEMO / "engine/engine").exists()
     export = f"export DOCKER_HOST={os.environ['DOCKER_HOST']}"
     print(f"\n{styled('It all held. What to try next', '1')}\n")
+    print("   The containers run on. The orchestrator and the drone were stopped: until you start them again (below),")
+    print("   `status` and `converge` say of the packages that they are not known.\n")
     lines = [
         ("put the tool on your PATH, for this shell", 'export PATH="$PWD/.venv/bin:$PATH"'),
         *([("see the private engine's containers", export), ("", "docker ps")] if private else [("", "docker ps")]),
@@ -235,9 +249,11 @@ def farewell(ports: dict[int, int]) -> None:
         ("", f"curl http://127.0.0.1:{ports[EDGE]}/"),
         ("hold everything for a while", f"reconciler pause --reason 'disk swap' --for 1h --config {config}"),
         ("and go on", f"reconciler resume --config {config}"),
-        ("be told on Discord", "$EDITOR .demo/etc/secrets/discord-webhook"),
-        ("", f"reconciler notify test --config {config}"),
-        ("the orchestrator and the drone were stopped: start them again", f"reconciler serve --config {config} &"),
+        ("be told on Discord: put the address of your webhook there", f"$EDITOR {WEBHOOK.relative_to(ROOT)}"),
+        ("", f"echo '{NOTIFICATIONS}' >>.demo/fleet/manifests/fleet.yaml"),
+        ("", "git -C .demo/fleet commit -am 'Tell Discord' && git -C .demo/fleet push"),
+        ("", f"reconciler converge --config {config} && reconciler notify test --config {config}"),
+        ("start the orchestrator and the drone again", f"reconciler serve --config {config} &"),
         ("", f"{DRONE.relative_to(ROOT)} &"),
         ("and hand something in", f"echo demo-apps/hello | reconciler submit --config {config} -"),
         ("", f"reconciler queue watch --config {config}"),

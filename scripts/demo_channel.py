@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import textwrap
 import threading
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from demo_stage import styled
@@ -48,10 +50,18 @@ def _show(embed: dict[str, Any]) -> None:
     colour = "31" if embed.get("color", 0) >> 16 > 150 else "32"
     bar = f"      {styled('┃', colour)} "
     print(f"{bar}{styled(embed.get('title', ''), '1')}")
-    for line in embed.get("description", "").splitlines():
+    for line in _read(embed.get("description", "")):
         print(f"{bar}{line}")
     for field in embed.get("fields", ()):
-        words = " ".join(field["value"].replace("```", "").split())
-        for line in textwrap.wrap(f"{field['name']}: {words}", 100, subsequent_indent="  "):
-            print(f"{bar}{line}")
+        name, lines = field["name"], list(_read(field["value"]))
+        for line in [f"{name}: {lines[0]}"] if len(lines) == 1 else [f"{name}:", *(f"  {line}" for line in lines)]:
+            for part in textwrap.wrap(line, 100, subsequent_indent="    ", break_on_hyphens=False):
+                print(f"{bar}{part}")
     print(f"{bar}{embed.get('footer', {}).get('text', '')}", flush=True)
+
+
+def _read(markdown: str) -> Iterator[str]:
+    """The lines that a person would see. Escapes and fences are for Discord; in a block of code nothing is escaped."""
+    for number, part in enumerate(markdown.split("```")):
+        plain = part if number % 2 else re.sub(r"\\([\\*_~`|\[\]<>#@])", r"\1", part)
+        yield from (line for line in plain.splitlines() if line.strip())

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,8 +54,11 @@ use: {demo-apps/hello: "+polite"}
 """
 
 
-def package_build(port: int) -> None:
-    """Everything that is started here has ended when it returns; a script starts the drone again (`DRONE`)."""
+def package_build(port: int, before_the_last_pass: Callable[[], None]) -> None:
+    """Everything that is started here has ended when it returns; a script starts the drone again (`DRONE`).
+
+    `before_the_last_pass`: which still sees the packages, and leaves things as they stay.
+    """
     run(ROOT / "scripts/portage.sh", PORTAGE)
     _a_gentoo_in_a_folder()
     _settings(port)
@@ -73,6 +76,7 @@ def package_build(port: int) -> None:
         built = [line.removeprefix("CPV: ") for line in index.splitlines() if line.startswith("CPV: ")]
         expect(sorted(built) == ["demo-apps/hello-1.0", "demo-libs/greeting-2.1"], "both packages are in the binhost")
         expect("USE: polite" in index or " polite" in index, "with the flags of the set")
+        before_the_last_pass()
         reconciler("converge", "--yes")
     _leave_a_way_back()
     holds("the drone and the orchestrator, which ran for this scene alone, were stopped; their packages stay")
