@@ -85,11 +85,14 @@ class BadConfiguration(Terminal):
 
 
 class SeveralMistakes(BadConfiguration):
-    """More than one thing is wrong. It reads as the first, and says how many more there are; `each` has them all."""
+    """More than one thing is wrong. It reads as the first, and says how many more there are; `each` has them all.
 
-    def __init__(self, mistakes: Sequence[ReconcilerError]) -> None:
+    `teller`: the command that names all.
+    """
+
+    def __init__(self, mistakes: Sequence[ReconcilerError], teller: str = "reconciler validate") -> None:
         first, more = mistakes[0], len(mistakes) - 1
-        told = f"and {more} more {'mistake' if more == 1 else 'mistakes'}: reconciler validate names all"
+        told = f"and {more} more {'mistake' if more == 1 else 'mistakes'}: {teller} names all"
         super().__init__(
             first.code,
             first.what,

@@ -246,9 +246,10 @@ def _load(taken: Taken, to: Destination) -> LoadedStack:
     try:
         return load_stack(tree, f"{folder}/{MAIN}", context, taken.name)
     except ReconcilerError as error:
-        if error.at:
-            name = error.at.file.removeprefix(f"{folder}/").removeprefix(f"{root}/")
-            error.at = replace(error.at, file=taken.origins.get(name) or error.at.file)
+        for one in dict.fromkeys((error, *error.each)):
+            if one.at:
+                name = one.at.file.removeprefix(f"{folder}/").removeprefix(f"{root}/")
+                one.at = replace(one.at, file=taken.origins.get(name) or one.at.file)
         raise
 
 

@@ -262,22 +262,6 @@ def test_force_keeps_what_people_wrote_into_the_file_since(bare: Machine) -> Non
         assert bare.config.read_text() == first
 
 
-def test_a_broken_file_is_shown_with_its_line_and_the_others_go_on(machine: Machine) -> None:
-    broken = machine.home / "srv/blog/compose.yaml"
-    broken.write_text(broken.read_text() + "    imag: oops\n")
-
-    strict = machine.init(*ALL, "--strict", "--json")
-    done = machine.init(*ALL, "--json")
-
-    assert strict.error["code"] == "E-COMPOSE-KEY"
-    assert done.code == 0, done.err
-    (left_out,) = done.answer["data"]["left_out"]
-    assert left_out["name"] == "blog"
-    assert left_out["error"]["at"] == {"file": str(broken), "line": 7, "column": 5}
-    assert [p["name"] for p in done.answer["data"]["projects"]] == ["media", "proxy"]
-    assert "manifests/stacks/blog/compose.yaml" not in machine.files()
-
-
 def test_a_place_that_cannot_be_written_leaves_nothing_half_made(machine: Machine) -> None:
     machine.config.parent.parent.write_text("a file in the place of the folder")
 

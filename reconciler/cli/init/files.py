@@ -130,12 +130,20 @@ def exists(path: Path, why: str, next: str) -> Terminal:
 
 def git_files(place: Place, taken: Sequence[Taken]) -> dict[str, Content]:
     """Path in the repository -> content."""
-    base = f"{place.manifests}/".lstrip("/")
     directories = {one.name: one.project.directory for one in taken}
-    files: dict[str, Content] = {f"{base}fleet.yaml": fleet_text(place.host, place.checkout, directories)}
+    files: dict[str, Content] = {fleet_file(place): fleet_text(place.host, place.checkout, directories)}
     for one in taken:
-        files |= {f"{base}stacks/{one.name}/{path}": content for path, content in one.files.items()}
+        files |= {f"{stack_folder(place, one.name)}/{path}": content for path, content in one.files.items()}
     return files
+
+
+def fleet_file(place: Place) -> str:
+    """In the repository, as what follows."""
+    return f"{place.manifests}/fleet.yaml".lstrip("/")
+
+
+def stack_folder(place: Place, stack: str) -> str:
+    return f"{place.manifests}/stacks/{stack}".lstrip("/")
 
 
 def desired(place: Place, tree: Tree, environment: Callable[[str], Mapping[str, bytes]]) -> tuple[Desired, list[str]]:

@@ -17,15 +17,15 @@ from reconciler.adapters.placing import Placing
 from reconciler.adapters.secrets import SecretStore
 from reconciler.cli.frame import Frame
 from reconciler.cli.init.ask import ROOTS, Questions, Wish, listed
-from reconciler.cli.init.files import Foundation, LeftOut, Place, desired, exists, git_files
+from reconciler.cli.init.files import Foundation, LeftOut, Place, desired, exists, git_files, stack_folder
 from reconciler.core.assemble import COMPOSE_FILES
 from reconciler.core.compose.source import OVERRIDES
-from reconciler.core.founding import Destination, Taken, take
+from reconciler.core.founding import MAIN, Destination, Taken, take
 from reconciler.core.guard import Policy, checkout_refusals, paths
 from reconciler.core.survey import Project, survey
 from reconciler.core.trees import MemoryTree
 from reconciler.core.trust import Granted, grant
-from reconciler.errors import ReconcilerError, Terminal, Transient
+from reconciler.errors import ReconcilerError, SeveralMistakes, Terminal, Transient
 from reconciler.git.transport import Transport, is_local
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Container
@@ -56,7 +56,7 @@ class Founding:
         projects = self._survey(place)
         taken, left_out = self._take(place, self.ask.projects(projects))
         if self.wish.strict and left_out:
-            raise left_out[0][1]
+            raise _first(left_out[0][1])
         named = {one.project.directory for one in taken} | {project.directory for project, _ in left_out}
         files = git_files(place, taken)
         environment = {one.name: one.environment for one in taken}
@@ -68,6 +68,7 @@ class Founding:
     def _joined(self, place: Place, tree: Tree, cloned: Clone) -> Foundation:
         """The repository has a fleet: only the host's own file is missing. BadConfiguration when it lacks this host."""
         wanted, warnings = desired(place, tree, lambda stack: environment_in(place.env / stack))
+        _require_in_fleet(self.wish.project, wanted, place)
         place = replace(place, checkout=wanted.checkout)
         granted = self._grant(place, wanted)
         self.placing.drop(cloned.directory)
@@ -178,6 +179,26 @@ def _absolute(file: str) -> str:
 def _require_free(path: Path, why: str, next: str) -> None:
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise exists(path, why, next)
+
+
+def _first(error: ReconcilerError) -> ReconcilerError:
+    """What stops a strict run. The project is in no repository yet, so it is not `validate` that names the others."""
+    more = len(error.each) > 1
+    return SeveralMistakes(error.each, "reconciler init --dry-run without --strict") if more else error
+
+
+def _require_in_fleet(projects: Sequence[str], wanted: Desired, place: Place) -> None:
+    """A fleet is its owners' from its first commit on: nothing is added to it here, and nobody shall believe that."""
+    for name in projects:
+        if name not in {stack.name for stack in wanted.stacks}:
+            raise Terminal(
+                "E-INIT-PROJECT",
+                f"the fleet in the repository has no stack {name} for {place.host}, and init adds none to a fleet",
+                why="init writes a fleet once; from then on it is changed by commits",
+                next=f"in a clone of {place.url}: copy its Compose file to {stack_folder(place, name)}/{MAIN}, "
+                "add its folder to `directories:` of fleet.yaml, and push (docs/adopting.md)",
+                unchanged="nothing was written",
+            )
 
 
 def _unusable(project: Project, why: str) -> Terminal:

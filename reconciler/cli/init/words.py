@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.cli.frame import as_data
-from reconciler.cli.init.files import Foundation
+from reconciler.cli.init.files import Foundation, fleet_file, stack_folder
 from reconciler.core.counting import count
+from reconciler.core.founding import MAIN, OVER
 from reconciler.core.trees import Content
 from reconciler.settings import DEFAULT_FILE
 
@@ -39,7 +40,13 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
             for taken in founded.taken
         ],
         "left_out": [
-            {"name": p.name, "directory": p.directory, "error": as_data(error)} for p, error in founded.left_out
+            {
+                "name": p.name,
+                "directory": p.directory,
+                "error": as_data(error.each[0]),
+                "mistakes": [as_data(each) for each in error.each],
+            }
+            for p, error in founded.left_out
         ],
         "not_taken": [{"name": p.name, "directory": p.directory, "running": p.running} for p in founded.passed_over],
         "trust": {
@@ -66,7 +73,7 @@ def done(founded: Foundation, *, shown: bool) -> list[str]:
         else [*_projects(founded), *_refused(founded), "Wrote:", *files]
     )
     commands = (f"  {command}" for command in _commands(founded))
-    return [*said, *_hints(founded), "Nothing that runs was touched. Next:", *commands]
+    return [*said, *_hints(founded), "Nothing that runs was touched. Next:", *commands, *_later(founded)]
 
 
 def _projects(founded: Foundation) -> Iterator[str]:
@@ -80,8 +87,11 @@ def _projects(founded: Foundation) -> Iterator[str]:
         if taken.idle:
             yield f"  a pass would start {', '.join(taken.idle)}: in its file, and not running"
     for project, error in founded.left_out:
-        yield f"{project.name}: left out: {error}"
-        yield from (f"  {text}" for text in (error.why, error.next) if text)
+        mistakes = error.each
+        yield f"{project.name}: left out" + (f" for {count(len(mistakes), 'mistake')}:" if len(mistakes) > 1 else ":")
+        for each in mistakes:
+            yield f"  {each}"
+            yield from (f"    {text}" for text in (each.why, each.next) if text)
     if idle := founded.passed_over:
         named = ", ".join(f"{p.name} ({p.directory})" for p in idle[:20]) + (", ..." if len(idle) > 20 else "")
         yield f"Not taken (--include-stopped, or --project NAME): {named}"
@@ -153,3 +163,15 @@ def _commands(founded: Foundation) -> Iterator[str]:
     yield "make install"
     if place.bare:
         yield f"make hook REPO={place.bare}   # a push converges at once"
+
+
+def _later(founded: Foundation) -> Iterator[str]:
+    """How what had to be left out comes in: `init` adds nothing to a fleet that is there."""
+    place = founded.place
+    for project, _ in founded.left_out:
+        yield f"Later, to bring {project.name} in, once what is said of it above is mended:"
+        for file, name in zip(project.files, (MAIN, OVER), strict=False):
+            yield f"  copy {file} to {stack_folder(place, project.name)}/{name} of the repository"
+        yield f"  add `{project.name}: {project.directory}` to `directories:` of {place.host} in {fleet_file(place)}"
+        yield f"  put its .env and env files, when it has any, into {place.env / project.name}/ (mode 0600)"
+        yield "  commit, push; reconciler validate and reconciler plan say whether it fits"
