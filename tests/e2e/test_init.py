@@ -151,6 +151,20 @@ def test_a_dry_run_shows_everything_and_writes_nothing(machine: Machine) -> None
     assert sorted(path for path in machine.folder.rglob("*")) == before
 
 
+def test_a_dry_run_that_nobody_can_answer_names_its_questions(machine: Machine) -> None:
+    done = machine.init("--dry-run")
+    data = machine.init("--dry-run", "--json").answer["data"]
+
+    assert done.code == 0, done.err
+    assert "  --allow-privileged proxy: proxy/watch sees every process" in done.out
+    assert f"  --allow-host-mounts {machine.home}/ana/media/data: " in done.out
+    assert 'allow_privileged = [\n    "proxy",\n]' in done.out
+    assert "Would write:" in done.out
+    assert len(data["questions"]) >= 2
+    assert not machine.config.exists()
+    assert "Would ask" not in machine.init("--dry-run", "--no-input").out
+
+
 def test_without_a_terminal_what_nobody_allowed_is_an_error_that_names_the_flags(machine: Machine) -> None:
     done = machine.init("--json")
 

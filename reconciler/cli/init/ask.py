@@ -19,6 +19,7 @@ from reconciler.errors import Refused, Terminal
 ROOTS = ("/opt", "/srv", "/root", "/home")
 ALL, NONE = "all-in-use", "none"
 MOUNTS, PRIVILEGED = "--allow-host-mounts", "--allow-privileged"
+ANSWERS = f"{MOUNTS} and {PRIVILEGED}, each with a list, {ALL} or {NONE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +145,19 @@ class Questions:
             self._everything.add(flag)
         return bool(answer != "no")
 
-    def or_raise(self) -> None:
-        """Raises when something had to be asked, and nobody was there. `--no-input` has answered: no."""
-        if self.unanswered and self.frame.input:
+    def left(self) -> list[str]:
+        """What a dry run had to ask nobody; any other run raises then. `--no-input` has answered: no."""
+        if not self.frame.input:
+            return []
+        if self.unanswered and not self.wish.dry_run:
             raise Refused(
                 "E-INIT-TRUST",
                 "what runs here needs leave of this host, and nobody can be asked",
                 why="\n".join(self.unanswered),
-                next=f"say what is allowed: {MOUNTS} and {PRIVILEGED}, each with a list, {ALL} or {NONE}",
+                next=f"say what is allowed: {ANSWERS}",
                 unchanged="nothing was written",
             )
+        return self.unanswered
 
 
 def _formed(text: str, form: str, flag: str) -> str:

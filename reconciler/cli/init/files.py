@@ -73,7 +73,8 @@ class Place:
 class Foundation:
     """Everything that was decided. `taken` is empty, and `git` too, when the repository knows this host already.
 
-    `aside`: where the host's own file goes that is there already and says something else.
+    `aside`: where the host's own file goes that is there already and says something else. `questions`: of a dry
+    run, when nobody could be asked; all else is as if each were a yes.
     """
 
     place: Place
@@ -84,6 +85,7 @@ class Foundation:
     git: Mapping[str, Content] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     aside: Path | None = None
+    questions: Sequence[str] = ()
 
     @property
     def settings(self) -> str:

@@ -42,9 +42,13 @@ class Founding:
     def __init__(self, frame: Frame, wish: Wish, questions: Questions, placing: Placing) -> None:
         self.frame, self.wish, self.ask, self.placing = frame, wish, questions, placing
         self.warnings: list[str] = []
+        self.open: list[str] = []
 
     def founded(self, config: Path) -> Foundation:
         """What there is to write. Any ReconcilerError; then nothing was written."""
+        return replace(self._founded(config), questions=self.open)
+
+    def _founded(self, config: Path) -> Foundation:
         place = self._place(config)
         known = place.clone.tree() if place.clone else None
         if place.clone and known and known.entry(f"{place.manifests}/fleet.yaml".lstrip("/")):
@@ -168,7 +172,7 @@ class Founding:
         for refusal in checkout_refusals(wanted, policy, {path: real_path(path) for path in paths(wanted, policy)}):
             raise refusal
         granted = grant(wanted, policy, real_path, self.ask.stack, self.ask.mount)
-        self.ask.or_raise()
+        self.open = self.ask.left()
         return granted
 
 

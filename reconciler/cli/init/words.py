@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.cli.frame import as_data
+from reconciler.cli.init.ask import ANSWERS
 from reconciler.cli.init.files import Foundation, fleet_file, stack_folder
 from reconciler.core.counting import count
 from reconciler.core.founding import MAIN, OVER
@@ -54,6 +55,7 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
             "allow_privileged": list(policy.allow_privileged),
             "refused": [f"{ask.service.stack}/{ask.service.name} {ask.words}" for ask in founded.granted.refused],
         },
+        "questions": list(founded.questions),
         "files": [{"path": path, "from": origin} for path, origin in _files(founded)],
         "next": list(_commands(founded)),
     }
@@ -61,7 +63,8 @@ def data(founded: Foundation, *, written: bool) -> dict[str, Any]:
 
 def lines(founded: Foundation) -> list[str]:
     """For people, before anything is written: what is taken, what is not and why, and all that there will be."""
-    return [*_projects(founded), *_refused(founded), *_contents(founded), "Would write:", *_listed(founded)]
+    decided = [*_projects(founded), *_refused(founded), *_asked(founded)]
+    return [*decided, *_contents(founded), "Would write:", *_listed(founded)]
 
 
 def done(founded: Foundation, *, shown: bool) -> list[str]:
@@ -100,6 +103,13 @@ def _projects(founded: Foundation) -> Iterator[str]:
 def _refused(founded: Foundation) -> Iterator[str]:
     for ask in founded.granted.refused:
         yield f"not allowed: {ask.service.stack}/{ask.service.name} {ask.words}; reconciler plan says how to allow it"
+
+
+def _asked(founded: Foundation) -> Iterator[str]:
+    if founded.questions:
+        yield "Would ask for leave of this host; what follows is as if you allowed it all:"
+        yield from (f"  {question}" for question in founded.questions)
+        yield f"Without a terminal the flags have to answer: {ANSWERS}"
 
 
 def _contents(founded: Foundation) -> Iterator[str]:
