@@ -21,6 +21,7 @@ from reconciler.cli.frame import (
     table,
     terminal_width,
 )
+from reconciler.cli.paused import paused_stacks
 from reconciler.cli.sentinel_rows import HEADING, rows
 from reconciler.cli.target import target_argument
 from reconciler.errors import ReconcilerError
@@ -64,8 +65,10 @@ def resume(frame: Frame, target: str) -> int:
     stack = _stack(target, host)
     where = f"{host}/{stack}" if stack else host
     ended = signals.resume(stack)
-    line = f"Resumed {where}" if ended else f"{where} was not paused"
-    return give(frame, Answer({"target": where, "was_paused": ended}, [line], [where]))
+    others = paused_stacks(settings_of(frame).state.directory, signals)
+    lines = [f"Resumed {where}" if ended else f"{where} was not paused"]
+    lines += [f"  {host}/{name} is still paused: reconciler resume {host}/{name}" for name in others]
+    return give(frame, Answer({"target": where, "was_paused": ended, "paused_stacks": list(others)}, lines, [where]))
 
 
 @click.group(cls=HelpfulGroup, short_help="Show or clear pauses and blocked revisions.")

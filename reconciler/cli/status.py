@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.frame import Answer, Frame, Helpful, give, global_options, settings_of, table
+from reconciler.cli.paused import pause_words, paused_stacks, stack_words
 from reconciler.cli.progress import Silent
 from reconciler.cli.times import ago, span
 from reconciler.core.counting import count
@@ -44,8 +45,8 @@ def status(frame: Frame, check: bool, watch: bool) -> int:
 
     Asks the engine, not the remote: DESIRED is what the latest pass went for, RUNNING what was verified last. SYNC:
     synced; drift (something is not as git wants it; the next pass heals it); behind (DESIRED is not all there yet);
-    held (the head of the branch is held back); paused; unknown (the manifests cannot be read,
-    or what packages there are).
+    held (the head of the branch is held back); paused (the host, or a stack while the others are synced); unknown (the
+    manifests cannot be read, or what packages there are).
     """
     while watch:
         answer = _status(frame)
@@ -96,13 +97,13 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
 
     noted = (view.note,) if view.note else ()
     world = make_world(settings, SystemClock(), Silent(), view=view)
-    pause = world.signals.paused()
+    pause, stacks = world.signals.paused(), paused_stacks(settings.state.directory, world.signals)
     last = next(iter(world.ledger.runs(1)), None)
     if last is None:
         stamp = world.signals.stamp()
         known = f"no pass is recorded; {stamp[:7]} was verified last" if stamp else "no pass has run yet"
         lines = [f"{settings.host}: {known}", "  next: reconciler plan, then reconciler converge"]
-        data = {"host": settings.host, "in_sync": False, "paused": asdict(pause) if pause else None, "last_run": None}
+        data = {"host": settings.host, "in_sync": False, "last_run": None, **_pauses(pause, stacks)}
         data |= _signs(settings)
         return Answer(data, lines, [settings.host], noted)
     running = world.signals.stamp()
@@ -111,20 +112,20 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
     except Transient:
         raise
     except ReconcilerError as error:  # a bad commit must not hide what runs
-        told = _unreadable(settings.host, running, pause, last, error)
+        told = _unreadable(settings.host, running, pause, stacks, last, error)
         return replace(
             told, data={**told.data, **_signs(settings)}, warnings=(*noted, *told.warnings, *_nags(settings, pause))
         )
-    plan = seen.picture.plan
+    plan, whole = seen.picture.plan, seen.picture.whole
     held = (
         seen.target.held or make_heartbeat(settings).read().held
     )  # the head itself may be newer than what is looked at
     sync = _sync(plan, bool(held), bool(seen.picture.drifted), running, pause, seen.packages)
-    health, sick = _health(plan)
+    sync = "paused" if stacks and sync == "synced" else sync
+    health, sick = _health(whole)  # what is paused can be sick, too
     checked = max(last.ended or last.started, quick_look(settings))
-    lines = _row(
-        settings.host, plan.revision, running, sync, health, checked, _note(pause, held, last, sick, seen.packages)
-    )
+    note = _note(pause, stacks, held, last, sick, seen.packages)
+    lines = _row(settings.host, plan.revision, running, sync, health, checked, note)
     if frame.wide or sync == "drift":
         lines += [f"  {step.slot}: {verb(step.action)} ({'; '.join(step.reasons)})" for step in plan.steps]
         lines += [f"  working tree: {path} differs" for path in seen.picture.drifted]
@@ -133,7 +134,7 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
 
         lines += [*package_lines(seen.packages), f"  {package_counts(seen.packages)}"]
     if frame.wide:
-        lines += [f"  {done.slot}: {_state(done.container)}" for done in plan.satisfied]
+        lines += [*_waiting(whole, plan), *(f"  {done.slot}: {_state(done.container)}" for done in whole.satisfied)]
     data = {
         "host": settings.host,
         "desired": plan.revision,
@@ -141,17 +142,34 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
         "sync": sync,
         "health": health,
         "in_sync": sync == "synced" and health == "ok",
-        "paused": asdict(pause) if pause else None,
+        **_pauses(pause, stacks),
         "held": held,
         "last_run": asdict(last),
         "checked": checked,
-        "drift": [str(step.slot) for step in plan.steps],
+        "drift": [str(step.slot) for step in whole.steps],
         "working_tree": list(seen.picture.drifted),
         "unhealthy": sick,
         "packages": packages_of(seen.packages),
         **_signs(settings),
     }
     return Answer(data, lines, [settings.host], (*noted, *seen.warnings, *_nags(settings, pause)))
+
+
+def _pauses(pause: Pause | None, stacks: Mapping[str, Pause]) -> dict[str, Any]:
+    """What is paused: the host, and stacks by name."""
+    return {
+        "paused": asdict(pause) if pause else None,
+        "paused_stacks": {name: asdict(each) for name, each in stacks.items()},
+    }
+
+
+def _waiting(whole: Plan, plan: Plan) -> Iterator[str]:
+    """What is not as git wants it, and waits for the end of a pause."""
+    now = {step.slot for step in plan.steps}
+    for step in whole.steps:
+        if step.slot not in now:
+            there = _state(step.current) if step.current else "not there"
+            yield f"  {step.slot}: {there}; after the pause: {verb(step.action)} ({'; '.join(step.reasons)})"
 
 
 def _signs(settings: Settings) -> dict[str, Any]:
@@ -184,7 +202,9 @@ def _nags(settings: Settings, pause: Pause | None) -> Iterator[str]:
         yield f"{count(len(box.waiting), 'notice waits', 'notices wait')} to be delivered"
 
 
-def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: ReconcilerError) -> Answer:
+def _unreadable(
+    host: str, running: str, pause: Pause | None, stacks: Mapping[str, Pause], last: Run, error: ReconcilerError
+) -> Answer:
     """What can be said when the manifests of the latest revision, or the branch itself, are no good."""
     sync, checked = "paused" if pause else "unknown", last.ended or last.started
     data = {
@@ -194,7 +214,7 @@ def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: 
         "sync": sync,
         "health": "unknown",
         "in_sync": False,
-        "paused": asdict(pause) if pause else None,
+        **_pauses(pause, stacks),
         "held": error.what,
         "last_run": asdict(last),
         "checked": checked,
@@ -203,7 +223,7 @@ def _unreadable(host: str, running: str, pause: Pause | None, last: Run, error: 
         "unhealthy": [],
         "packages": None,
     }
-    lines = _row(host, last.revision, running, sync, "unknown", checked, _note(pause, str(error), last, []))
+    lines = _row(host, last.revision, running, sync, "unknown", checked, _note(pause, stacks, str(error), last, []))
     return Answer(data, lines, [host], (str(error),))
 
 
@@ -240,10 +260,20 @@ def _health(plan: Plan) -> tuple[str, list[str]]:
     return ("sick" if sick else "starting" if starting else "ok"), sick
 
 
-def _note(pause: Pause | None, held: str, last: Run, sick: list[str], packages: PackageDrift | None = None) -> str:
+def _note(
+    pause: Pause | None,
+    stacks: Mapping[str, Pause],
+    held: str,
+    last: Run,
+    sick: list[str],
+    packages: PackageDrift | None = None,
+) -> str:
     if pause:
-        left = f", {span(pause.left)} left" if pause.left else ""
-        return f'"{pause.reason or "no reason given"}" {pause.holder}{left}'.strip()
+        return pause_words(pause)
+    return "; ".join(filter(None, (_trouble(held, last, sick, packages), stack_words(stacks))))
+
+
+def _trouble(held: str, last: Run, sick: list[str], packages: PackageDrift | None) -> str:
     if held:
         return held
     if last.outcome not in ("succeeded", "unchanged", ""):

@@ -230,6 +230,34 @@ def test_a_paused_stack_is_left_alone_and_the_others_go_on(converged: Host, engi
     assert engine.cli("inspect", "--format", "{{.Id}}", "app-web-1") != before
 
 
+def test_status_tells_of_a_paused_stack_and_of_what_runs_of_it(converged: Host, engine: Engine) -> None:
+    converged.push({"stacks/other/compose.yaml": stack()})
+    assert converged.run("converge").code == 0
+    assert converged.run("pause", "alpha/app", "--reason", "debugging", "--for", "1h").code == 0
+
+    told, data = converged.run("status", "-o", "wide").out, converged.run("status", "--json").answer["data"]
+
+    assert 'stack app is paused: "debugging" tester' in told
+    assert "  app/web: running" in told and "  other/web: running" in told
+    assert (data["sync"], data["in_sync"], data["paused"]) == ("paused", False, None)
+    assert data["paused_stacks"]["app"]["reason"] == "debugging"
+    engine.cli("stop", "-t", "0", "app-web-1")
+    stopped = converged.run("status", "-o", "wide").out
+    assert "  app/web: exited; after the pause: start (stopped" in stopped
+    assert "sick: app/web" in stopped
+
+
+def test_resume_of_the_host_names_the_stacks_that_are_still_paused(tmp_path: Path) -> None:
+    host = host_at(tmp_path)
+    assert host.run("pause", "alpha/app", "--reason", "debugging").code == 0
+
+    told = host.run("resume").out
+
+    assert told == "alpha was not paused\n  alpha/app is still paused: reconciler resume alpha/app\n"
+    assert host.run("resume", "--json").answer["data"]["paused_stacks"] == ["app"]
+    assert host.run("resume", "alpha/app").out == "Resumed alpha/app\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [
