@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,7 @@ from reconciler.model.report import Pause, Run
 
 if TYPE_CHECKING:
     from reconciler.adapters.ledger.view import LedgerView
+    from reconciler.convergence.world import World
     from reconciler.model.sets import PackageDrift
     from reconciler.model.settings import Settings
 
@@ -108,7 +110,7 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
         return Answer(data, lines, [settings.host], noted)
     running = world.signals.stamp()
     try:
-        seen = look(world, make_rules(settings), last_seen(world))
+        seen = look(world, make_rules(settings), _head(settings, world, last) or last_seen(world))
     except Transient:
         raise
     except ReconcilerError as error:  # a bad commit must not hide what runs
@@ -153,6 +155,16 @@ def _seen(frame: Frame, settings: Settings, view: LedgerView) -> Answer:
         **_signs(settings),
     }
     return Answer(data, lines, [settings.host], (*noted, *seen.warnings, *_nags(settings, pause)))
+
+
+def _head(settings: Settings, world: World, last: Run) -> str:
+    """After a rollback the head of the branch as it was fetched last, of which no pass has told yet; "" otherwise."""
+    if last.command != "rollback" or last.outcome not in ("succeeded", "unchanged"):
+        return ""
+    from reconciler.git.objects import newest_fetched
+
+    head = newest_fetched(Path(settings.state.directory) / "repository.git")
+    return head if head and world.repository.has(head) else ""
 
 
 def _pauses(pause: Pause | None, stacks: Mapping[str, Pause]) -> dict[str, Any]:

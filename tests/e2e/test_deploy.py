@@ -151,8 +151,14 @@ def test_a_rollback_goes_back_blocks_what_ran_and_stays_there_until_something_ne
     assert (ran.data["outcome"], ran.data["revision"]) == ("succeeded", one)
     assert stamp(host) == one and value(host) == "A=1"
     assert "it is slow" in (host.state / f"sentinels/blocked/{two}").read_text()
+    at_once = host.run("status", "--check", "--json")
     held = host.converge()
     assert held.data["outcome"] == "unchanged" and "it is slow" in held.data["held"]
+    later = host.run("status", "--check", "--json")
+    assert at_once.code == later.code == 2
+    for what in ("sync", "held", "desired", "running", "health"):
+        assert at_once.data[what] == later.data[what]
+    assert (at_once.data["sync"], at_once.data["desired"]) == ("held", one)
     host.push(app=APP.format(3))
     host.converge()
     assert value(host) == "A=3" and not list((host.state / "sentinels/blocked").iterdir())
