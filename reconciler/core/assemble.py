@@ -16,7 +16,7 @@ from reconciler.core.fingerprint import repository_paths
 from reconciler.core.fleet_file import fleet_of
 from reconciler.core.manifest.selecting import selects
 from reconciler.core.migrations import with_migrations
-from reconciler.core.mistakes import Mistakes, every
+from reconciler.core.mistakes import Mistakes, every, together
 from reconciler.errors import BadConfiguration, Position, ReconcilerError
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.fleet import Fleet, Host, ServiceExtension, StackExtension
@@ -49,10 +49,11 @@ class Assembled:
     problems: tuple[ReconcilerError, ...] = ()
 
     def or_raise(self) -> Assembled:
-        """Itself; raises the first problem when there is one."""
-        for problem in self.problems:
-            raise problem
-        return self
+        """Itself; raises the first problem when there is one. Mistakes are told together, trouble by itself."""
+        if not self.problems:
+            return self
+        first, mistakes = self.problems[0], [each for each in self.problems if isinstance(each, BadConfiguration)]
+        raise together(mistakes) if first in mistakes else first
 
 
 def assemble(

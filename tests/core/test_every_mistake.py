@@ -12,6 +12,7 @@ from reconciler.core.trees import Content, MemoryTree
 from reconciler.core.validate import Checked, validate_tree
 from reconciler.errors import BadConfiguration, SeveralMistakes
 from tests.support.compose import problem
+from tests.support.planning import assembled
 
 FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nhosts: {a: {connect: local, checkout: /opt/fleet}}\n"
 
@@ -248,6 +249,20 @@ def test_a_pass_tells_the_first_and_how_many_more_there_are() -> None:
     assert isinstance(error, SeveralMistakes)
     assert (error.code, error.at) == (error.each[0].code, error.each[0].at)
     assert error.next == "did you mean 'ports'?; and 2 more mistakes: reconciler validate names all"
+
+
+def test_a_pass_counts_the_mistakes_of_all_stacks() -> None:
+    stacks = {"a": "services:\n  a: {image: x, prots: [80], restart: 3}\n", "b": "services: {b: {imagee: x}}\n"}
+
+    with pytest.raises(SeveralMistakes) as raised:
+        assembled(stacks)
+
+    assert "and 2 more mistakes" in raised.value.next
+    assert [each.at.file for each in raised.value.each if each.at] == [
+        "stacks/a/compose.yaml",
+        "stacks/a/compose.yaml",
+        "stacks/b/compose.yaml",
+    ]
 
 
 def test_one_mistake_is_no_several() -> None:
