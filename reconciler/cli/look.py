@@ -68,7 +68,9 @@ def look(world: World, rules: Rules, head: str) -> Seen:
     revision = target.revision or head  # what would be done once its gate lets it pass
     owner = world.identity.owner(revision)
     observed = observe(world.engine, world.adoptions, rules.site.host, owner)
-    picture = gather.picture(revision, base, owner, observed, world.signals.blocked())
+    blocked = world.signals.blocked()
+    is_head = target.is_head or revision == head
+    picture = gather.picture(revision, base, owner, observed, blocked, is_head=is_head)
     warnings: tuple[str, ...] = ()
     try:
         check(

@@ -172,7 +172,9 @@ class Pass:
         observed = observed or self._observe(owner)
         world.progress.phase("plan", f"{target.revision[:7]} ({target.reason})")
         blocked = world.signals.blocked()
-        account.picture = picture = self._gather.picture(target.revision, account.base, owner, observed, blocked)
+        revision, is_head = target.revision, target.is_head
+        picture = self._gather.picture(revision, account.base, owner, observed, blocked, is_head=is_head)
+        account.picture = picture
         migrating = self._migrating(picture, owner)
         refuse(world, self._rules.policy, picture, blocked, migrating)
         if picture.plan.empty and not picture.drifted and not picture.plan.unverified and not migrating:

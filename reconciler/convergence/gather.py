@@ -123,11 +123,19 @@ class Gather:
         return tree, assembled.desired, facts, assembled.warnings
 
     def picture(
-        self, revision: str, base: str, owner: str, observed: Observed, blocked: Collection[str] = ()
+        self,
+        revision: str,
+        base: str,
+        owner: str,
+        observed: Observed,
+        blocked: Collection[str] = (),
+        *,
+        is_head: bool = False,
     ) -> Picture:
         """Desired at `revision` against `observed`, explained from `base`, the revision verified last.
 
-        `blocked`: names of what may not be deployed; of images, for revisions were chosen before.
+        `blocked`: names of what may not be deployed; of images, for revisions were chosen before. `is_head`: the
+        revision is known to be the head of the branch.
         """
         tree, desired, facts, warnings = self.desired(revision, owner)
         wanted = wants(desired, facts)
@@ -150,6 +158,7 @@ class Gather:
             blocked=blocked,
             renewals=renewals,
             moved=self._registries.moved(wanted, observed),
+            is_head=is_head,
         )
         paused = tuple(stack for stack in _stacks(desired, observed, owner) if self._signals.paused(stack, alone=True))
         chosen = narrowed(whole, self._site.target, paused, wanted)

@@ -64,6 +64,7 @@ def plan(
     blocked: Collection[str] = (),
     renewals: Mapping[str, Renewal] | None = None,
     moved: Mapping[str, str] | None = None,
+    is_head: bool = True,
 ) -> Plan:
     """What brings the host from `observed` to `desired`; an empty plan means there is nothing to do.
 
@@ -71,7 +72,7 @@ def plan(
     `stale`: ids of containers that an earlier pass promised to restart, and did not;
     `blocked`: names of blocks, of which `image-<digest>` keeps a moved tag from being followed;
     `renewals`: by container that no longer fits, how it may stay all the same; `moved`: reference -> digest of what its
-    registry has by now.
+    registry has by now; `is_head`: what `desired` lacks is gone from git, for there is nothing newer.
     """
     ours = [c for c in observed.containers if c.owner == desired.owner]
     current, surplus = _by_slot(c for c in ours if c.role == "current")
@@ -87,7 +88,7 @@ def plan(
     follow(decided, wants, current, observed)
     decided = {slot: step and _validated(step, wants[slot], explain) for slot, step in decided.items()}
     gone = [c for slot, c in current.items() if slot not in wants] + surplus
-    steps = [step for step in decided.values() if step] + [_removal(c, desired) for c in gone]
+    steps = [step for step in decided.values() if step] + [_removal(c, desired, is_head) for c in gone]
     unchanged = {slot for slot, step in decided.items() if step is None}
     return Plan(
         host=desired.host,
@@ -200,13 +201,14 @@ def shown(want: Want, drifted: Sequence[str]) -> list[str]:
     return [p for p in drifted if any(not w or p == w or p.startswith(f"{w}/") for w in watched)]
 
 
-def _removal(container: Container, desired: Desired) -> Step:
+def _removal(container: Container, desired: Desired, is_head: bool) -> Step:
+    gone = "is gone from git" if is_head else f"is not in {desired.revision[:7]}"
     stacks = {stack.name: stack for stack in desired.stacks}
     stack = stacks.get(container.stack)
     if stack is None:
-        reason = f"stack {container.stack} is gone from git"
+        reason = f"stack {container.stack} {gone}"
     elif all(service.name != container.service for service in stack.services):
-        reason = "service is gone from git"
+        reason = f"service {gone}"
     else:
         reason = "replica is not wanted any more"
     return Step(container.slot, Action.REMOVE, (reason,), container)

@@ -33,6 +33,7 @@ class Target:
 
     `gate`: what continuous integration says about the head, when it was asked. `superseded`: a newer one was deployed.
     `block`: the name of the block that holds for the head. `untrusted`: the head is held because of who signed it.
+    `is_head`: it is known to be the head of the branch.
     """
 
     revision: str
@@ -42,6 +43,7 @@ class Target:
     superseded: bool = False
     block: str = ""
     untrusted: bool = False
+    is_head: bool = False
 
 
 def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
@@ -55,7 +57,9 @@ def choose_target(candidates: Iterable[Candidate], verified: str) -> Target:
         if not candidate.obstacle:
             held = head.obstacle
             reason = f"newest that may be deployed; {held}" if held else "head of the branch"
-            return Target(candidate.revision, reason, held, head.gate, untrusted=head.untrusted)
+            return Target(
+                candidate.revision, reason, held, head.gate, untrusted=head.untrusted, is_head=candidate is head
+            )
         if candidate.failed:
             break
     if head is None:

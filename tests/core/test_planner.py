@@ -172,6 +172,17 @@ def test_a_stack_that_is_gone_goes_with_its_network_and_keeps_its_volumes() -> N
     assert plan.volumes == ()
 
 
+def test_what_an_older_revision_does_not_have_is_not_called_gone_from_git() -> None:
+    new = wish({"app": "services: {web: {image: box}, db: {image: box}}\n", "new": WEB})
+
+    plan = wish(WEB).plan(new.fulfilled(), is_head=False)
+
+    assert steps(plan) == {
+        "app/db": ("remove", (f"service is not in {REVISION[:7]}",)),
+        "new/web": ("remove", (f"stack new is not in {REVISION[:7]}",)),
+    }
+
+
 def test_what_is_not_ours_is_never_in_a_plan() -> None:
     wanted = wish(WEB)
     observed = wanted.fulfilled()

@@ -58,6 +58,16 @@ def test_a_pass_over_one_stack_verifies_no_revision_to_go_back_to(host: Host) ->
     assert rollback(host)["revision"] == one
 
 
+def test_a_stack_that_the_older_revision_lacks_is_not_called_gone_from_git(host: Host) -> None:
+    (one,) = deployed(host, 1)
+    host.push(app=app(1), more=app(1))
+    host.converge()
+
+    ran = host.run("rollback", "box", "--reason", "it is slow", "--json")
+
+    assert ran.reasons == {"more/web": f"remove: stack more is not in {one[:7]}"}
+
+
 def test_a_rollback_that_could_not_begin_leaves_what_runs_unblocked(host: Host) -> None:
     host.engine.cli("tag", "test/box:1", "test/box:gone")
     host.push(app=app(1, "gone"))
