@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.build_context import build_id, read_context
 from reconciler.core.compose.load import HostContext, LoadedStack, try_stack
+from reconciler.core.compose.problems import LacksHostValue
 from reconciler.core.compose.source import override_beside
 from reconciler.core.compose.variables import is_whole
 from reconciler.core.document import Map, parse, read_file
@@ -86,7 +87,11 @@ def assemble_for(
             if not checking and _is_elsewhere(tree, folder[2], host, fleet):
                 continue
             loaded = _load(tree, folder, host, side, revision)
-            stack = _stack(loaded, host, fleet)
+            grave = list(loaded.problems)
+            if checking:  # what only a host has is told, and the stack is looked at as far as it goes
+                problems += [problem for problem in grave if isinstance(problem, LacksHostValue)]
+                grave = [problem for problem in grave if not isinstance(problem, LacksHostValue)]
+            stack = _stack(loaded, grave, host, fleet)
             if stack is None:
                 continue
             warnings += loaded.warnings
@@ -199,11 +204,14 @@ def _unknown_directories(host: Host, folders: list[tuple[str, str, str]], manife
             yield f"{file}: `directories` of {host.name} names {name}, which is no stack"
 
 
-def _stack(loaded: LoadedStack, host: Host, fleet: Fleet) -> Stack | None:
-    """The stack with what `x-reconciler` says; None when other hosts run it. BadConfiguration: all that is wrong."""
+def _stack(loaded: LoadedStack, problems: list[ReconcilerError], host: Host, fleet: Fleet) -> Stack | None:
+    """The stack with what `x-reconciler` says; None when other hosts run it. BadConfiguration: all that is wrong.
+
+    `problems`: those of `loaded` that keep it from running.
+    """
     made: Stack | None = None
     with Mistakes() as mistakes:
-        mistakes.found += loaded.problems
+        mistakes.found += problems
         extension = mistakes.of(_stack_extension, loaded)
         here = mistakes.of(selects, extension, host, fleet, _at(loaded)) if extension else None
         if here is False:

@@ -240,6 +240,28 @@ def test_what_only_a_host_has_is_a_warning_and_hides_no_mistake() -> None:
     assert len(checked(compose, with_host_files=True).problems) == 4
 
 
+def test_a_stack_whose_env_file_only_a_host_has_is_counted_and_checked() -> None:
+    compose = """
+        services:
+          a: {image: x, env_file: [secret.env], ports: ['80:80'], x-reconciler: {on_change: [{paths: [a], action: x}]}}
+          b: {image: x, ports: ['80:80']}
+          c: {image: x, environment: {A: '${A:?}'}}
+        """
+    found = checked(compose, others={"gpu/compose.yaml": "services: {a: {image: x}}\n"})
+
+    assert sorted(told(found)) == [
+        ("web/compose.yaml", 2, "E-MANIFEST-VALUE"),
+        ("web/compose.yaml", 3, "E-COMPOSE-REFERENCE"),
+    ]
+    well = checked(
+        "services:\n  a: {image: x, env_file: [secret.env]}\n", others={"b/compose.yaml": "services: {a: {image: x}}\n"}
+    )
+    assert (well.hosts, well.problems) == ({"a": ("b", "web")}, ())
+    unknown = checked("x-reconciler: {hosts: ['${H:?}']}\nservices: {a: {image: x}}\n")
+    assert (unknown.problems, len(unknown.warnings)) == ((), 1), "who runs it is not known"
+    assert len(well.warnings) == 1 and "a host may have it" in well.warnings[0]
+
+
 # A pass
 
 
