@@ -20,7 +20,7 @@ from reconciler.cli.frame import (
     terminal_width,
 )
 from reconciler.cli.streams import WARNING, say, tell
-from reconciler.cli.target import complete_target, target_argument
+from reconciler.cli.target import complete_target, known_targets, target_argument
 from reconciler.cli.times import ago
 from reconciler.core.wording import verb
 from reconciler.errors import ReconcilerError
@@ -41,7 +41,7 @@ class UnknownRun(ReconcilerError):
 
 
 class _TargetOrCommand(HelpfulGroup):
-    """`history show ID` is a command; any other word is a target."""
+    """`history show ID` is a command; any other word is a target, or the id of a pass."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,7 +61,7 @@ _limit = click.option("-n", "--limit", default=None, type=click.IntRange(min=1),
 @click.group(
     cls=_TargetOrCommand,
     invoke_without_command=True,
-    subcommand_metavar="[TARGET | show ID]",
+    subcommand_metavar="[TARGET | [show] ID]",
     short_help="What passes did, the newest first.",
 )
 @_limit
@@ -70,7 +70,7 @@ _limit = click.option("-n", "--limit", default=None, type=click.IntRange(min=1),
 def history(ctx: click.Context, limit: int | None) -> int:
     """What passes did, the newest first: all, or those that touched HOST/STACK or HOST/STACK/SERVICE.
 
-    `history show ID` has every step of one.
+    `history ID`, in full `history show ID`, has every step of one.
     """
     return 0 if ctx.invoked_subcommand else _list(ctx.obj, "", limit)
 
@@ -83,6 +83,8 @@ def history(ctx: click.Context, limit: int | None) -> int:
 def list_some(ctx: click.Context, target: str, limit: int | None) -> int:
     """What passes did to one stack or service."""
     ctx.obj.command = "history"
+    if "/" not in target and _knows(_ledger(ctx.obj), target):
+        return _show(ctx.obj, target)
     above = ctx.parent.params.get("limit") if ctx.parent else None
     return _list(ctx.obj, target, limit or above)
 
@@ -92,6 +94,15 @@ def _list(frame: Frame, target: str, limit: int | None) -> int:
     stack, _, service = rest.partition("/")
     ledger = _ledger(frame)
     runs = ledger.runs(limit or 20, host=host, stack=stack, service=service)
+    if target and not runs and target not in known_targets(settings_of(frame), target):
+        from reconciler.core.scope import UnknownTarget
+
+        raise UnknownTarget(
+            "E-TARGET",
+            f"there is no {target}, and no pass of it",
+            why="neither history nor the manifests that were fetched last know it",
+            next="reconciler history shows all passes, reconciler history show ID one of them",
+        )
     rows = [["ID", "WHEN", "COMMAND", "ACTOR", "REVISION", "OUTCOME", "TOOK", "REASON"], *map(_row, runs)]
     nothing = f"no pass of {target} is known" if target else "no pass has run yet"
     data = {"runs": [asdict(run) for run in runs]}
@@ -111,6 +122,10 @@ def _row(run: Run) -> list[str]:
 @click.pass_obj
 def show(frame: Frame, run_id: str) -> int:
     """One pass with its steps and their reasons. The ID stands in the first column of `reconciler history`."""
+    return _show(frame, run_id)
+
+
+def _show(frame: Frame, run_id: str) -> int:
     ledger = _ledger(frame)
     try:
         run, steps = ledger.run(run_id)
@@ -144,6 +159,14 @@ def export(frame: Frame, limit: int | None) -> int:
             )
         )
     return 0
+
+
+def _knows(ledger: LedgerView, run_id: str) -> bool:
+    try:
+        ledger.run(run_id)
+    except KeyError:
+        return False
+    return True
 
 
 def _step(step: StepRecord) -> list[str]:

@@ -33,6 +33,14 @@ def complete_target(ctx: click.Context, _param: click.Parameter | None, incomple
         return []
 
 
+def known_targets(settings: Settings, otherwise: str) -> list[str]:
+    """What the manifests that were fetched last have; `otherwise` alone when they cannot be read."""
+    try:
+        return _known(settings)
+    except Exception:  # noqa: BLE001  a clone that is damaged is no reason to doubt what a person asks for
+        return [otherwise]
+
+
 def _known(settings: Settings) -> list[str]:
     from reconciler.core.names import targets
     from reconciler.git.objects import Objects, newest_fetched

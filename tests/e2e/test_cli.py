@@ -76,7 +76,10 @@ def test_plan_converge_status_history_from_the_first_pass_on(host: Host, engine:
     assert len(ids) == 2
     shown = host.run("history", "show", ids[-1])
     assert "app/web  create: ok  (new)" in shown.out
+    assert host.run("history", ids[-1]).out == shown.out
     assert host.run("history", "show", "nothing").code == 64
+    assert host.run("history", "nothing", "--json").error["code"] == "E-TARGET"
+    assert host.run("history", "alpha/nothing").code == 64
     assert host.run("history", "alpha/app", "-o", "name").out.split() == ids[1:]
     assert host.run("history", "-n", "1", "--json").answer["data"]["runs"][0]["id"] == ids[0]
 
