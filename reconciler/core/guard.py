@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core import blocked_images, moved_data
+from reconciler.core.container import container_name
 from reconciler.core.counting import count
 from reconciler.core.fingerprint import volume_fingerprint
 from reconciler.core.host_access import SOCKETS, Land, every_path, probed, sources
 from reconciler.core.ports_taken import is_fixed, meet
 from reconciler.core.powers import powers, volume_power
-from reconciler.core.wanted import Want
+from reconciler.core.wanted import Want, replicas
 from reconciler.errors import Refused
 from reconciler.model.desired import Desired, Service, Stack
 from reconciler.model.observed import Container, Observed, Slot
@@ -70,7 +71,7 @@ def check(
         *_removals(plan, removals, policy),
         *map(_not_allowed, asks(desired, policy, real)),
         *_probes(desired, policy, real),
-        *_twice(wants),
+        *twice(desired),
         *_foreign_names(desired, wants, observed),
         *_externals(desired, observed),
         *_changed_volumes(desired, observed),
@@ -208,29 +209,30 @@ def _powers_by_mounts(service: Service, stack: Stack, land: Land) -> Iterator[st
     yield from (power for volume in stack.volumes if volume.key in used and (power := volume_power(volume)))
 
 
-def _twice(wants: Mapping[Slot, Want]) -> Iterator[Refused]:
+def twice(desired: Desired) -> Iterator[Refused]:
     """The same container name, or the same published port, in two stacks of one host."""
     names: dict[str, Slot] = {}
     ports: dict[tuple[str, str], list[tuple[str, Slot]]] = {}
-    for slot, want in wants.items():
-        if (other := names.setdefault(want.spec.name, slot)) != slot:
-            yield _clash("E-GUARD-NAME-TWICE", f"container name {want.spec.name}", slot, other, want)
-        for port in filter(is_fixed, want.service.ports):
+    for stack, service, number in replicas(desired):
+        slot, name = Slot(stack.name, service.name, number), container_name(service, number)
+        if (other := names.setdefault(name, slot)) != slot:
+            yield _clash("E-GUARD-NAME-TWICE", f"container name {name}", slot, other, service)
+        for port in filter(is_fixed, service.ports):
             taken = ports.setdefault((port.host_port, port.protocol), [])
             for address, other in taken:
                 if other != slot and meet(address, port.host_ip):
                     what = f"port {port.host_ip}:{port.host_port}/{port.protocol}".replace(" :", " ")
-                    yield _clash("E-GUARD-PORT-TWICE", what, slot, other, want)
+                    yield _clash("E-GUARD-PORT-TWICE", what, slot, other, service)
             taken.append((port.host_ip, slot))
 
 
-def _clash(code: str, what: str, slot: Slot, other: Slot, want: Want) -> Refused:
+def _clash(code: str, what: str, slot: Slot, other: Slot, service: Service) -> Refused:
     return Refused(
         code,
         f"{slot} and {other} both want {what}",
         why="one host has it once",
         next="change one of them",
-        at=want.service.position,
+        at=service.position,
     )
 
 

@@ -9,6 +9,7 @@ from itertools import filterfalse
 from reconciler.core.assemble import HostSide, assemble_for
 from reconciler.core.compose.problems import LacksHostValue
 from reconciler.core.fleet_file import fleet_of
+from reconciler.core.guard import twice
 from reconciler.errors import Position, ReconcilerError
 from reconciler.model.fleet import Fleet, Host
 from reconciler.ports import Tree
@@ -58,6 +59,8 @@ def validate_tree(
         if wanted := made.desired.packages:
             sets = {each.name: tuple(map(str, each.atoms)) for each in wanted.sets}
         found += [problem for problem in made.problems if known or problem.code != "E-MANIFEST-HOST"]
+        if known and not any(problem.code == "E-MANIFEST-TWICE" for problem in made.problems):
+            found += twice(made.desired)
 
     def forgivable(problem: ReconcilerError) -> bool:
         return isinstance(problem, LacksHostValue) and not with_host_files

@@ -39,11 +39,11 @@ class HostFacts:
 def wants(desired: Desired, facts: HostFacts) -> dict[Slot, Want]:
     """Every slot of the host, stacks and services in their own order."""
     objects = dict(desired.objects)
-    replicas = _replicas(desired)
+    every = replicas(desired)
     names = {
-        container_name(service, number): Slot(stack.name, service.name, number) for stack, service, number in replicas
+        container_name(service, number): Slot(stack.name, service.name, number) for stack, service, number in every
     }
-    made = (_want(desired, stack, service, number, facts, objects, names) for stack, service, number in replicas)
+    made = (_want(desired, stack, service, number, facts, objects, names) for stack, service, number in every)
     return {want.slot: want for want in made}
 
 
@@ -64,12 +64,13 @@ def digest(desired: Desired, facts: HostFacts, tree: str) -> str:
 
 def print_with(desired: Desired, want: Want, facts: HostFacts, objects: Mapping[str, str]) -> str:
     """The fingerprint that a container would have if the repository held these `objects` in place of its own."""
-    names = {container_name(s, n): Slot(k.name, s.name, n) for k, s, n in _replicas(desired)}
+    names = {container_name(s, n): Slot(k.name, s.name, n) for k, s, n in replicas(desired)}
     number = want.slot.number
     return _want(desired, want.stack, want.service, number, facts, objects, names).spec.fingerprint
 
 
-def _replicas(desired: Desired) -> list[tuple[Stack, Service, int]]:
+def replicas(desired: Desired) -> list[tuple[Stack, Service, int]]:
+    """Every container that shall exist, by its service and its number there."""
     return [
         (stack, service, number)
         for stack in desired.stacks

@@ -262,6 +262,21 @@ def test_a_stack_whose_env_file_only_a_host_has_is_counted_and_checked() -> None
     assert len(well.warnings) == 1 and "a host may have it" in well.warnings[0]
 
 
+def test_two_stacks_of_one_host_that_publish_the_same_port_are_told_without_a_host() -> None:
+    port = "services: {a: {image: x, env_file: [secret.env], ports: ['80:80']}}\n"
+    hosts = "hosts: {a: {connect: local, checkout: /opt/fleet}, b: {connect: local, checkout: /opt/fleet}}\n"
+
+    both = checked(port, others={"gpu/compose.yaml": port})
+    apart = checked(
+        f"x-reconciler: {{hosts: [a]}}\n{port}",
+        FLEET[: FLEET.index("hosts:")] + hosts,
+        {"gpu/compose.yaml": f"x-reconciler: {{hosts: [b]}}\n{port}"},
+    )
+
+    assert told(both) == [("web/compose.yaml", 1, "E-GUARD-PORT-TWICE")]
+    assert (apart.problems, apart.hosts) == ((), {"a": ("web",), "b": ("gpu",)})
+
+
 # A pass
 
 
