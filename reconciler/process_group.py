@@ -23,6 +23,8 @@ from reconciler.errors import Terminal
 _CHUNK = 65536
 _SETTLE = 10.0
 """Seconds within which what was killed has to be gone; a process that hangs in the kernel may stay longer."""
+_LOOKS = 3
+"""That find nothing, 10 ms apart."""
 
 _WHEN_TOLD = ("/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh")
 """Begins when its parent has written the record, and not at all when the parent died before."""
@@ -180,8 +182,11 @@ def _end_leader(pid: int, started: int, mark: str, grace: float) -> None:
 
 
 def _kill_marked(mark: str) -> None:
-    until = time.monotonic() + _SETTLE
-    while (left := marked(mark)) and time.monotonic() < until:
+    """Until several looks in a row find none: a process that begins another program shows no environment meanwhile."""
+    until, quiet = time.monotonic() + _SETTLE, 0
+    while quiet < _LOOKS and time.monotonic() < until:
+        left = marked(mark)
+        quiet = 0 if left else quiet + 1
         for pid in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 process = os.pidfd_open(pid)
