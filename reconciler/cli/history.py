@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,9 @@ def history(ctx: click.Context, limit: int | None) -> int:
 def list_some(ctx: click.Context, target: str, limit: int | None) -> int:
     """What passes did to one stack or service."""
     ctx.obj.command = "history"
-    if "/" not in target and _knows(_ledger(ctx.obj), target):
-        return _show(ctx.obj, target)
+    if "/" not in target:
+        with suppress(UnknownRun):
+            return _show(ctx.obj, target)
     above = ctx.parent.params.get("limit") if ctx.parent else None
     return _list(ctx.obj, target, limit or above)
 
@@ -159,14 +161,6 @@ def export(frame: Frame, limit: int | None) -> int:
             )
         )
     return 0
-
-
-def _knows(ledger: LedgerView, run_id: str) -> bool:
-    try:
-        ledger.run(run_id)
-    except KeyError:
-        return False
-    return True
 
 
 def _step(step: StepRecord) -> list[str]:

@@ -14,7 +14,7 @@ def await_late(draft: Draft, edges: Sequence[tuple[str, str]]) -> None:
 
     Who wants the one wants the other now: else a request that is cancelled would take away what another one needs.
     """
-    if not (new := without_cycles(draft.edges, edges)):
+    if not edges or not (new := without_cycles(draft.edges, edges)):
         return
     needs: dict[str, list[str]] = {}
     for first, then in new:

@@ -98,10 +98,12 @@ def without_cycles(edges: Iterable[tuple[str, str]], more: Iterable[tuple[str, s
     """
     known = set(edges)
     new = [edge for edge in dict.fromkeys(more) if edge not in known]
-    unit = build([*known, *new]).unit if new else {}
+    if not new:
+        return ()
+    unit = build([*known, *new]).unit
     within: dict[str, list[str]] = {}  # only inside of a unit anything could close a cycle
     for first, then in known:
-        if new and unit[first] == unit[then]:
+        if unit[first] == unit[then]:
             within.setdefault(first, []).append(then)
     kept, steps = [], iter(range(_STEPS))
     for first, then in new:
