@@ -37,16 +37,22 @@ def pair(swarm: Swarm) -> Swarm:
     return swarm
 
 
-def test_a_request_is_built_in_order_and_told_once(pair: Swarm) -> None:
-    request = pair.submit(CHAIN)
+def built(swarm: Swarm, ticks: int) -> list[tuple[str, ...]]:
+    """What drones were given, and built at once, in that order."""
     order = []
-    for _ in range(20):
-        pair.beat()
-        pair.tick()
-        for drone in pair.drones.values():
+    for _ in range(ticks):
+        swarm.beat()
+        swarm.tick()
+        for drone in swarm.drones.values():
             while (offer := drone.take()) is not None:
                 order.append(offer.atoms)
                 drone.finish()
+    return order
+
+
+def test_a_request_is_built_in_order_and_told_once(pair: Swarm) -> None:
+    request = pair.submit(CHAIN)
+    order = built(pair, 20)
     assert order == [(f"={cpv}::gentoo",) for cpv in (ICU, LIB, APP)]
     [(told, builds)] = pair.ended
     assert (told.id, told.state, told.reason) == (request.id, "complete", "3 built")
@@ -147,14 +153,7 @@ def test_what_a_later_request_brought_stays_while_an_earlier_one_needs_it(swarm:
 def test_needs_of_two_requests_that_close_a_circle_are_left_out(pair: Swarm) -> None:
     pair.submit({APP: [LIB], LIB: []}, "k1")
     pair.submit({LIB: [ICU], ICU: [APP], APP: []}, "k2")
-    order = []
-    for _ in range(10):
-        pair.beat()
-        pair.tick()
-        for drone in pair.drones.values():
-            while (offer := drone.take()) is not None:
-                order.append(offer.atoms)
-                drone.finish()
+    order = built(pair, 10)
     assert order == [(f"={cpv}::gentoo",) for cpv in (LIB, APP, ICU)]
     assert [request.state for request, _ in pair.ended] == ["complete", "complete"]
 
